@@ -1,0 +1,10 @@
+//! The part of auditspine that knows no PostgreSQL: canonical JSON (RFC 8785 with exact numbers),
+//! the formulas of a chain entry, and the state machine that verifies chains.
+//!
+//! Nothing here does I/O; the extension in `src/` feeds it bytes and decoded rows.
+#![forbid(unsafe_code)]
+
+pub mod canonical;
+pub mod entry;
+pub mod hash;
+pub mod time;

@@ -1,0 +1,166 @@
+//! Dates and times as PostgreSQL stores them (microseconds or days since 2000-01-01), in the text
+//! forms that hashes are taken over. No session setting has any say in them.
+
+use crate::hash::Sink;
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+/// Days from 1970-01-01, where the calendar algorithm starts, to 2000-01-01.
+const DAYS_TO_2000: i64 = 10_957;
+
+/// A proleptic Gregorian date; `year` is astronomical (0 is 1 BC).
+fn civil(days_since_2000: i64) -> (i64, u32, u32) {
+    // Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
+    let shifted = days_since_2000 + DAYS_TO_2000 + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+fn put_padded<S: Sink>(mut value: u64, width: usize, out: &mut S) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    while value > 0 || digits.len() - at < width {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+    out.put(&digits[at..]);
+}
+
+fn put_date<S: Sink>(year: i64, month: u32, day: u32, out: &mut S) {
+    put_padded(if year > 0 { year } else { 1 - year } as u64, 4, out);
+    out.put_byte(b'-');
+    put_padded(u64::from(month), 2, out);
+    out.put_byte(b'-');
+    put_padded(u64::from(day), 2, out);
+}
+
+fn put_clock<S: Sink>(micros_of_day: i64, out: &mut S) {
+    let seconds = (micros_of_day / 1_000_000) as u64;
+    put_padded(seconds / 3600, 2, out);
+    out.put_byte(b':');
+    put_padded(seconds / 60 % 60, 2, out);
+    out.put_byte(b':');
+    put_padded(seconds % 60, 2, out);
+}
+
+/// The form that an entry's `appended_at` has inside the event: `2026-11-20T23:57:42.123456Z`,
+/// always six decimals. `micros` counts from 2000-01-01 00:00 UTC; any value has a form, since a
+/// tampered column may hold any.
+pub fn write_entry_time<S: Sink>(micros: i64, out: &mut S) {
+    match micros {
+        i64::MIN => return out.put(b"-infinity"),
+        i64::MAX => return out.put(b"infinity"),
+        _ => {}
+    }
+    let (year, month, day) = civil(micros.div_euclid(MICROS_PER_DAY));
+    let of_day = micros.rem_euclid(MICROS_PER_DAY);
+    put_date(year, month, day, out);
+    out.put_byte(b'T');
+    put_clock(of_day, out);
+    out.put_byte(b'.');
+    put_padded((of_day % 1_000_000) as u64, 6, out);
+    out.put_byte(b'Z');
+    if year <= 0 {
+        out.put(b" BC");
+    }
+}
+
+/// A timestamp as `to_jsonb` writes it under `TimeZone = UTC` (ISO 8601, decimals without trailing
+/// zeros); `with_zone` adds `+00:00`. Unquoted.
+pub fn write_timestamp<S: Sink>(micros: i64, with_zone: bool, out: &mut S) {
+    match micros {
+        i64::MIN => return out.put(b"-infinity"),
+        i64::MAX => return out.put(b"infinity"),
+        _ => {}
+    }
+    let (year, month, day) = civil(micros.div_euclid(MICROS_PER_DAY));
+    let of_day = micros.rem_euclid(MICROS_PER_DAY);
+    put_date(year, month, day, out);
+    out.put_byte(b'T');
+    put_clock(of_day, out);
+    let mut fraction = (of_day % 1_000_000) as u64;
+    if fraction > 0 {
+        let mut width = 6;
+        while fraction % 10 == 0 {
+            fraction /= 10;
+            width -= 1;
+        }
+        out.put_byte(b'.');
+        put_padded(fraction, width, out);
+    }
+    if with_zone {
+        out.put(b"+00:00");
+    }
+    if year <= 0 {
+        out.put(b" BC");
+    }
+}
+
+/// A date as `to_jsonb` writes it: `2026-11-20`. `days` counts from 2000-01-01. Unquoted.
+pub fn write_date<S: Sink>(days: i32, out: &mut S) {
+    match days {
+        i32::MIN => return out.put(b"-infinity"),
+        i32::MAX => return out.put(b"infinity"),
+        _ => {}
+    }
+    let (year, month, day) = civil(i64::from(days));
+    put_date(year, month, day, out);
+    if year <= 0 {
+        out.put(b" BC");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(micros: i64) -> String {
+        let mut out = Vec::new();
+        write_entry_time(micros, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn stamp(micros: i64) -> String {
+        let mut out = Vec::new();
+        write_timestamp(micros, true, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn known_instants() {
+        assert_eq!(entry(0), "2000-01-01T00:00:00.000000Z");
+        assert_eq!(entry(-1), "1999-12-31T23:59:59.999999Z");
+        assert_eq!(entry(848_534_262_123_456), "2026-11-20T23:57:42.123456Z");
+        assert_eq!(stamp(848_534_262_120_000), "2026-11-20T23:57:42.12+00:00");
+        assert_eq!(stamp(848_534_262_000_000), "2026-11-20T23:57:42+00:00");
+        assert_eq!(stamp(i64::MAX), "infinity");
+    }
+
+    #[test]
+    fn calendar_edges() {
+        let date = |days| {
+            let mut out = Vec::new();
+            write_date(days, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(date(59), "2000-02-29");
+        assert_eq!(date(-730_119), "0001-01-01");
+        assert_eq!(date(-730_120), "0001-12-31 BC");
+        assert_eq!(date(-2_451_545), "4714-11-24 BC");
+        assert_eq!(date(2_921_940), "10000-01-01");
+    }
+
+    #[test]
+    fn every_value_has_a_form() {
+        for micros in [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX, -1, 0] {
+            assert!(!entry(micros).is_empty());
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The SQL-callable functions, one file a topic.

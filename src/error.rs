@@ -1,0 +1,73 @@
+//! What can go wrong by the user's doing, and the one table that maps it to SQLSTATEs.
+//!
+//! XX000 (internal error) is for our own bugs and stands nowhere here.
+
+use pgrx::prelude::*;
+
+/// A failure class. Each has its own SQLSTATE in [`Failure::sqlstate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A chain that does not exist was named.
+    UnknownChain,
+    /// A chain of that name exists already.
+    DuplicateChain,
+    /// A value outside its documented range or form.
+    InvalidValue,
+    /// A trigger argument, or its value, is not understood.
+    InvalidTriggerArgument,
+    /// The trigger function was called or attached where it cannot work.
+    TriggerProtocol,
+    /// A table has no primary key and the trigger names no `pk=` columns.
+    NoPrimaryKey,
+    /// A column that the trigger names does not exist.
+    UnknownColumn,
+    /// A value that names a row or chain is null.
+    NullKey,
+    /// The state tables are not as the extension created them.
+    BrokenInstallation,
+    /// No lane became free within `auditspine.lane_timeout`.
+    LaneTimeout,
+    /// A state table was written directly.
+    StateIsAppendOnly,
+    /// Text that is not JSON.
+    InvalidJson,
+    /// A JSON object repeats a name.
+    DuplicateJsonName,
+    /// A number beyond what PostgreSQL's `numeric` holds.
+    NumberOutOfRange,
+    /// A null array element or argument where a value is needed.
+    NullElement,
+}
+
+impl Failure {
+    fn sqlstate(self) -> PgSqlErrorCode {
+        use PgSqlErrorCode::*;
+        match self {
+            Failure::UnknownChain => ERRCODE_UNDEFINED_OBJECT,
+            Failure::DuplicateChain => ERRCODE_DUPLICATE_OBJECT,
+            Failure::InvalidValue | Failure::InvalidTriggerArgument => {
+                ERRCODE_INVALID_PARAMETER_VALUE
+            }
+            Failure::TriggerProtocol => ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+            Failure::NoPrimaryKey => ERRCODE_INVALID_TABLE_DEFINITION,
+            Failure::UnknownColumn => ERRCODE_UNDEFINED_COLUMN,
+            Failure::NullKey => ERRCODE_NOT_NULL_VIOLATION,
+            Failure::BrokenInstallation => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Failure::LaneTimeout => ERRCODE_LOCK_NOT_AVAILABLE,
+            Failure::StateIsAppendOnly => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Failure::InvalidJson => ERRCODE_INVALID_JSON_TEXT,
+            Failure::DuplicateJsonName => ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE,
+            Failure::NumberOutOfRange => ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+            Failure::NullElement => ERRCODE_NULL_VALUE_NOT_ALLOWED,
+        }
+    }
+
+    /// Raises the failure as a PostgreSQL ERROR. `message` carries the offending value, `hint` what
+    /// to do about it.
+    pub fn raise(self, message: impl Into<String>, hint: impl Into<String>) -> ! {
+        pgrx::pg_sys::panic::ErrorReport::new(self.sqlstate(), message.into(), "auditspine")
+            .set_hint(hint.into())
+            .report(PgLogLevel::ERROR);
+        unreachable!("reporting at ERROR level does not return")
+    }
+}
