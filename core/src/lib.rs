@@ -7,4 +7,5 @@
 pub mod canonical;
 pub mod entry;
 pub mod hash;
+pub mod spine;
 pub mod time;
