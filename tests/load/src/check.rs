@@ -33,13 +33,20 @@ fn load_ledger(client: &mut Client, ledger: &Ledger) {
     let mut text = String::new();
     let mut put = |open: &str, change: &Change| {
         let Change { op, k, v, note } = change;
-        text.push_str(&format!("{open},{op},{k},{v},\"{}\"\n", note.replace('"', "\"\"")));
+        text.push_str(&format!(
+            "{open},{op},{k},{v},\"{}\"\n",
+            note.replace('"', "\"\"")
+        ));
     };
     ledger.committed.iter().for_each(|change| put("", change));
     for (id, changes) in ledger.unknown.iter().enumerate() {
-        changes.iter().for_each(|change| put(&id.to_string(), change));
+        changes
+            .iter()
+            .for_each(|change| put(&id.to_string(), change));
     }
-    let mut writer = client.copy_in("COPY change FROM STDIN (FORMAT csv)").expect("COPY");
+    let mut writer = client
+        .copy_in("COPY change FROM STDIN (FORMAT csv)")
+        .expect("COPY");
     writer.write_all(text.as_bytes()).expect("COPY data");
     assert_eq!(
         writer.finish().expect("end of COPY") as usize,
@@ -96,7 +103,10 @@ fn assert_exactly_once(client: &mut Client) {
         "SELECT (SELECT count(*) FROM ledger) || ' ' || (SELECT count(*) FROM auditspine.audit_chain)",
     );
     let (changes, entries) = counts.split_once(' ').expect("two numbers");
-    assert_eq!(changes, entries, "changes in the ledger, entries in the chain");
+    assert_eq!(
+        changes, entries,
+        "changes in the ledger, entries in the chain"
+    );
 }
 
 /// Of two changes of a row, the later has the larger `seq`.
@@ -117,7 +127,11 @@ fn assert_ordered(client: &mut Client) {
 /// # Panics
 /// If any of it does not hold.
 pub fn assert_linked(client: &mut Client) {
-    assert_no_rows(client, "an entry that is not linked", &format!("{UNLINKED} LIMIT 10"));
+    assert_no_rows(
+        client,
+        "an entry that is not linked",
+        &format!("{UNLINKED} LIMIT 10"),
+    );
     assert_no_rows(
         client,
         "a seq used twice",
@@ -169,7 +183,11 @@ fn assert_rows_agree(client: &mut Client) {
 /// # Panics
 /// If they find something.
 pub fn assert_verified(client: &mut Client) {
-    assert_no_rows(client, "a finding", "SELECT row(f.*)::text FROM chain_findings() f LIMIT 10");
+    assert_no_rows(
+        client,
+        "a finding",
+        "SELECT row(f.*)::text FROM chain_findings() f LIMIT 10",
+    );
     assert_no_rows(
         client,
         "a chain that does not verify",
@@ -188,8 +206,17 @@ pub fn assert_verified(client: &mut Client) {
 /// # Panics
 /// If `query`, whose first column is a text, returns a row.
 pub fn assert_no_rows(client: &mut Client, what: &str, query: &str) {
-    let rows = client.query(query, &[]).unwrap_or_else(|e| panic!("{query}\nfailed: {e:?}"));
-    let shown: Vec<String> =
-        rows.iter().take(10).map(|row| row.try_get(0).unwrap_or_else(|e| e.to_string())).collect();
-    assert!(rows.is_empty(), "{what}: {} found, such as {shown:#?}", rows.len());
+    let rows = client
+        .query(query, &[])
+        .unwrap_or_else(|e| panic!("{query}\nfailed: {e:?}"));
+    let shown: Vec<String> = rows
+        .iter()
+        .take(10)
+        .map(|row| row.try_get(0).unwrap_or_else(|e| e.to_string()))
+        .collect();
+    assert!(
+        rows.is_empty(),
+        "{what}: {} found, such as {shown:#?}",
+        rows.len()
+    );
 }

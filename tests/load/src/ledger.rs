@@ -76,7 +76,10 @@ impl Ledger {
 
     /// How many transactions failed with one of these SQLSTATEs.
     pub fn failed_with(&self, sqlstates: &[&str]) -> u64 {
-        sqlstates.iter().filter_map(|sqlstate| self.failures.get(*sqlstate)).sum()
+        sqlstates
+            .iter()
+            .filter_map(|sqlstate| self.failures.get(*sqlstate))
+            .sum()
     }
 
     /// How many transactions were tried.
@@ -105,7 +108,12 @@ mod tests {
     use super::*;
 
     fn change(k: i64) -> Change {
-        Change { op: 'I', k, v: 1, note: k.to_string() }
+        Change {
+            op: 'I',
+            k,
+            v: 1,
+            note: k.to_string(),
+        }
     }
 
     #[test]

@@ -19,7 +19,11 @@ pub fn run_mix(database: &Database, clients: i64, transactions: u32, isolation: 
         let mut session = Session::open(database, id, isolation).expect("a connection");
         for _ in 0..transactions {
             step(&mut session);
-            assert!(!session.is_closed(), "client {id} lost its connection: {}", session.ledger);
+            assert!(
+                !session.is_closed(),
+                "client {id} lost its connection: {}",
+                session.ledger
+            );
         }
         session.ledger
     })
@@ -33,7 +37,9 @@ pub fn run_clients(clients: i64, client: impl Fn(i64) -> Ledger + Sync) -> Ledge
     let mut all = Ledger::default();
     thread::scope(|scope| {
         let client = &client;
-        let threads: Vec<_> = (0..clients).map(|id| scope.spawn(move || client(id))).collect();
+        let threads: Vec<_> = (0..clients)
+            .map(|id| scope.spawn(move || client(id)))
+            .collect();
         for thread in threads {
             all.merge(thread.join().expect("a client that ends in order"));
         }

@@ -1,16 +1,16 @@
 //! Servers of a test's own, to be stopped, killed and copied.
 
-use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 
 use crate::server::{Server, required};
 
-/// A scratch server; stopped and left on disk when dropped, so that a failure can be looked into.
+/// A scratch server. Dropped from disk with this value, unless the test fails: then it is only
+/// stopped, so that it can be looked into.
 #[derive(Debug)]
 pub struct Scratch {
     name: String,
     server: Server,
-    data: PathBuf,
 }
 
 impl Scratch {
@@ -18,7 +18,7 @@ impl Scratch {
     ///
     /// # Panics
     /// If the script named by `AUDITSPINE_PGCTL` fails, here and below.
-    pub fn start(name: &str, settings: &[&str]) -> Scratch {
+    pub fn new(name: &str, settings: &[&str]) -> Scratch {
         let mut arguments = vec!["new", name];
         arguments.extend(settings);
         call(&arguments);
@@ -32,20 +32,20 @@ impl Scratch {
     }
 
     fn named(name: &str) -> Scratch {
-        call(&["start", name]);
-        let told = call(&["env", name]);
+        let told = call(&["conninfo", name]);
         let value = |key: &str| {
-            let of_key = |line: &str| line.strip_prefix(key)?.strip_prefix('=').map(str::to_owned);
-            told.lines().find_map(of_key).unwrap_or_else(|| panic!("no {key} in {told:?}"))
+            told.split_whitespace()
+                .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+                .unwrap_or_else(|| panic!("no {key} in {told:?}"))
+        };
+        let server = Server {
+            host: value("host").to_owned(),
+            port: value("port").parse().expect("a port"),
+            user: value("user").to_owned(),
         };
         Scratch {
             name: name.to_owned(),
-            server: Server {
-                host: value("PGHOST"),
-                port: value("PGPORT").parse().expect("a port"),
-                user: value("PGUSER"),
-            },
-            data: PathBuf::from(value("PGDATA")),
+            server,
         }
     }
 
@@ -54,12 +54,7 @@ impl Scratch {
         &self.server
     }
 
-    /// Its data directory.
-    pub fn data(&self) -> &PathBuf {
-        &self.data
-    }
-
-    /// Stops the server in this mode of `pg_ctl` (`smart`, `fast`, `immediate`).
+    /// Stops the server in this mode of `pg_ctl`: `fast` or `immediate`.
     pub fn stop(&self, mode: &str) {
         call(&["stop", &self.name, mode]);
     }
@@ -69,7 +64,7 @@ impl Scratch {
         call(&["start", &self.name]);
     }
 
-    /// Sends SIGKILL to every process of the server.
+    /// Sends SIGKILL to the postmaster; returns when its backends are gone as well.
     pub fn kill9(&self) {
         call(&["kill9", &self.name]);
     }
@@ -77,8 +72,12 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // The test's own outcome is what counts; a server already down is no failure.
-        let _ = script(&["stop", &self.name, "immediate"]).output();
+        // What the test itself found is what counts, so a failure to clean up is none.
+        let _ = if thread::panicking() {
+            script(&["stop", &self.name, "immediate"]).output()
+        } else {
+            script(&["drop", &self.name]).output()
+        };
     }
 }
 
@@ -89,7 +88,9 @@ fn script(arguments: &[&str]) -> Command {
 }
 
 fn call(arguments: &[&str]) -> String {
-    let output = script(arguments).output().expect("the script named by AUDITSPINE_PGCTL");
+    let output = script(arguments)
+        .output()
+        .expect("the script named by AUDITSPINE_PGCTL");
     assert!(
         output.status.success(),
         "scratch-server {arguments:?} failed: {}{}",

@@ -26,14 +26,19 @@ impl Server {
         let port = required("PGPORT");
         Server {
             host: required("PGHOST"),
-            port: port.parse().unwrap_or_else(|_| panic!("PGPORT is not a port: {port:?}")),
+            port: port
+                .parse()
+                .unwrap_or_else(|_| panic!("PGPORT is not a port: {port:?}")),
             user: required("PGUSER"),
         }
     }
 
     /// How to reach database `name`.
     pub fn database(&self, name: &str) -> Database {
-        Database { server: self.clone(), name: name.to_owned() }
+        Database {
+            server: self.clone(),
+            name: name.to_owned(),
+        }
     }
 
     /// Makes database `name` anew, with the extension in it.
@@ -48,9 +53,13 @@ impl Server {
         let mut admin = self.database("postgres").connect();
         for command in [
             format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"),
-            format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"),
+            format!(
+                "CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+            ),
         ] {
-            admin.batch_execute(&command).unwrap_or_else(|e| panic!("{command}: {e:?}"));
+            admin
+                .batch_execute(&command)
+                .unwrap_or_else(|e| panic!("{command}: {e:?}"));
         }
         self.database(name)
     }
@@ -98,7 +107,8 @@ impl Database {
     /// # Panics
     /// If the server refuses.
     pub fn connect(&self) -> Client {
-        self.try_connect().unwrap_or_else(|e| panic!("cannot connect to {self:?}: {e:?}"))
+        self.try_connect()
+            .unwrap_or_else(|e| panic!("cannot connect to {self:?}: {e:?}"))
     }
 
     /// Runs a script on a connection of its own.
@@ -115,7 +125,9 @@ impl Database {
 /// # Panics
 /// If a statement fails.
 pub fn run(client: &mut Client, script: &str) {
-    client.batch_execute(script).unwrap_or_else(|e| panic!("{script}\nfailed: {e:?}"));
+    client
+        .batch_execute(script)
+        .unwrap_or_else(|e| panic!("{script}\nfailed: {e:?}"));
 }
 
 /// The one value that a query returns.
@@ -123,7 +135,10 @@ pub fn run(client: &mut Client, script: &str) {
 /// # Panics
 /// If the query fails, or returns anything but one row whose first column is a `T`.
 pub fn scalar<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, query: &str) -> T {
-    client.query_one(query, &[]).unwrap_or_else(|e| panic!("{query}\nfailed: {e:?}")).get(0)
+    client
+        .query_one(query, &[])
+        .unwrap_or_else(|e| panic!("{query}\nfailed: {e:?}"))
+        .get(0)
 }
 
 /// SQLSTATE of an error; `08000` where the connection was lost without one.

@@ -174,7 +174,13 @@ impl Session {
     /// `count` of this client's rows, or as many as there are.
     pub fn own_keys(&mut self, count: usize) -> Vec<i64> {
         let skip = self.rng.below(self.rows.len() as u64 + 1) as usize;
-        self.rows.keys().cycle().skip(skip).take(count.min(self.rows.len())).copied().collect()
+        self.rows
+            .keys()
+            .cycle()
+            .skip(skip)
+            .take(count.min(self.rows.len()))
+            .copied()
+            .collect()
     }
 
     /// Text for a new statement; holds what canonical JSON and COPY have to escape.
@@ -189,11 +195,22 @@ impl Session {
     }
 
     fn wrote(&mut self, op: char, k: i64, v: i32, note: &str) {
-        self.pending.push(Change { op, k, v, note: note.to_owned() });
+        self.pending.push(Change {
+            op,
+            k,
+            v,
+            note: note.to_owned(),
+        });
         if op == 'D' {
             self.rows.remove(&k);
         } else if k >= SHARED_KEYS {
-            self.rows.insert(k, Row { v, note: note.to_owned() });
+            self.rows.insert(
+                k,
+                Row {
+                    v,
+                    note: note.to_owned(),
+                },
+            );
         }
     }
 
@@ -224,7 +241,9 @@ impl Session {
     /// COPY of `count` new rows.
     pub fn copy(&mut self, count: usize) -> Result<(), Error> {
         let (keys, v, note) = (self.new_keys(count), self.version(), self.note());
-        let mut writer = self.conn.copy_in("COPY item (k, v, note) FROM STDIN (FORMAT csv)")?;
+        let mut writer = self
+            .conn
+            .copy_in("COPY item (k, v, note) FROM STDIN (FORMAT csv)")?;
         let mut text = String::new();
         for k in &keys {
             text.push_str(&format!("{k},{v},\"{}\"\n", note.replace('"', "\"\"")));
@@ -249,7 +268,8 @@ impl Session {
 
     /// DELETE of these rows of its own by one statement.
     pub fn delete(&mut self, keys: &[i64]) -> Result<(), Error> {
-        self.conn.execute("DELETE FROM item WHERE k = ANY ($1)", &[&keys])?;
+        self.conn
+            .execute("DELETE FROM item WHERE k = ANY ($1)", &[&keys])?;
         for k in keys {
             if let Some(Row { v, note }) = self.rows.get(k).cloned() {
                 self.wrote('D', *k, v, &note);
@@ -275,7 +295,10 @@ impl Session {
     /// Reads a row of its own that was there before this session, and writes it back changed.
     pub fn read_modify_write(&mut self, k: i64) -> Result<(), Error> {
         let note = self.note();
-        let v: i32 = self.conn.query_one("SELECT v FROM item WHERE k = $1", &[&k])?.get(0);
+        let v: i32 = self
+            .conn
+            .query_one("SELECT v FROM item WHERE k = $1", &[&k])?
+            .get(0);
         self.conn.execute(
             "UPDATE item SET v = $2, note = $3 WHERE k = $1",
             &[&k, &(v + 1), &note],
@@ -347,7 +370,8 @@ impl Session {
     /// SAVEPOINT.
     pub fn savepoint(&mut self) -> Result<(), Error> {
         self.marks.push((self.pending.len(), self.rows.clone()));
-        self.conn.batch_execute(&format!("SAVEPOINT s{}", self.marks.len()))
+        self.conn
+            .batch_execute(&format!("SAVEPOINT s{}", self.marks.len()))
     }
 
     /// RELEASE of the innermost savepoint.

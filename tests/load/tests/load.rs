@@ -15,13 +15,18 @@ fn mixed_load(isolation: &str, lanes: u32) {
     let name = format!("load_{}_{lanes}", isolation.replace(' ', "_"));
     let database = Server::from_env().fresh_database(&name);
     let mut admin = database.connect();
-    admin.execute("SELECT create_chain('load', $1::int)", &[&(lanes as i32)]).expect("a chain");
+    admin
+        .execute("SELECT create_chain('load', $1::int)", &[&(lanes as i32)])
+        .expect("a chain");
     create_item(&mut admin, Some("'item', 'chain=load'"));
 
     let start = Instant::now();
     let ledger = run_mix(&database, CLIENTS, TRANSACTIONS, isolation);
     let used: i64 = admin
-        .query_one("SELECT count(DISTINCT lane) FROM auditspine.audit_chain", &[])
+        .query_one(
+            "SELECT count(DISTINCT lane) FROM auditspine.audit_chain",
+            &[],
+        )
         .expect("lanes used")
         .get(0);
     println!(
@@ -32,11 +37,23 @@ fn mixed_load(isolation: &str, lanes: u32) {
     // A load that mostly fails would show nothing.
     assert!(ledger.commits * 2 > ledger.transactions(), "{ledger}");
     assert!(ledger.rollbacks > 0, "{ledger}");
-    let unexpected: Vec<_> =
-        ledger.failures.keys().filter(|state| !["40001"].contains(&state.as_str())).collect();
-    assert!(unexpected.is_empty(), "unexpected failures {unexpected:?}: {ledger}");
-    assert!(ledger.failures.is_empty() || isolation != "read committed", "{ledger}");
-    assert!(if lanes == 1 { used == 1 } else { used > 1 }, "{used} lanes used of {lanes}");
+    let unexpected: Vec<_> = ledger
+        .failures
+        .keys()
+        .filter(|state| !["40001"].contains(&state.as_str()))
+        .collect();
+    assert!(
+        unexpected.is_empty(),
+        "unexpected failures {unexpected:?}: {ledger}"
+    );
+    assert!(
+        ledger.failures.is_empty() || isolation != "read committed",
+        "{ledger}"
+    );
+    assert!(
+        if lanes == 1 { used == 1 } else { used > 1 },
+        "{used} lanes used of {lanes}"
+    );
     assert_all(&mut admin, &ledger);
 }
 

@@ -38,7 +38,11 @@ fn run_load(database: &Database, isolation: &str) -> [Ledger; 2] {
     [false, true].map(|modify| {
         run_clients(CLIENTS, |id| {
             let mut session = Session::open(database, id, isolation).expect("a connection");
-            if modify { changes(&mut session, id) } else { inserts(&mut session) }
+            if modify {
+                changes(&mut session, id)
+            } else {
+                inserts(&mut session)
+            }
             session.ledger
         })
     })
@@ -48,7 +52,9 @@ fn prepare(name: &str, lanes: Option<i32>) -> Database {
     let database = Server::from_env().fresh_database(name);
     let mut admin = database.connect();
     if let Some(lanes) = lanes {
-        admin.execute("SELECT create_chain('load', $1)", &[&lanes]).expect("a chain");
+        admin
+            .execute("SELECT create_chain('load', $1)", &[&lanes])
+            .expect("a chain");
     }
     create_item(&mut admin, lanes.map(|_| "'item', 'chain=load'"));
     run(
@@ -74,7 +80,11 @@ fn no_added_failure(isolation: &str) {
         let told = lanes.map_or("no trigger".to_owned(), |lanes| format!("{lanes} lanes"));
         for (ledger, what) in ledgers.iter().zip(["inserts", "read-modify-write"]) {
             println!("{isolation}, {told}, {what}: {ledger}");
-            assert_eq!(ledger.commits, (CLIENTS * TRANSACTIONS) as u64, "{told}: {ledger}");
+            assert_eq!(
+                ledger.commits,
+                (CLIENTS * TRANSACTIONS) as u64,
+                "{told}: {ledger}"
+            );
             assert!(ledger.failures.is_empty(), "{told}: {ledger}");
         }
         if lanes.is_some() {

@@ -24,7 +24,8 @@ fn insert_everywhere(database: &Database) -> Ledger {
 }
 
 fn textbook_sql() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bench/baselines/textbook_fork.sql");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bench/baselines/textbook_fork.sql");
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
@@ -49,7 +50,10 @@ fn textbook_trigger_forks() {
     );
     println!("textbook trigger: {ledger}; {broken} of {links} links broken");
     assert_eq!(links, CLIENTS * INSERTS + 1, "links, with the first");
-    assert!(broken > 0, "the textbook trigger did not fork: this load shows nothing");
+    assert!(
+        broken > 0,
+        "the textbook trigger did not fork: this load shows nothing"
+    );
 }
 
 #[test]
@@ -57,12 +61,16 @@ fn ours_does_not_fork() {
     for lanes in [1, 32] {
         let database = Server::from_env().fresh_database(&format!("textbook_ours_{lanes}"));
         let mut admin = database.connect();
-        admin.execute("SELECT create_chain('load', $1)", &[&lanes]).expect("a chain");
+        admin
+            .execute("SELECT create_chain('load', $1)", &[&lanes])
+            .expect("a chain");
         create_item(&mut admin, Some("'item', 'chain=load'"));
         let ledger = insert_everywhere(&database);
         let links: i64 = scalar(&mut admin, "SELECT count(*) FROM auditspine.audit_chain");
-        let broken: i64 =
-            scalar(&mut admin, &format!("SELECT count(*) FROM ({UNLINKED}) AS unlinked"));
+        let broken: i64 = scalar(
+            &mut admin,
+            &format!("SELECT count(*) FROM ({UNLINKED}) AS unlinked"),
+        );
         println!("auditspine, {lanes} lanes: {ledger}; {broken} of {links} links broken");
         assert_eq!((links, broken), (CLIENTS * INSERTS, 0));
         assert_linked(&mut admin);
