@@ -8,3 +8,4 @@ pub mod canonical;
 pub mod entry;
 pub mod hash;
 pub mod time;
+pub mod verify;
