@@ -191,7 +191,7 @@ fn insert(name: &[u8], lanes: i16) -> i32 {
     // SAFETY: reads the clock.
     let now = unsafe { pg_sys::GetCurrentTimestamp() };
     values[chain_column::CREATED_AT] = now.into_datum().unwrap_or_else(|| pg_sys::Datum::from(now));
-    let mut inserter = Inserter::open(state.chain, None);
+    let mut inserter = Inserter::open(state.chain, 1, None);
     inserter.insert(&[(&values, &[false; chain_column::COUNT])]);
     inserter.close();
     remember(name, Chain { id, lanes });

@@ -56,7 +56,7 @@ struct Lane {
 fn link(buffer: &Buffer) -> Place {
     let state = state();
     let scratch = ScratchContext::enter();
-    let mut inserter = Inserter::open(state.audit_chain, Some(column::SEQ));
+    let mut inserter = Inserter::open(state.audit_chain, buffer.pending().len(), Some(column::SEQ));
     let mut lanes = Lanes::take(buffer.pending(), &state, &inserter);
     let events = buffer.pending();
     let mut batch = Batch::new(&state, events.len());

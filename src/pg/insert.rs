@@ -28,15 +28,27 @@ pub struct Inserter {
 }
 
 impl Inserter {
-    /// Opens `table` and its indexes. `ascending` is the column that grows with every tuple.
-    pub fn open(table: pg_sys::Oid, ascending: Option<usize>) -> Inserter {
+    /// Opens `table` and its indexes, for calls of up to `rows` rows. `ascending` is the column that
+    /// grows with every tuple. What it allocates lives in the current memory context.
+    pub fn open(table: pg_sys::Oid, rows: usize, ascending: Option<usize>) -> Inserter {
         let table = OpenRelation::table(table, pg_sys::RowExclusiveLock);
         let indexes = table
             .index_oids()
             .into_iter()
             .filter_map(|oid| TargetIndex::open(&table, oid, ascending))
             .collect();
-        Inserter { table, indexes, slots: Vec::new() }
+        // A single row needs no slot.
+        let slots = if rows > 1 { rows.min(BATCH) } else { 0 };
+        let slots = (0..slots)
+            .map(|_| {
+                // SAFETY: the descriptor is that of the open table.
+                unsafe {
+                    let ops = &raw const pg_sys::TTSOpsHeapTuple;
+                    pg_sys::MakeSingleTupleTableSlot(table.tuple_desc(), ops)
+                }
+            })
+            .collect();
+        Inserter { table, indexes, slots }
     }
 
     /// The table.
@@ -44,8 +56,8 @@ impl Inserter {
         &self.table
     }
 
-    /// Inserts rows of one value and null flag per column. At most [`BATCH`] rows; the memory that
-    /// the tuples take is PostgreSQL's current context, which the caller resets.
+    /// Inserts rows of one value and null flag per column, no more than `open` was told. The tuples
+    /// take memory from the current context, which the caller resets.
     pub fn insert(&mut self, rows: &[(&[pg_sys::Datum], &[bool])]) {
         let desc = self.table.tuple_desc();
         // SAFETY: values and nulls have a member per column of the table (checked by `state`), and
@@ -67,10 +79,6 @@ impl Inserter {
                 pg_sys::heap_insert(self.table.raw(), tuple, cid, 0, std::ptr::null_mut());
                 self.index(rows, &[(*tuple).t_self]);
                 return;
-            }
-            while self.slots.len() < tuples.len() {
-                let ops = &raw const pg_sys::TTSOpsHeapTuple;
-                self.slots.push(pg_sys::MakeSingleTupleTableSlot(desc, ops));
             }
             for (slot, tuple) in self.slots.iter().zip(&tuples) {
                 pg_sys::ExecStoreHeapTuple(*tuple, *slot, false);
