@@ -1,5 +1,6 @@
 //! The SQL-callable functions, one file a topic.
 
 mod append;
+mod verify;
 
 ::pgrx::extension_sql_file!("../../sql/schema.sql", name = "schema", bootstrap);

@@ -5,8 +5,8 @@
 
 use std::ffi::c_void;
 
-use pgrx::pg_sys;
 use pgrx::pg_guard;
+use pgrx::pg_sys;
 
 use super::{attribution, buffer, chains, flush, lane, state, trigger};
 
