@@ -4,6 +4,7 @@
 //! Numbers are given in the order in which the changes were made, across all chains: the later of
 //! two changes of one row has the larger `seq`, also where the row moved from one chain to another.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -31,6 +32,30 @@ pub struct Place {
     pub lane: i16,
     /// Position within the lane.
     pub pos: i64,
+}
+
+thread_local! {
+    static COMMITTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Links all pending events ahead of the commit. What comes after that, from another extension that
+/// writes to an audited table while the transaction commits, is linked at once.
+pub fn flush_at_commit() {
+    flush();
+    COMMITTING.set(true);
+}
+
+/// To be called when a transaction has ended.
+pub fn transaction_ended() {
+    COMMITTING.set(false);
+}
+
+/// Links pending events if they should not wait: `limit` bytes are exceeded, or the commit is under
+/// way.
+pub fn flush_if_due(limit: usize) {
+    if COMMITTING.get() || buffer::with(Buffer::pending_size) > limit {
+        flush();
+    }
 }
 
 /// Links all pending events; returns how many, and the place of the last one.

@@ -50,6 +50,9 @@ struct Work {
     hash: Vec<u8>,
 }
 
+/// A buffer that grew beyond this is not kept for the next row.
+const KEEP_BYTES: usize = 1024 * 1024;
+
 thread_local! {
     static SPECS: RefCell<Specs> = RefCell::default();
     static STALE: Cell<bool> = const { Cell::new(false) };
@@ -177,10 +180,10 @@ pub fn capture(call: &Call) {
             _ => record_update(call, &spec, work),
         }
     }
-    WORK.with(|spare| spare.replace(work));
-    if buffer::with(|buffer| buffer.pending_size()) > guc::buffer_bytes() {
-        flush::flush();
+    if work.text.capacity() < KEEP_BYTES {
+        WORK.with(|spare| spare.replace(work));
     }
+    flush::flush_if_due(guc::buffer_bytes());
 }
 
 /// A change of the key, or of the chain that it selects, is a row that goes and a row that comes.
@@ -268,6 +271,7 @@ fn capture_truncate(call: &Call) {
         payload_hash: Hash::of(b"null"),
     };
     buffer::with_mut(|buffer| buffer.push(fields, Some(&table), None));
+    flush::flush_if_due(guc::buffer_bytes());
 }
 
 /// Writes the key: the value's text, or a JSON array of texts for several columns.
