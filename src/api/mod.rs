@@ -1,1 +1,3 @@
 //! The SQL-callable functions, one file a topic.
+
+mod canonical;
