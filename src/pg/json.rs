@@ -36,16 +36,22 @@ fn raise(error: &TextError) -> ! {
             Failure::NumberOutOfRange,
             "Numbers may have up to 131072 digits before the decimal point and 16383 after it.",
         ),
-        TextErrorKind::TooLarge => {
-            (Failure::ResultTooLarge, "Split the document, or hash its parts.")
-        }
-        TextErrorKind::UnexpectedEnd => {
-            (Failure::InvalidJson, "The text may have been cut; pass one whole JSON document.")
-        }
-        TextErrorKind::LoneSurrogate(_) => {
-            (Failure::InvalidJson, "Escape both halves of a surrogate pair, or neither.")
-        }
-        _ => (Failure::InvalidJson, "Pass one JSON document as RFC 8259 defines it."),
+        TextErrorKind::TooLarge => (
+            Failure::ResultTooLarge,
+            "Split the document, or hash its parts.",
+        ),
+        TextErrorKind::UnexpectedEnd => (
+            Failure::InvalidJson,
+            "The text may have been cut; pass one whole JSON document.",
+        ),
+        TextErrorKind::LoneSurrogate(_) => (
+            Failure::InvalidJson,
+            "Escape both halves of a surrogate pair, or neither.",
+        ),
+        _ => (
+            Failure::InvalidJson,
+            "Pass one JSON document as RFC 8259 defines it.",
+        ),
     };
     failure.raise(format!("invalid JSON text: {error}"), hint)
 }

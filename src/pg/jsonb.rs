@@ -25,7 +25,11 @@ pub fn write_jsonb<S: Sink>(content: &[u8], numbers: Numbers, out: &mut S) {
         names: Vec::new(),
     };
     let done = walk.write(out);
-    let Walk { mut members, mut frames, .. } = walk;
+    let Walk {
+        mut members,
+        mut frames,
+        ..
+    } = walk;
     if members.capacity() <= KEPT {
         members.clear();
         MEMBERS.set(members);
@@ -93,8 +97,15 @@ struct Member {
 /// A container that is being written.
 #[derive(Clone, Copy)]
 enum Frame {
-    Array { children: Children, started: bool },
-    Object { first: usize, next: usize, names: usize },
+    Array {
+        children: Children,
+        started: bool,
+    },
+    Object {
+        first: usize,
+        next: usize,
+        names: usize,
+    },
 }
 
 /// The children of a container, from the next one on.
@@ -115,13 +126,19 @@ impl Children {
     fn next(&mut self, content: &[u8]) -> Option<Node> {
         let entry = word(content, self.entry as usize)?;
         let value = entry & LENGTH;
-        let end = if entry & HAS_OFFSET != 0 { value } else { self.offset.checked_add(value)? };
+        let end = if entry & HAS_OFFSET != 0 {
+            value
+        } else {
+            self.offset.checked_add(value)?
+        };
         let len = end.checked_sub(self.offset)?;
         if len > LENGTH || end > self.end - self.base {
             return None;
         }
-        let node =
-            Node { start: self.base + self.offset, kind_and_len: (entry & TYPE) | len };
+        let node = Node {
+            start: self.base + self.offset,
+            kind_and_len: (entry & TYPE) | len,
+        };
         self.entry += 4;
         self.left -= 1;
         self.offset = end;
@@ -155,7 +172,11 @@ impl Walk<'_> {
                 return None;
             }
             let node = child.next(self.content)?;
-            return if node.kind() == CONTAINER { None } else { self.write_scalar(node, out) };
+            return if node.kind() == CONTAINER {
+                None
+            } else {
+                self.write_scalar(node, out)
+            };
         }
         self.open(0..self.content.len(), out)?;
         while let Some(frame) = self.frames.last_mut() {
@@ -221,7 +242,10 @@ impl Walk<'_> {
             ARRAY => {
                 let children = self.children(header, start, range.end, 1)?;
                 out.put_byte(b'[');
-                self.frames.push(Frame::Array { children, started: false });
+                self.frames.push(Frame::Array {
+                    children,
+                    started: false,
+                });
             }
             OBJECT => {
                 let children = self.children(header, start, range.end, 2)?;
@@ -257,7 +281,11 @@ impl Walk<'_> {
                 )
             })
         });
-        self.frames.push(Frame::Object { first, next: first, names });
+        self.frames.push(Frame::Object {
+            first,
+            next: first,
+            names,
+        });
         Some(())
     }
 
@@ -266,13 +294,24 @@ impl Walk<'_> {
         let text = self.content.get(key.range())?;
         if server_is_utf8() {
             let name = (key.start, text.len() as u32);
-            return Some(Member { prefix: utf16_prefix(text), name, value: key });
+            return Some(Member {
+                prefix: utf16_prefix(text),
+                name,
+                value: key,
+            });
         }
         let names = &mut self.names;
         let start = names.len();
         with_utf8(text, |text| names.extend_from_slice(text));
-        let name = (u32::try_from(start).ok()?, u32::try_from(names.len() - start).ok()?);
-        Some(Member { prefix: utf16_prefix(&names[start..]), name, value: key })
+        let name = (
+            u32::try_from(start).ok()?,
+            u32::try_from(names.len() - start).ok()?,
+        );
+        Some(Member {
+            prefix: utf16_prefix(&names[start..]),
+            name,
+            value: key,
+        })
     }
 
     #[inline]
@@ -284,7 +323,9 @@ impl Walk<'_> {
             }
             NUMERIC => {
                 let range = node.range();
-                let number = self.content.get(range.start.next_multiple_of(4)..range.end)?;
+                let number = self
+                    .content
+                    .get(range.start.next_multiple_of(4)..range.end)?;
                 match write_numeric(embedded_content(number)?, self.numbers, out) {
                     Written::Number => {}
                     // No way to build a jsonb lets these in.
@@ -320,5 +361,11 @@ fn utf16_prefix(name: &[u8]) -> u64 {
         return prefix;
     }
     // U+E000..U+FFFF (lead bytes EE, EF) come after the supplementary planes (F0..F4) in UTF-16.
-    u64::from_be_bytes(bytes.map(|byte| if matches!(byte, 0xEE | 0xEF) { byte + 0x10 } else { byte }))
+    u64::from_be_bytes(bytes.map(|byte| {
+        if matches!(byte, 0xEE | 0xEF) {
+            byte + 0x10
+        } else {
+            byte
+        }
+    }))
 }

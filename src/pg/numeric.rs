@@ -57,7 +57,11 @@ pub fn write_numeric<S: Sink>(content: &[u8], numbers: Numbers, out: &mut S) -> 
             let Some((weight, digits)) = rest.split_first_chunk() else {
                 return Written::Corrupt;
             };
-            (sign == NEGATIVE, i32::from(i16::from_ne_bytes(*weight)), digits)
+            (
+                sign == NEGATIVE,
+                i32::from(i16::from_ne_bytes(*weight)),
+                digits,
+            )
         }
     };
     const STACK_DIGITS: usize = 32;

@@ -25,7 +25,10 @@ impl Varlena {
         let plain =
             unsafe { varatt_is_4b_u(value) || (varatt_is_1b(value) && !varatt_is_1b_e(value)) };
         if plain {
-            return Varlena { value, copied: false };
+            return Varlena {
+                value,
+                copied: false,
+            };
         }
         // SAFETY: as above.
         unsafe { Varlena::expand(value) }
@@ -41,7 +44,10 @@ impl Varlena {
         let value = datum.cast_mut_ptr::<pg_sys::varlena>();
         // SAFETY: the caller passes a valid varlena.
         if unsafe { varatt_is_4b_u(value) } {
-            return Varlena { value, copied: false };
+            return Varlena {
+                value,
+                copied: false,
+            };
         }
         // SAFETY: as above.
         unsafe { Varlena::expand(value) }
@@ -51,7 +57,10 @@ impl Varlena {
     unsafe fn expand(value: *mut pg_sys::varlena) -> Varlena {
         // SAFETY: the caller passes a valid varlena.
         let plain = unsafe { pg_sys::pg_detoast_datum(value) };
-        Varlena { value: plain, copied: !std::ptr::eq(plain, value) }
+        Varlena {
+            value: plain,
+            copied: !std::ptr::eq(plain, value),
+        }
     }
 
     /// Where the value begins, header included.
@@ -91,9 +100,17 @@ impl Drop for Varlena {
 #[inline]
 pub fn embedded_content(bytes: &[u8]) -> Option<&[u8]> {
     let first = *bytes.first()?;
-    let short = if cfg!(target_endian = "big") { first & 0x80 != 0 } else { first & 1 != 0 };
+    let short = if cfg!(target_endian = "big") {
+        first & 0x80 != 0
+    } else {
+        first & 1 != 0
+    };
     if short {
-        let size = if cfg!(target_endian = "big") { first & 0x7f } else { first >> 1 };
+        let size = if cfg!(target_endian = "big") {
+            first & 0x7f
+        } else {
+            first >> 1
+        };
         return bytes.get(1..usize::from(size));
     }
     let header = u32::from_ne_bytes(*bytes.first_chunk()?);
@@ -130,12 +147,20 @@ pub fn server_is_utf8() -> bool {
 /// raises what PostgreSQL raises (22021, 22P05).
 #[inline]
 pub fn with_utf8<R>(text: &[u8], use_it: impl FnOnce(&[u8]) -> R) -> R {
-    if server_is_utf8() { use_it(text) } else { use_it(&Converted::to_utf8(text)) }
+    if server_is_utf8() {
+        use_it(text)
+    } else {
+        use_it(&Converted::to_utf8(text))
+    }
 }
 
 /// Hands `text`, which is UTF-8, to `use_it` in the server's encoding; errors as for [`with_utf8`].
 pub fn with_server_encoding<R>(text: &[u8], use_it: impl FnOnce(&[u8]) -> R) -> R {
-    if server_is_utf8() { use_it(text) } else { use_it(&Converted::from_utf8(text)) }
+    if server_is_utf8() {
+        use_it(text)
+    } else {
+        use_it(&Converted::from_utf8(text))
+    }
 }
 
 struct Converted<'a> {
@@ -162,7 +187,10 @@ impl<'a> Converted<'a> {
 
     fn new(text: &'a [u8], converted: *mut std::ffi::c_char) -> Converted<'a> {
         if std::ptr::eq(converted.cast_const().cast(), text.as_ptr()) {
-            return Converted { text, copied: false };
+            return Converted {
+                text,
+                copied: false,
+            };
         }
         // SAFETY: a conversion yields a NUL-terminated palloc'd string, freed on drop.
         let text = unsafe { std::ffi::CStr::from_ptr(converted) }.to_bytes();

@@ -41,7 +41,12 @@ impl Elements {
         };
         // SAFETY: as above.
         let writer = unsafe { Writer::of_type(type_oid, context) };
-        Elements { writer, len, by_value, align }
+        Elements {
+            writer,
+            len,
+            by_value,
+            align,
+        }
     }
 
     /// Writes an array as nested JSON arrays.

@@ -33,7 +33,11 @@ impl TypeLayout {
             if (*shared).tdrefcount >= 0 {
                 pg_sys::DecrTupleDescRefCount(shared);
             }
-            TypeLayout { layout: RowLayout::new(tupdesc, &[]), tupdesc, _context: context }
+            TypeLayout {
+                layout: RowLayout::new(tupdesc, &[]),
+                tupdesc,
+                _context: context,
+            }
         }
     }
 }
@@ -65,7 +69,11 @@ pub fn type_layout(type_oid: pg_sys::Oid, typmod: i32) -> Rc<TypeLayout> {
     // Nothing is borrowed here: looking up types may run invalidation callbacks or raise.
     // SAFETY: the type was found in the type cache as a row type.
     let layout = Rc::new(unsafe { TypeLayout::new(type_oid, typmod) });
-    let found = Cached { key, identity, layout: Rc::clone(&layout) };
+    let found = Cached {
+        key,
+        identity,
+        layout: Rc::clone(&layout),
+    };
     LAYOUTS.with_borrow_mut(|layouts| layouts.insert(found));
     layout
 }
@@ -95,7 +103,10 @@ impl Layouts {
         if self.last.as_ref().is_none_or(|last| last.key != key) {
             self.last = Some(self.all.get(&key)?.clone());
         }
-        let last = self.last.as_ref().filter(|last| last.identity == identity)?;
+        let last = self
+            .last
+            .as_ref()
+            .filter(|last| last.identity == identity)?;
         Some(Rc::clone(&last.layout))
     }
 

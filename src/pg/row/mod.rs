@@ -7,6 +7,7 @@
 
 mod array;
 mod cache;
+mod float;
 mod output;
 mod settings;
 mod value;
@@ -61,7 +62,9 @@ impl RowLayout {
             }
             // SAFETY: a column's type exists as long as the column does; the context lives as long
             // as the writers.
-            writers.push(Some(unsafe { Writer::of_type(attribute.atttypid, context.0) }));
+            writers.push(Some(unsafe {
+                Writer::of_type(attribute.atttypid, context.0)
+            }));
             if !exclude.contains(&attribute.attnum) && !is_virtual(attribute) {
                 // SAFETY: a name is NUL-terminated within its 64 bytes.
                 let name = unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) };
@@ -71,7 +74,10 @@ impl RowLayout {
         names.sort_by(|left, right| cmp_utf16(&left.1, &right.1));
         if let Some(pair) = names.windows(2).find(|pair| pair[0].1 == pair[1].1) {
             Failure::DuplicateColumn.raise(
-                format!("column {:?} appears twice in the row", String::from_utf8_lossy(&pair[0].1)),
+                format!(
+                    "column {:?} appears twice in the row",
+                    String::from_utf8_lossy(&pair[0].1)
+                ),
                 "Give the columns distinct names.",
             );
         }
@@ -82,13 +88,26 @@ impl RowLayout {
                 let mut lead = vec![if place == 0 { b'{' } else { b',' }];
                 write_string(name, &mut lead);
                 lead.push(b':');
-                Column { index: *index, lead: lead.into() }
+                Column {
+                    index: *index,
+                    lead: lead.into(),
+                }
             })
             .collect();
-        let used = || columns.iter().filter_map(|column| writers[column.index].as_ref());
+        let used = || {
+            columns
+                .iter()
+                .filter_map(|column| writers[column.index].as_ref())
+        };
         let settings = used().fold(Settings::NONE, |all, writer| all | writer.settings());
         let calls_functions = used().any(Writer::calls_functions);
-        RowLayout { columns, writers, settings, calls_functions, _context: context }
+        RowLayout {
+            columns,
+            writers,
+            settings,
+            calls_functions,
+            _context: context,
+        }
     }
 
     /// Writes a row as a canonical JSON object. Raises what the values' types raise.
@@ -126,7 +145,7 @@ impl RowLayout {
     ///
     /// `row` is as for [`RowLayout::write`]; `attnum`, from 1, is a column that is not dropped.
     pub fn write_key_text<S: Sink>(&self, attnum: i16, row: &DeformedRow, out: &mut S) -> bool {
-        let index = usize::try_from(attnum - 1).unwrap_or(usize::MAX);
+        let index = usize::try_from(i32::from(attnum) - 1).unwrap_or(usize::MAX);
         let (Some(Some(writer)), Some(datum)) = (self.writers.get(index), row.get(index)) else {
             return false;
         };
@@ -153,7 +172,10 @@ pub struct DeformedRow {
 impl DeformedRow {
     /// No row yet.
     pub const fn new() -> DeformedRow {
-        DeformedRow { values: Vec::new(), nulls: Vec::new() }
+        DeformedRow {
+            values: Vec::new(),
+            nulls: Vec::new(),
+        }
     }
 
     /// Takes a tuple apart.
@@ -175,6 +197,11 @@ impl DeformedRow {
                 self.nulls.as_mut_ptr(),
             );
         }
+    }
+
+    /// Whether the column with this attribute number, from 1, is null or does not exist.
+    pub fn is_null(&self, attnum: i16) -> bool {
+        usize::try_from(i32::from(attnum) - 1).map_or(true, |index| self.get(index).is_none())
     }
 
     /// The value at an index from 0; none if it is null or there is no such attribute.

@@ -47,7 +47,11 @@ impl OutputFunction {
         let info = Box::new(UnsafeCell::new(pg_sys::FmgrInfo::default()));
         // SAFETY: the FmgrInfo does not move, being boxed, and its memory context outlives it.
         unsafe { pg_sys::fmgr_info_cxt(function, info.get(), context) };
-        OutputFunction { function: info, settings, kind }
+        OutputFunction {
+            function: info,
+            settings,
+            kind,
+        }
     }
 
     /// What must be pinned when this is called.
@@ -67,7 +71,13 @@ impl OutputFunction {
                 let text = unsafe { pg_sys::OutputFunctionCall(self.function.get(), datum) };
                 // SAFETY: as above; it is freed once written.
                 let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
-                with_utf8(bytes, |text| if RAW { out.put(text) } else { write_string(text, out) });
+                with_utf8(bytes, |text| {
+                    if RAW {
+                        out.put(text)
+                    } else {
+                        write_string(text, out)
+                    }
+                });
                 // SAFETY: output functions return palloc'd memory.
                 unsafe { pg_sys::pfree(text.cast()) };
             }

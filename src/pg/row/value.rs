@@ -3,7 +3,7 @@
 //! A value's JSON is that of `to_jsonb` under `TimeZone = UTC`, in canonical form, and depends on no
 //! setting.
 
-use auditspine_core::canonical::{Numbers, write_f32, write_f64, write_string, write_string_content};
+use auditspine_core::canonical::{Numbers, write_string, write_string_content};
 use auditspine_core::entry::write_integer;
 use auditspine_core::hash::Sink;
 use auditspine_core::time::{write_date, write_timestamp};
@@ -14,6 +14,7 @@ use crate::pg::json::write_json_text;
 use crate::pg::jsonb::write_jsonb;
 use crate::pg::numeric::{Special, Written, write_numeric};
 use crate::pg::row::array::Elements;
+use crate::pg::row::float::{write_float4, write_float8};
 use crate::pg::row::output::OutputFunction;
 use crate::pg::row::settings::Settings;
 use crate::pg::row::write_composite;
@@ -117,7 +118,11 @@ impl Writer {
     #[inline]
     pub unsafe fn write<S: Sink, const RAW: bool>(&self, datum: pg_sys::Datum, out: &mut S) {
         match self {
-            Writer::Bool => out.put(if datum.value() as u8 != 0 { b"true" } else { b"false" }),
+            Writer::Bool => out.put(if datum.value() as u8 != 0 {
+                b"true"
+            } else {
+                b"false"
+            }),
             Writer::Int2 => write_integer(i64::from(datum.value() as i16), out),
             Writer::Int4 => write_integer(i64::from(datum.value() as i32), out),
             Writer::Int8 => write_integer(datum.value() as i64, out),
@@ -127,7 +132,7 @@ impl Writer {
             Writer::Float4 => {
                 let value = f32::from_bits(datum.value() as u32);
                 if value.is_finite() {
-                    write_f32(value, out);
+                    write_float4(value, out);
                 } else {
                     write_not_finite::<_, RAW>(value.into(), out);
                 }
@@ -135,13 +140,15 @@ impl Writer {
             Writer::Float8 => {
                 let value = f64::from_bits(datum.value() as u64);
                 if value.is_finite() {
-                    write_f64(value, out);
+                    write_float8(value, out);
                 } else {
                     write_not_finite::<_, RAW>(value, out);
                 }
             }
             // SAFETY: the caller passes a valid varlena of this type.
-            Writer::Numeric => write_numeric_value::<_, RAW>(&unsafe { Varlena::packed(datum) }, out),
+            Writer::Numeric => {
+                write_numeric_value::<_, RAW>(&unsafe { Varlena::packed(datum) }, out)
+            }
             // SAFETY: as above.
             Writer::Text => write_text::<_, RAW>(&unsafe { Varlena::packed(datum) }, out),
             Writer::Name => {
@@ -195,7 +202,13 @@ fn quoted<S: Sink, const RAW: bool>(out: &mut S, content: impl FnOnce(&mut S)) {
 
 #[inline]
 fn write_text<S: Sink, const RAW: bool>(text: &[u8], out: &mut S) {
-    with_utf8(text, |text| if RAW { out.put(text) } else { write_string(text, out) });
+    with_utf8(text, |text| {
+        if RAW {
+            out.put(text)
+        } else {
+            write_string(text, out)
+        }
+    });
 }
 
 fn write_not_finite<S: Sink, const RAW: bool>(value: f64, out: &mut S) {
@@ -232,7 +245,11 @@ fn write_char<S: Sink, const RAW: bool>(byte: u8, out: &mut S) {
         1..0x80 => &[byte],
         _ => &escaped,
     };
-    if RAW { out.put(text) } else { write_string(text, out) }
+    if RAW {
+        out.put(text)
+    } else {
+        write_string(text, out)
+    }
 }
 
 fn write_uuid<S: Sink, const RAW: bool>(bytes: &[u8; 16], out: &mut S) {
@@ -250,7 +267,11 @@ fn write_uuid<S: Sink, const RAW: bool>(bytes: &[u8; 16], out: &mut S) {
 
 fn write_bytea<S: Sink, const RAW: bool>(bytes: &[u8], out: &mut S) {
     quoted::<_, RAW>(out, |out| {
-        if RAW { out.put(b"\\x") } else { write_string_content(b"\\x", out) }
+        if RAW {
+            out.put(b"\\x")
+        } else {
+            write_string_content(b"\\x", out)
+        }
         let mut text = [0; 128];
         for chunk in bytes.chunks(text.len() / 2) {
             for (pair, byte) in text.chunks_exact_mut(2).zip(chunk) {
@@ -263,5 +284,8 @@ fn write_bytea<S: Sink, const RAW: bool>(bytes: &[u8], out: &mut S) {
 
 fn hex(byte: u8) -> (u8, u8) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)])
+    (
+        DIGITS[usize::from(byte >> 4)],
+        DIGITS[usize::from(byte & 15)],
+    )
 }
