@@ -1,3 +1,6 @@
 //! The SQL-callable functions, one file a topic.
 
+mod append;
 mod canonical;
+
+::pgrx::extension_sql_file!("../../sql/schema.sql", name = "schema", bootstrap);
