@@ -39,6 +39,12 @@ pub enum Failure {
     NumberOutOfRange,
     /// A null array element or argument where a value is needed.
     NullElement,
+    /// A row has two columns of one name.
+    DuplicateColumn,
+    /// Canonical text that is larger than a value may be.
+    ResultTooLarge,
+    /// A stored binary value is not as its type says.
+    CorruptedData,
 }
 
 impl Failure {
@@ -62,6 +68,9 @@ impl Failure {
             Failure::DuplicateJsonName => ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE,
             Failure::NumberOutOfRange => ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             Failure::NullElement => ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Failure::DuplicateColumn => ERRCODE_DUPLICATE_COLUMN,
+            Failure::ResultTooLarge => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Failure::CorruptedData => ERRCODE_DATA_CORRUPTED,
         }
     }
 

@@ -12,7 +12,7 @@ use pgrx::pg_sys;
 use super::attribution;
 use super::buffer::{self, Fields, NameId};
 use super::relation::{OpenRelation, index_columns, name_of};
-use super::row::{DeformedRow, RowLayout, write_key_text};
+use super::row::{DeformedRow, RowLayout};
 use super::{chains, flush};
 use crate::declaration::{self, ChainOf, Declaration};
 use crate::error::Failure;
@@ -188,12 +188,12 @@ pub fn capture(call: &Call) {
 
 /// A change of the key, or of the chain that it selects, is a row that goes and a row that comes.
 fn record_update(call: &Call, spec: &Spec, work: &mut Work) {
-    write_key(call, &spec.key, &work.old, &mut work.old_key);
-    write_key(call, &spec.key, &work.new, &mut work.new_key);
+    write_key(call, spec, &work.old, &mut work.old_key);
+    write_key(call, spec, &work.new, &mut work.new_key);
     let mut moved = work.old_key != work.new_key;
     if let ChainColumns::By(columns) = &spec.chain {
-        write_chain(columns, &work.old, &mut work.chain);
-        write_chain(columns, &work.new, &mut work.text);
+        write_chain(&spec.layout, columns, &work.old, &mut work.chain);
+        write_chain(&spec.layout, columns, &work.new, &mut work.text);
         moved |= work.chain != work.text;
     }
     if moved {
@@ -215,11 +215,11 @@ fn record(call: &Call, spec: &Spec, work: &mut Work, op: u8) {
         ..
     } = work;
     let row = if op == b'D' { old } else { new };
-    write_key(call, &spec.key, row, key);
+    write_key(call, spec, row, key);
     let chain = match &spec.chain {
         ChainColumns::Named(chain) => *chain,
         ChainColumns::By(columns) => {
-            write_chain(columns, row, chain_name);
+            write_chain(&spec.layout, columns, row, chain_name);
             chains::check_name(chain_name);
             buffer::intern(chain_name)
         }
@@ -275,8 +275,8 @@ fn capture_truncate(call: &Call) {
 }
 
 /// Writes the key: the value's text, or a JSON array of texts for several columns.
-fn write_key(call: &Call, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
-    for column in columns {
+fn write_key(call: &Call, spec: &Spec, row: &DeformedRow, out: &mut Vec<u8>) {
+    for column in &spec.key {
         if row.is_null(*column) {
             Failure::NullKey.raise(
                 format!(
@@ -288,29 +288,30 @@ fn write_key(call: &Call, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>)
             );
         }
     }
-    write_texts(columns, row, out);
+    write_texts(&spec.layout, &spec.key, row, out);
 }
 
 /// Writes the chain's name: as for a key; a null stands for the chain `main`.
-fn write_chain(columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
+fn write_chain(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
     if columns.iter().any(|column| row.is_null(*column)) {
         out.clear();
         out.extend_from_slice(chains::MAIN);
     } else {
-        write_texts(columns, row, out);
+        write_texts(layout, columns, row, out);
     }
 }
 
-fn write_texts(columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
+fn write_texts(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
     out.clear();
     if let [column] = columns {
-        return write_key_text(*column, row, out);
+        layout.write_key_text(*column, row, out);
+        return;
     }
     let mut text = Vec::new();
     for (at, column) in columns.iter().enumerate() {
         out.put_byte(if at == 0 { b'[' } else { b',' });
         text.clear();
-        write_key_text(*column, row, &mut text);
+        layout.write_key_text(*column, row, &mut text);
         write_string(&text, out);
     }
     out.put_byte(b']');
