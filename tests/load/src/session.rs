@@ -165,7 +165,12 @@ impl Session {
         }
         match error {
             None => self.ledger.end(outcome, changes),
-            Some(error) => self.ledger.fail(sqlstate(&error), outcome, changes),
+            Some(error) => {
+                if sqlstate(&error).starts_with("XX") {
+                    println!("client {}: {error:?}", self.id);
+                }
+                self.ledger.fail(sqlstate(&error), outcome, changes);
+            }
         }
         outcome
     }
