@@ -31,8 +31,8 @@ pub(super) struct Draft {
 
 /// Why an object cannot be put in order.
 pub(super) enum OrderError {
-    /// The name at this offset of the source occurs before in its object.
-    Duplicate(usize),
+    /// This name, at this offset of the source, occurs before in its object.
+    Duplicate { name: String, source: usize },
     /// The draft has no room for more.
     Full,
 }
@@ -139,7 +139,7 @@ impl Draft {
         if let [.., previous, last] = &self.members[object.members as usize..] {
             match compare(&self.text, object.escapes, previous, last) {
                 Ordering::Less => {}
-                Ordering::Equal => return Err(OrderError::Duplicate(last.source as usize)),
+                Ordering::Equal => return Err(last.duplicate(&self.text)),
                 Ordering::Greater => object.in_order = false,
             }
         }
@@ -161,10 +161,16 @@ impl Draft {
             let duplicate = members
                 .windows(2)
                 .filter(|pair| compare(text, object.escapes, &pair[0], &pair[1]).is_eq())
-                .map(|pair| pair[0].source.max(pair[1].source))
-                .min();
-            if let Some(source) = duplicate {
-                return Err(OrderError::Duplicate(source as usize));
+                .map(|pair| {
+                    if pair[0].source > pair[1].source {
+                        pair[0]
+                    } else {
+                        pair[1]
+                    }
+                })
+                .min_by_key(|later| later.source);
+            if let Some(later) = duplicate {
+                return Err(later.duplicate(text));
             }
             let from = self.sorted.len() as u32;
             self.sorted.extend_from_slice(members);
@@ -222,13 +228,13 @@ impl Draft {
                     }
                     Replacement::Members { from, to } => {
                         out.put_byte(b'{');
-                        self.push_member(from, to, &mut steps);
+                        self.put_members(from, to, &mut steps, out);
                     }
                 },
                 Step::Members { from, to } if from == to => out.put_byte(b'}'),
                 Step::Members { from, to } => {
                     out.put_byte(b',');
-                    self.push_member(from, to, &mut steps);
+                    self.put_members(from, to, &mut steps, out);
                 }
             }
         }
@@ -237,17 +243,26 @@ impl Draft {
         self.sorted.clear();
     }
 
-    /// Pushes, last first, what puts the first of these members and then the others.
-    fn push_member(&self, from: u32, to: u32, steps: &mut Vec<Step>) {
-        let Member {
-            start,
-            end,
-            fixes,
-            fixes_end,
-            ..
-        } = self.sorted[from as usize];
-        steps.push(Step::Members { from: from + 1, to });
-        self.push_steps(start, end, fixes, fixes_end, steps);
+    /// Puts these members up to the first with a fix within it, and pushes what puts the rest.
+    fn put_members<S: Sink>(&self, from: u32, to: u32, steps: &mut Vec<Step>, out: &mut S) {
+        for at in from..to {
+            if at > from {
+                out.put_byte(b',');
+            }
+            let Member {
+                start,
+                end,
+                fixes,
+                fixes_end,
+                ..
+            } = self.sorted[at as usize];
+            if fixes < fixes_end {
+                steps.push(Step::Members { from: at + 1, to });
+                return self.push_steps(start, end, fixes, fixes_end, steps);
+            }
+            out.put(&self.text[start as usize..end as usize]);
+        }
+        out.put_byte(b'}');
     }
 
     /// Pushes, last first, what puts this part of the draft with these fixes in it.
@@ -301,6 +316,17 @@ fn compare(text: &[u8], escapes: bool, left: &Member, right: &Member) -> Orderin
 }
 
 impl Member {
+    /// What is told of this member when its name occurs before.
+    #[cold]
+    fn duplicate(&self, text: &[u8]) -> OrderError {
+        let name: Vec<u8> = unescaped(self.name(text)).collect();
+        let name = String::from_utf8_lossy(&name).into_owned();
+        OrderError::Duplicate {
+            name,
+            source: self.source as usize,
+        }
+    }
+
     /// The name, still escaped, without its quotes.
     fn name<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         let start = self.start as usize;
