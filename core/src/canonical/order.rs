@@ -27,6 +27,8 @@ pub(super) struct Draft {
     fixes: Vec<Fix>,
     /// The members of objects in `fixes`, each object's in canonical order.
     sorted: Vec<Member>,
+    /// Of the object being sorted: each member's key and its place among them.
+    keys: Vec<(u64, u32)>,
 }
 
 /// Why an object cannot be put in order.
@@ -155,25 +157,8 @@ impl Draft {
             return Ok(());
         };
         if !object.in_order {
-            let members = &mut self.members[object.members as usize..];
-            let text = &self.text;
-            members.sort_unstable_by(|left, right| compare(text, object.escapes, left, right));
-            let duplicate = members
-                .windows(2)
-                .filter(|pair| compare(text, object.escapes, &pair[0], &pair[1]).is_eq())
-                .map(|pair| {
-                    if pair[0].source > pair[1].source {
-                        pair[0]
-                    } else {
-                        pair[1]
-                    }
-                })
-                .min_by_key(|later| later.source);
-            if let Some(later) = duplicate {
-                return Err(later.duplicate(text));
-            }
             let from = self.sorted.len() as u32;
-            self.sorted.extend_from_slice(members);
+            self.sort_members(&object)?;
             let to = self.sorted.len() as u32;
             let by = Replacement::Members { from, to };
             self.fixes.push(Fix {
@@ -184,6 +169,32 @@ impl Draft {
             });
         }
         self.members.truncate(object.members as usize);
+        Ok(())
+    }
+
+    /// Adds this object's members to `sorted`.
+    fn sort_members(&mut self, object: &Object) -> Result<(), OrderError> {
+        let (text, escapes) = (&self.text, object.escapes);
+        let members = &self.members[object.members as usize..];
+        let keys = members.iter().map(|member| member.key(text, escapes));
+        self.keys.clear();
+        self.keys.extend(keys.zip(0..));
+        let member = |at: u32| &members[at as usize];
+        let compare = |left: &(u64, u32), right: &(u64, u32)| {
+            let by_key = left.0.cmp(&right.0);
+            by_key.then_with(|| compare(text, escapes, member(left.1), member(right.1)))
+        };
+        self.keys.sort_unstable_by(compare);
+        let duplicate = self
+            .keys
+            .windows(2)
+            .filter(|pair| compare(&pair[0], &pair[1]).is_eq())
+            .map(|pair| member(pair[0].1.max(pair[1].1)))
+            .min_by_key(|later| later.source);
+        if let Some(later) = duplicate {
+            return Err(later.duplicate(text));
+        }
+        self.sorted.extend(self.keys.iter().map(|key| member(key.1)));
         Ok(())
     }
 
@@ -316,6 +327,28 @@ fn compare(text: &[u8], escapes: bool, left: &Member, right: &Member) -> Orderin
 }
 
 impl Member {
+    /// The first bytes of the name as a number: where two differ, they differ as [`cmp_utf16`] says.
+    /// So most comparisons need not look at names, which are anywhere in memory.
+    fn key(&self, text: &[u8], escapes: bool) -> u64 {
+        let name = self.name(text);
+        let add = |key: u64, byte: u8| {
+            // UTF-16 has what UTF-8 begins with 0xF0..0xF4 before what it begins with 0xEE and 0xEF.
+            let rank = match byte {
+                0xEE.. => (byte - 0xEE + 5) % 7 + 0xEE,
+                _ => byte,
+            };
+            key << 8 | u64::from(rank)
+        };
+        let (key, len) = if escapes {
+            let bytes = || unescaped(name).take(8);
+            (bytes().fold(0, add), bytes().count())
+        } else {
+            let bytes = &name[..name.len().min(8)];
+            (bytes.iter().copied().fold(0, add), bytes.len())
+        };
+        key.checked_shl(8 * (8 - len as u32)).unwrap_or(0)
+    }
+
     /// What is told of this member when its name occurs before.
     #[cold]
     fn duplicate(&self, text: &[u8]) -> OrderError {
