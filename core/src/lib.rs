@@ -9,3 +9,4 @@ pub mod entry;
 pub mod hash;
 pub mod spine;
 pub mod time;
+pub mod verify;

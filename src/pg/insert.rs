@@ -28,15 +28,31 @@ pub struct Inserter {
 }
 
 impl Inserter {
-    /// Opens `table` and its indexes. `ascending` is the column that grows with every tuple.
-    pub fn open(table: pg_sys::Oid, ascending: Option<usize>) -> Inserter {
+    /// Opens `table` and its indexes, for calls of up to `rows` rows. `ascending` is the column that
+    /// grows with every tuple. What it allocates lives in the current memory context.
+    pub fn open(table: pg_sys::Oid, rows: usize, ascending: Option<usize>) -> Inserter {
         let table = OpenRelation::table(table, pg_sys::RowExclusiveLock);
         let indexes = table
             .index_oids()
             .into_iter()
             .filter_map(|oid| TargetIndex::open(&table, oid, ascending))
             .collect();
-        Inserter { table, indexes, slots: Vec::new() }
+        // A single row needs no slot.
+        let slots = if rows > 1 { rows.min(BATCH) } else { 0 };
+        let slots = (0..slots)
+            .map(|_| {
+                // SAFETY: the descriptor is that of the open table.
+                unsafe {
+                    let ops = &raw const pg_sys::TTSOpsHeapTuple;
+                    pg_sys::MakeSingleTupleTableSlot(table.tuple_desc(), ops)
+                }
+            })
+            .collect();
+        Inserter {
+            table,
+            indexes,
+            slots,
+        }
     }
 
     /// The table.
@@ -44,8 +60,8 @@ impl Inserter {
         &self.table
     }
 
-    /// Inserts rows of one value and null flag per column. At most [`BATCH`] rows; the memory that
-    /// the tuples take is PostgreSQL's current context, which the caller resets.
+    /// Inserts rows of one value and null flag per column, no more than `open` was told. The tuples
+    /// take memory from the current context, which the caller resets.
     pub fn insert(&mut self, rows: &[(&[pg_sys::Datum], &[bool])]) {
         let desc = self.table.tuple_desc();
         // SAFETY: values and nulls have a member per column of the table (checked by `state`), and
@@ -68,10 +84,6 @@ impl Inserter {
                 self.index(rows, &[(*tuple).t_self]);
                 return;
             }
-            while self.slots.len() < tuples.len() {
-                let ops = &raw const pg_sys::TTSOpsHeapTuple;
-                self.slots.push(pg_sys::MakeSingleTupleTableSlot(desc, ops));
-            }
             for (slot, tuple) in self.slots.iter().zip(&tuples) {
                 pg_sys::ExecStoreHeapTuple(*tuple, *slot, false);
             }
@@ -83,8 +95,12 @@ impl Inserter {
                 0,
                 std::ptr::null_mut(),
             );
-            let tids: Vec<pg_sys::ItemPointerData> =
-                self.slots.iter().take(tuples.len()).map(|slot| (**slot).tts_tid).collect();
+            let tids: Vec<pg_sys::ItemPointerData> = self
+                .slots
+                .iter()
+                .take(tuples.len())
+                .map(|slot| (**slot).tts_tid)
+                .collect();
             self.index(rows, &tids);
             for slot in self.slots.iter().take(tuples.len()) {
                 pg_sys::ExecClearTuple(*slot);
@@ -93,11 +109,13 @@ impl Inserter {
     }
 
     fn index(&mut self, rows: &[(&[pg_sys::Datum], &[bool])], tids: &[pg_sys::ItemPointerData]) {
-        let block = |at: usize| tids.get(at).map(|tid| (tid.ip_blkid.bi_hi, tid.ip_blkid.bi_lo));
+        let block = |at: usize| {
+            tids.get(at)
+                .map(|tid| (tid.ip_blkid.bi_hi, tid.ip_blkid.bi_lo))
+        };
         for target in &self.indexes {
             for (at, (values, nulls)) in rows.iter().enumerate() {
-                let inside =
-                    at > 0 && block(at - 1) == block(at) && block(at) == block(at + 1);
+                let inside = at > 0 && block(at - 1) == block(at) && block(at) == block(at + 1);
                 if target.summarizing && inside {
                     continue;
                 }
@@ -129,7 +147,10 @@ impl TargetIndex {
         let index = OpenRelation::index(oid, pg_sys::RowExclusiveLock);
         // SAFETY: `index` is open; BuildIndexInfo reads its catalog rows.
         let (info, am) = unsafe {
-            (pg_sys::BuildIndexInfo(index.raw()), (*(*index.raw()).rd_rel).relam)
+            (
+                pg_sys::BuildIndexInfo(index.raw()),
+                (*(*index.raw()).rd_rel).relam,
+            )
         };
         // SAFETY: as above; the names are those of open relations.
         unsafe {
@@ -154,7 +175,13 @@ impl TargetIndex {
                 .collect();
             let summarizing = am == pg_sys::Oid::from(pg_sys::BRIN_AM_OID)
                 && ascending.is_some_and(|column| columns == [column]);
-            Some(TargetIndex { index, columns, info, unique: (*info).ii_Unique, summarizing })
+            Some(TargetIndex {
+                index,
+                columns,
+                info,
+                unique: (*info).ii_Unique,
+                summarizing,
+            })
         }
     }
 
