@@ -194,7 +194,8 @@ impl Draft {
         if let Some(later) = duplicate {
             return Err(later.duplicate(text));
         }
-        self.sorted.extend(self.keys.iter().map(|key| member(key.1)));
+        self.sorted
+            .extend(self.keys.iter().map(|key| member(key.1)));
         Ok(())
     }
 
