@@ -2,5 +2,6 @@
 
 mod append;
 mod canonical;
+mod spine;
 
 ::pgrx::extension_sql_file!("../../sql/schema.sql", name = "schema", bootstrap);
