@@ -25,6 +25,8 @@ pub enum Failure {
     NullKey,
     /// The state tables are not as the extension created them.
     BrokenInstallation,
+    /// The database's encoding is not UTF8.
+    UnsupportedEncoding,
     /// No lane became free within `auditspine.lane_timeout`.
     LaneTimeout,
     /// A state table was written directly.
@@ -61,6 +63,7 @@ impl Failure {
             Failure::UnknownColumn => ERRCODE_UNDEFINED_COLUMN,
             Failure::NullKey => ERRCODE_NOT_NULL_VIOLATION,
             Failure::BrokenInstallation => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Failure::UnsupportedEncoding => ERRCODE_FEATURE_NOT_SUPPORTED,
             Failure::LaneTimeout => ERRCODE_LOCK_NOT_AVAILABLE,
             Failure::StateIsAppendOnly => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::InvalidJson => ERRCODE_INVALID_JSON_TEXT,

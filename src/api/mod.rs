@@ -3,5 +3,6 @@
 mod append;
 mod canonical;
 mod spine;
+mod verify;
 
 ::pgrx::extension_sql_file!("../../sql/schema.sql", name = "schema", bootstrap);
