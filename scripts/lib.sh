@@ -9,23 +9,24 @@
 
 set -euo pipefail
 umask 022
-# A private server must not meet a variable that points psql at somebody's real one, and a Rust backtrace
-# in a server's environment would end up in the DETAIL of its errors.
-pg_config_asked=${PG_CONFIG:-}
-for variable in ${!PG@}; do
-    case $variable in PG_MAJOR) ;; *) unset "$variable" ;; esac
-done
-unset RUST_BACKTRACE RUST_LOG MAKEFLAGS MFLAGS MAKELEVEL variable
 export LC_ALL=C.UTF-8 USER="${USER:-$(id -un)}" CARGO_NET_RETRY="${CARGO_NET_RETRY:-5}"
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-PGRX_VERSION=$(sed -n 's/^pgrx = "=\([0-9.]*\)"$/\1/p' "$ROOT/Cargo.toml")
+CARGO_PGRX_VERSION=$(sed -n 's/^pgrx = "=\([0-9.]*\)"$/\1/p' "$ROOT/Cargo.toml")
 RUST_VERSION=$(sed -n 's/^rust-version = "\([0-9.]*\)"$/\1/p' "$ROOT/Cargo.toml")
-CARGO_PGRX_ROOT=${XDG_CACHE_HOME:-$HOME/.cache}/auditspine/cargo-pgrx-$PGRX_VERSION
+CARGO_PGRX_ROOT=${XDG_CACHE_HOME:-$HOME/.cache}/auditspine/cargo-pgrx-$CARGO_PGRX_VERSION
 SCRATCH=${AUDITSPINE_SCRATCH:-/var/tmp/auditspine-$(id -u)-$(printf %s "$ROOT" | sha256sum | cut -c1-8)}
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 # rustup's folder last: cargo is found even where the shell's profile does not name it.
 PATH=$CARGO_PGRX_ROOT/bin:$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+
+# No variable may point a client at somebody's real server, nor cargo-pgrx at somebody's settings; what scripts/test
+# itself has set stays. A RUST_BACKTRACE in a server's environment would end up in the DETAIL of its errors.
+case ${PGHOST:-} in "$SCRATCH"/*) ;; *) unset PGHOST PGPORT PGUSER ;; esac
+for variable in ${!PG@}; do
+    case $variable in PG_MAJOR | PG_CONFIG | PGHOST | PGPORT | PGUSER) ;; *) unset "$variable" ;; esac
+done
+unset RUST_BACKTRACE RUST_LOG MAKEFLAGS MFLAGS MAKELEVEL variable
 
 say() { printf '\n==> %s\n' "$*"; }
 note() { printf '    %s\n' "$*"; }
@@ -59,8 +60,7 @@ major_is_installed() {
 # Sets PG_CONFIG and PG_MAJOR to the installation to build for; fails if there is none.
 find_postgres() {
     local major
-    if [ -n "$pg_config_asked" ]; then
-        PG_CONFIG=$pg_config_asked
+    if [ -n "${PG_CONFIG:-}" ]; then
         PG_MAJOR=$("$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
         return
     fi
