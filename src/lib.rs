@@ -6,5 +6,7 @@
 ::pgrx::pg_module_magic!(name, version);
 
 mod api;
+mod declaration;
 mod error;
+mod guc;
 mod pg;

@@ -1,1 +1,5 @@
 //! The SQL-callable functions, one file a topic.
+
+mod append;
+
+::pgrx::extension_sql_file!("../../sql/schema.sql", name = "schema", bootstrap);

@@ -14,14 +14,14 @@ pub fn write_string<S: Sink>(text: &[u8], out: &mut S) {
 }
 
 /// As [`write_string`], without the quotes.
-pub fn write_string_content<S: Sink>(text: &[u8], out: &mut S) {
-    let mut plain = 0;
-    for (at, &byte) in text.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.put(&text[plain..at]);
-        plain = at + 1;
+pub fn write_string_content<S: Sink>(mut text: &[u8], out: &mut S) {
+    loop {
+        let (plain, rest) = text.split_at(plain_len(text));
+        out.put(plain);
+        let Some((&byte, rest)) = rest.split_first() else {
+            return;
+        };
+        text = rest;
         match byte {
             b'"' => out.put(b"\\\""),
             b'\\' => out.put(b"\\\\"),
@@ -32,12 +32,63 @@ pub fn write_string_content<S: Sink>(text: &[u8], out: &mut S) {
             0x0d => out.put(b"\\r"),
             _ => {
                 const DIGITS: &[u8; 16] = b"0123456789abcdef";
-                let (high, low) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
+                let (high, low) = (
+                    DIGITS[usize::from(byte >> 4)],
+                    DIGITS[usize::from(byte & 15)],
+                );
                 out.put(&[b'\\', b'u', b'0', b'0', high, low]);
             }
         }
     }
-    out.put(&text[plain..]);
+}
+
+/// How many bytes at the beginning of `text` stand for themselves within a JSON string: all up to
+/// the first `"`, `\` or control character below U+0020.
+#[inline]
+pub(super) fn plain_len(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut words = text.chunks_exact(8);
+    let mut len = 0;
+    for word in words.by_ref() {
+        // The top bit of each byte that is less than 0x20, or `"`, or `\`. A borrow may set that
+        // of a later byte too, but never of an earlier one.
+        let word = word
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let found = (word.wrapping_sub(ONES * 0x20)
+            | (word ^ ONES * u64::from(b'"')).wrapping_sub(ONES)
+            | (word ^ ONES * u64::from(b'\\')).wrapping_sub(ONES))
+            & !word
+            & ONES << 7;
+        if found != 0 {
+            return len + (found.trailing_zeros() / 8) as usize;
+        }
+        len += 8;
+    }
+    let is_plain = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
+    len + words.remainder().iter().take_while(is_plain).count()
+}
+
+/// The bytes that the content of a canonical JSON string stands for.
+pub(super) fn unescaped(content: &[u8]) -> impl Iterator<Item = u8> {
+    let mut bytes = content.iter().copied();
+    std::iter::from_fn(move || match bytes.next()? {
+        b'\\' => Some(match bytes.next()? {
+            b'b' => 0x08,
+            b't' => 0x09,
+            b'n' => 0x0a,
+            b'f' => 0x0c,
+            b'r' => 0x0d,
+            b'u' => {
+                let digit = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
+                let (high, low) = (bytes.nth(2)?, bytes.next()?);
+                digit(high) << 4 | digit(low)
+            }
+            itself => itself,
+        }),
+        plain => Some(plain),
+    })
 }
 
 /// Compares two UTF-8 names by their UTF-16 code units (RFC 8785 section 3.2.3).
@@ -72,8 +123,14 @@ mod tests {
 
     #[test]
     fn escapes_what_the_rfc_names_and_nothing_else() {
-        assert_eq!(text("\u{20ac}$\u{f}\nA'B\"\\\\\"/"), "\"\u{20ac}$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"");
-        assert_eq!(text("\u{8}\t\u{c}\r\u{7f}\u{80}"), "\"\\b\\t\\f\\r\u{7f}\u{80}\"");
+        assert_eq!(
+            text("\u{20ac}$\u{f}\nA'B\"\\\\\"/"),
+            "\"\u{20ac}$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\""
+        );
+        assert_eq!(
+            text("\u{8}\t\u{c}\r\u{7f}\u{80}"),
+            "\"\\b\\t\\f\\r\u{7f}\u{80}\""
+        );
         assert_eq!(text(""), "\"\"");
     }
 
