@@ -50,14 +50,19 @@ pub fn parse(arguments: &[String]) -> Declaration {
     for (at, argument) in arguments.iter().enumerate() {
         let Some((name, value)) = argument.split_once('=') else {
             if at > 0 || argument.is_empty() {
-                refuse(format!("trigger argument {} is not understood: \"{argument}\"", at + 1));
+                refuse(format!(
+                    "trigger argument {} is not understood: \"{argument}\"",
+                    at + 1
+                ));
             }
             declaration.kind = Some(argument.clone());
             continue;
         };
         let slot = if name == "chain_by" { "chain" } else { name };
         if seen.contains(&slot) {
-            refuse(format!("trigger argument \"{argument}\" repeats or contradicts an earlier one"));
+            refuse(format!(
+                "trigger argument \"{argument}\" repeats or contradicts an earlier one"
+            ));
         }
         seen.push(slot);
         match name {
@@ -67,9 +72,9 @@ pub fn parse(arguments: &[String]) -> Declaration {
             "payload" if value == "hash" => {}
             "payload" if value == "full" => declaration.full_payload = true,
             "exclude" => declaration.exclude = columns(argument, value),
-            "chain" | "payload" => {
-                refuse(format!("trigger argument \"{argument}\" has a value that is not allowed"))
-            }
+            "chain" | "payload" => refuse(format!(
+                "trigger argument \"{argument}\" has a value that is not allowed"
+            )),
             _ => refuse(format!("unknown trigger argument \"{argument}\"")),
         }
     }
@@ -82,9 +87,14 @@ fn refuse(message: String) -> ! {
 
 fn columns(argument: &str, value: &str) -> Vec<String> {
     let names = split(value);
-    let repeated = names.iter().enumerate().any(|(at, name)| names[..at].contains(name));
+    let repeated = names
+        .iter()
+        .enumerate()
+        .any(|(at, name)| names[..at].contains(name));
     if repeated || names.iter().any(String::is_empty) {
-        refuse(format!("trigger argument \"{argument}\" does not list distinct column names"));
+        refuse(format!(
+            "trigger argument \"{argument}\" does not list distinct column names"
+        ));
     }
     names
 }

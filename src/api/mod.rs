@@ -1,5 +1,7 @@
 //! The SQL-callable functions, one file a topic.
 
 mod append;
+mod canonical;
+mod verify;
 
 ::pgrx::extension_sql_file!("../../sql/schema.sql", name = "schema", bootstrap);

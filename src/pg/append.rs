@@ -34,8 +34,10 @@ pub fn by_hand(arguments: &ByHand<'_>) -> pg_sys::Datum {
         );
     };
     let Some(chain) = arguments.chain else {
-        Failure::InvalidValue
-            .raise("the chain of an audit event is null", "leave the argument out for chain main");
+        Failure::InvalidValue.raise(
+            "the chain of an audit event is null",
+            "leave the argument out for chain main",
+        );
     };
     chains::expect(chain);
     let payload = arguments.payload.map(|payload| {
@@ -72,7 +74,7 @@ fn row_at(place: flush::Place) -> pg_sys::Datum {
         equal(2, pg_sys::F_INT2EQ, place.lane.into()),
         equal(3, pg_sys::F_INT8EQ, place.pos.into()),
     ];
-    let row = last_row(&table, state.head_index, &conditions, |values, nulls| {
+    let row = last_row(&table, state.head_index(), &conditions, |values, nulls| {
         // SAFETY: values and nulls are a row of the table, in its own row type; the copy lives in
         // the current context.
         unsafe {

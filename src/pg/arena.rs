@@ -33,19 +33,27 @@ impl DatumArena {
             } else {
                 pgrx::set_varsize_4b(start.cast(), (header + bytes.len()) as i32);
             }
-            start.add(header).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            start
+                .add(header)
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
         pg_sys::Datum::from(start)
     }
 
     fn reserve(&mut self, bytes: usize) -> *mut u8 {
         let words = bytes.div_ceil(8);
-        let fits = self.blocks.last().is_some_and(|block| block.len() - self.words_used >= words);
+        let fits = self
+            .blocks
+            .last()
+            .is_some_and(|block| block.len() - self.words_used >= words);
         if !fits {
             self.blocks.push(vec![0; words.max(BLOCK_WORDS)]);
             self.words_used = 0;
         }
-        let block = self.blocks.last_mut().map_or(std::ptr::null_mut(), |block| block.as_mut_ptr());
+        let block = self
+            .blocks
+            .last_mut()
+            .map_or(std::ptr::null_mut(), |block| block.as_mut_ptr());
         // SAFETY: the last block has at least `words` words from `words_used` on.
         let start = unsafe { block.add(self.words_used) };
         self.words_used += words;

@@ -50,7 +50,9 @@ pub fn current() -> AttributionId {
         if used.all.is_empty() || used.actor != actor || used.context != context {
             let attribution = Attribution {
                 actor: actor.as_ref().map(|actor| actor.to_bytes().into()),
-                context: context.as_ref().map(|context| canonical_context(context.to_bytes())),
+                context: context
+                    .as_ref()
+                    .map(|context| canonical_context(context.to_bytes())),
             };
             used.all.push(Rc::new(attribution));
             (used.actor, used.context) = (actor, context);

@@ -80,7 +80,13 @@ impl Buffer {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(pk.unwrap_or_default());
         self.bytes.extend_from_slice(payload.unwrap_or_default());
-        let Fields { chain, kind, op, attribution, payload_hash } = fields;
+        let Fields {
+            chain,
+            kind,
+            op,
+            attribution,
+            payload_hash,
+        } = fields;
         self.events.push(Pending {
             chain,
             kind,
@@ -118,13 +124,17 @@ impl Buffer {
 
     /// Key of an event.
     pub fn pk(&self, event: &Pending) -> Option<&[u8]> {
-        event.has_pk.then(|| &self.bytes[event.start..event.start + event.pk_len])
+        event
+            .has_pk
+            .then(|| &self.bytes[event.start..event.start + event.pk_len])
     }
 
     /// Canonical payload of an event, where it is to be stored.
     pub fn payload(&self, event: &Pending) -> Option<&[u8]> {
         let start = event.start + event.pk_len;
-        event.has_payload.then(|| &self.bytes[start..start + event.payload_len])
+        event
+            .has_payload
+            .then(|| &self.bytes[start..start + event.payload_len])
     }
 
     /// Memory that pending events use.
@@ -143,8 +153,10 @@ impl Buffer {
             self.flushed -= 1;
             self.events[self.flushed].flushed_by = 0;
         }
-        self.flushed_bytes =
-            self.events.get(self.flushed).map_or(self.bytes.len(), |event| event.start);
+        self.flushed_bytes = self
+            .events
+            .get(self.flushed)
+            .map_or(self.bytes.len(), |event| event.start);
     }
 
     /// Drops everything, keeping a modest allocation.

@@ -5,8 +5,8 @@
 
 use std::ffi::c_void;
 
-use pgrx::pg_sys;
 use pgrx::pg_guard;
+use pgrx::pg_sys;
 
 use super::{attribution, buffer, chains, flush, lane, state, trigger};
 
@@ -24,9 +24,7 @@ pub fn register() {
 unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _arg: *mut c_void) {
     use pg_sys::XactEvent::*;
     match event {
-        XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE => {
-            flush::flush();
-        }
+        XACT_EVENT_PRE_COMMIT | XACT_EVENT_PRE_PREPARE => flush::flush_at_commit(),
         XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE => {
             if event == XACT_EVENT_COMMIT {
                 chains::keep_created();
@@ -37,6 +35,7 @@ unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _arg:
             buffer::with_mut(buffer::Buffer::clear);
             attribution::clear();
             lane::forget_held();
+            flush::transaction_ended();
         }
         // Parallel workers write nothing, so they have nothing to link.
         _ => {}

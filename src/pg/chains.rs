@@ -81,7 +81,7 @@ pub fn find(name: &[u8]) -> Option<Chain> {
         function: pg_sys::F_TEXTEQ,
         value: arena.varlena(name),
     };
-    let chain = last_row(&table, state.name_index, &[by_name], |values, _| Chain {
+    let chain = last_row(&table, state.name_index(), &[by_name], |values, _| Chain {
         id: values[chain_column::CHAIN_ID].value() as i32,
         lanes: values[chain_column::LANES].value() as i16,
     })?;
@@ -93,7 +93,10 @@ fn remember(name: &[u8], chain: Chain) {
     CACHE.with(|cache| {
         let mut cache = cache.borrow_mut();
         if cache.by_name.len() >= CACHE_LIMIT {
-            *cache = Cache { created: std::mem::take(&mut cache.created), ..Cache::default() };
+            *cache = Cache {
+                created: std::mem::take(&mut cache.created),
+                ..Cache::default()
+            };
         }
         cache.by_name.insert(name.into(), chain);
     });
@@ -138,7 +141,9 @@ pub fn ensure<'a>(names: impl Iterator<Item = &'a [u8]>) {
 /// of range.
 pub fn create(name: &[u8], lanes: i32) -> i32 {
     check_name(name);
-    let Some(lanes) = i16::try_from(lanes).ok().filter(|lanes| (1..=MAX_LANES).contains(lanes))
+    let Some(lanes) = i16::try_from(lanes)
+        .ok()
+        .filter(|lanes| (1..=MAX_LANES).contains(lanes))
     else {
         Failure::InvalidValue.raise(
             format!("a chain cannot have {lanes} lanes"),
@@ -167,7 +172,10 @@ pub fn check_name(name: &[u8]) {
     if name.is_empty() || name.len() > MAX_NAME {
         let shown: String = String::from_utf8_lossy(name).chars().take(40).collect();
         Failure::InvalidValue.raise(
-            format!("\"{shown}\" cannot name an audit chain: it has {} bytes", name.len()),
+            format!(
+                "\"{shown}\" cannot name an audit chain: it has {} bytes",
+                name.len()
+            ),
             format!("a chain's name has 1 to {MAX_NAME} bytes"),
         );
     }
@@ -179,7 +187,10 @@ fn insert(name: &[u8], lanes: i16) -> i32 {
     let drawn = sequence::draw(state.chain_id_seq, 1);
     let Ok(id) = i32::try_from(drawn) else {
         Failure::InvalidValue.raise(
-            format!("there is no chain number left for \"{}\"", String::from_utf8_lossy(name)),
+            format!(
+                "there is no chain number left for \"{}\"",
+                String::from_utf8_lossy(name)
+            ),
             "auditspine.chain_id_seq has reached the limit of integer",
         );
     };

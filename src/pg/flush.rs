@@ -4,6 +4,7 @@
 //! Numbers are given in the order in which the changes were made, across all chains: the later of
 //! two changes of one row has the larger `seq`, also where the row moved from one chain to another.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -33,11 +34,39 @@ pub struct Place {
     pub pos: i64,
 }
 
+thread_local! {
+    static COMMITTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Links all pending events ahead of the commit. What comes after that, from another extension that
+/// writes to an audited table while the transaction commits, is linked at once.
+pub fn flush_at_commit() {
+    flush();
+    COMMITTING.set(true);
+}
+
+/// To be called when a transaction has ended.
+pub fn transaction_ended() {
+    COMMITTING.set(false);
+}
+
+/// Links pending events if they should not wait: `limit` bytes are exceeded, or the commit is under
+/// way.
+pub fn flush_if_due(limit: usize) {
+    if COMMITTING.get() || buffer::with(Buffer::pending_size) > limit {
+        flush();
+    }
+}
+
 /// Links all pending events; returns how many, and the place of the last one.
 pub fn flush() -> (usize, Option<Place>) {
     let written = buffer::with(|buffer| {
         let count = buffer.pending().len();
-        if count == 0 { (0, None) } else { (count, Some(link(buffer))) }
+        if count == 0 {
+            (0, None)
+        } else {
+            (count, Some(link(buffer)))
+        }
     });
     if written.0 > 0 {
         buffer::with_mut(Buffer::mark_flushed);
@@ -120,12 +149,21 @@ impl Lanes {
             })
             .collect();
         wanted.sort_by_key(|(order, ..)| *order);
-        let mut lanes = Lanes { all: Vec::new(), by_chain: HashMap::new(), recent: None };
+        let mut lanes = Lanes {
+            all: Vec::new(),
+            by_chain: HashMap::new(),
+            recent: None,
+        };
         for (_, id, text, chain) in wanted {
             let lane = lane::acquire(chain.id, &text, chain.lanes);
-            let head = head::read(inserter.table(), state.head_index, chain.id, lane);
+            let head = head::read(inserter.table(), state.head_index(), chain.id, lane);
             lanes.by_chain.insert(id, lanes.all.len());
-            lanes.all.push(Lane { chain_id: chain.id, chain: text, lane, head });
+            lanes.all.push(Lane {
+                chain_id: chain.id,
+                chain: text,
+                lane,
+                head,
+            });
         }
         lanes
     }
@@ -183,7 +221,11 @@ impl Batch {
             arena: DatumArena::default(),
             hashers: Vec::new(),
             attributions: HashMap::new(),
-            last: Place { chain_id: 0, lane: 0, pos: 0 },
+            last: Place {
+                chain_id: 0,
+                lane: 0,
+                pos: 0,
+            },
             seq: state.seq,
             xid,
             now,
@@ -222,8 +264,15 @@ impl Batch {
         };
         let event_hash = hash_event(&mut self.hashers, pending, &event);
         let prev_hash = lane.head.chain_hash;
-        lane.head = Head { pos: event.pos, chain_hash: chain_hash(&prev_hash, &event_hash, seq) };
-        self.last = Place { chain_id: lane.chain_id, lane: lane.lane, pos: event.pos };
+        lane.head = Head {
+            pos: event.pos,
+            chain_hash: chain_hash(&prev_hash, &event_hash, seq),
+        };
+        self.last = Place {
+            chain_id: lane.chain_id,
+            lane: lane.lane,
+            pos: event.pos,
+        };
 
         let mut values = [pg_sys::Datum::from(0usize); column::COUNT];
         let mut nulls = [false; column::COUNT];
@@ -242,31 +291,48 @@ impl Batch {
         set(column::EVENT_KIND, Some(self.arena.varlena(&kind)));
         set(column::EVENT_PK, pk.map(|pk| self.arena.varlena(pk)));
         set(column::DB_USER, Some(self.arena.varlena(&self.user)));
-        set(column::ACTOR, event.actor.map(|actor| self.arena.varlena(actor)));
+        set(
+            column::ACTOR,
+            event.actor.map(|actor| self.arena.varlena(actor)),
+        );
         set(column::CONTEXT, shared.context);
         set(column::LAYOUT, event.layout.map(pg_sys::Datum::from));
         set(column::PAYLOAD, buffer.payload(pending).map(jsonb));
-        set(column::PAYLOAD_HASH, Some(self.arena.varlena(&event.payload_hash.0)));
+        set(
+            column::PAYLOAD_HASH,
+            Some(self.arena.varlena(&event.payload_hash.0)),
+        );
         set(column::EVENT_HASH, Some(self.arena.varlena(&event_hash.0)));
         set(column::PREV_HASH, Some(self.arena.varlena(&prev_hash.0)));
-        set(column::CHAIN_HASH, Some(self.arena.varlena(&lane.head.chain_hash.0)));
+        set(
+            column::CHAIN_HASH,
+            Some(self.arena.varlena(&lane.head.chain_hash.0)),
+        );
         self.rows.push((values, nulls));
     }
 
     /// Looks up what the events share, while the memory is that of the whole flush.
     fn share_attributions(&mut self, events: &[Pending]) {
         for event in events {
-            self.attributions.entry(event.attribution.index()).or_insert_with(|| {
-                let attribution = attribution::get(event.attribution);
-                let context = attribution.context.as_deref().map(jsonb);
-                SharedValues { attribution, context }
-            });
+            self.attributions
+                .entry(event.attribution.index())
+                .or_insert_with(|| {
+                    let attribution = attribution::get(event.attribution);
+                    let context = attribution.context.as_deref().map(jsonb);
+                    SharedValues {
+                        attribution,
+                        context,
+                    }
+                });
         }
     }
 
     fn insert(&self, inserter: &mut Inserter) {
-        let rows: Vec<(&[pg_sys::Datum], &[bool])> =
-            self.rows.iter().map(|(values, nulls)| (&values[..], &nulls[..])).collect();
+        let rows: Vec<(&[pg_sys::Datum], &[bool])> = self
+            .rows
+            .iter()
+            .map(|(values, nulls)| (&values[..], &nulls[..]))
+            .collect();
         inserter.insert(&rows);
     }
 }
@@ -292,7 +358,7 @@ fn hash_event(
 }
 
 /// jsonb of canonical JSON text, in the current memory context.
-fn jsonb(canonical: &[u8]) -> pg_sys::Datum {
+pub fn jsonb(canonical: &[u8]) -> pg_sys::Datum {
     let mut text = Vec::with_capacity(canonical.len() + 1);
     text.extend_from_slice(canonical);
     text.push(0);

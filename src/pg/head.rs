@@ -45,7 +45,10 @@ pub fn read(table: &OpenRelation, index: pg_sys::Oid, chain_id: i32, lane: i16) 
     let seen = SEEN.with(|seen| seen.borrow().get(&(chain_id, lane)).copied());
     seen.and_then(|pos| search(table, index, chain_id, lane, Some(pos)))
         .or_else(|| search(table, index, chain_id, lane, None))
-        .unwrap_or(Head { pos: 0, chain_hash: Hash::ZERO })
+        .unwrap_or(Head {
+            pos: 0,
+            chain_hash: Hash::ZERO,
+        })
 }
 
 fn search(
@@ -57,8 +60,18 @@ fn search(
 ) -> Option<Head> {
     let equal = pg_sys::BTEqualStrategyNumber;
     let mut conditions = vec![
-        Condition { column: 1, strategy: equal, function: pg_sys::F_INT4EQ, value: chain_id.into() },
-        Condition { column: 2, strategy: equal, function: pg_sys::F_INT2EQ, value: lane.into() },
+        Condition {
+            column: 1,
+            strategy: equal,
+            function: pg_sys::F_INT4EQ,
+            value: chain_id.into(),
+        },
+        Condition {
+            column: 2,
+            strategy: equal,
+            function: pg_sys::F_INT2EQ,
+            value: lane.into(),
+        },
     ];
     conditions.extend(at_least.map(|pos| Condition {
         column: 3,

@@ -48,7 +48,11 @@ impl Inserter {
                 }
             })
             .collect();
-        Inserter { table, indexes, slots }
+        Inserter {
+            table,
+            indexes,
+            slots,
+        }
     }
 
     /// The table.
@@ -91,8 +95,12 @@ impl Inserter {
                 0,
                 std::ptr::null_mut(),
             );
-            let tids: Vec<pg_sys::ItemPointerData> =
-                self.slots.iter().take(tuples.len()).map(|slot| (**slot).tts_tid).collect();
+            let tids: Vec<pg_sys::ItemPointerData> = self
+                .slots
+                .iter()
+                .take(tuples.len())
+                .map(|slot| (**slot).tts_tid)
+                .collect();
             self.index(rows, &tids);
             for slot in self.slots.iter().take(tuples.len()) {
                 pg_sys::ExecClearTuple(*slot);
@@ -101,11 +109,13 @@ impl Inserter {
     }
 
     fn index(&mut self, rows: &[(&[pg_sys::Datum], &[bool])], tids: &[pg_sys::ItemPointerData]) {
-        let block = |at: usize| tids.get(at).map(|tid| (tid.ip_blkid.bi_hi, tid.ip_blkid.bi_lo));
+        let block = |at: usize| {
+            tids.get(at)
+                .map(|tid| (tid.ip_blkid.bi_hi, tid.ip_blkid.bi_lo))
+        };
         for target in &self.indexes {
             for (at, (values, nulls)) in rows.iter().enumerate() {
-                let inside =
-                    at > 0 && block(at - 1) == block(at) && block(at) == block(at + 1);
+                let inside = at > 0 && block(at - 1) == block(at) && block(at) == block(at + 1);
                 if target.summarizing && inside {
                     continue;
                 }
@@ -137,7 +147,10 @@ impl TargetIndex {
         let index = OpenRelation::index(oid, pg_sys::RowExclusiveLock);
         // SAFETY: `index` is open; BuildIndexInfo reads its catalog rows.
         let (info, am) = unsafe {
-            (pg_sys::BuildIndexInfo(index.raw()), (*(*index.raw()).rd_rel).relam)
+            (
+                pg_sys::BuildIndexInfo(index.raw()),
+                (*(*index.raw()).rd_rel).relam,
+            )
         };
         // SAFETY: as above; the names are those of open relations.
         unsafe {
@@ -162,7 +175,13 @@ impl TargetIndex {
                 .collect();
             let summarizing = am == pg_sys::Oid::from(pg_sys::BRIN_AM_OID)
                 && ascending.is_some_and(|column| columns == [column]);
-            Some(TargetIndex { index, columns, info, unique: (*info).ii_Unique, summarizing })
+            Some(TargetIndex {
+                index,
+                columns,
+                info,
+                unique: (*info).ii_Unique,
+                summarizing,
+            })
         }
     }
 

@@ -74,13 +74,20 @@ pub fn acquire(chain_id: i32, chain: &[u8], lanes: i16) -> i16 {
         return lane;
     }
     let lane = take_or_wait(group, chain, lanes);
-    HELD.with(|all| all.borrow_mut().insert(group, held.map_or(lane, |held| held.min(lane))));
+    HELD.with(|all| {
+        all.borrow_mut()
+            .insert(group, held.map_or(lane, |held| held.min(lane)))
+    });
     lane
 }
 
 fn take_or_wait(group: i32, chain: &[u8], lanes: i16) -> i16 {
     let home = HOMES.with(|homes| homes.borrow().get(&group).copied().unwrap_or_default());
-    let first = if home.calm >= CALM { 0 } else { home.lane % lanes };
+    let first = if home.calm >= CALM {
+        0
+    } else {
+        home.lane % lanes
+    };
     let mut attempts = 0;
     let free = std::iter::once(first)
         .chain((0..lanes).map(|step| (home.lane % lanes + step) % lanes))
@@ -94,7 +101,11 @@ fn take_or_wait(group: i32, chain: &[u8], lanes: i16) -> i16 {
         wait(group, chain, lane);
         lane
     });
-    let calm = if attempts == 1 && home.calm < CALM { home.calm + 1 } else { 0 };
+    let calm = if attempts == 1 && home.calm < CALM {
+        home.calm + 1
+    } else {
+        0
+    };
     HOMES.with(|homes| homes.borrow_mut().insert(group, Home { lane, calm }));
     lane
 }
@@ -125,7 +136,12 @@ fn lock(tag: &pg_sys::LOCKTAG, dont_wait: bool) -> bool {
     // SAFETY: the tag is filled; the lock belongs to the transaction (not the session) and is
     // released with it.
     let result = unsafe {
-        pg_sys::LockAcquire(tag, pg_sys::ExclusiveLock as pg_sys::LOCKMODE, false, dont_wait)
+        pg_sys::LockAcquire(
+            tag,
+            pg_sys::ExclusiveLock as pg_sys::LOCKMODE,
+            false,
+            dont_wait,
+        )
     };
     result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
 }
@@ -177,8 +193,9 @@ fn wait_at_most(tag: &pg_sys::LOCKTAG, limit: i32) -> bool {
 /// The lock under which a chain of this name may be created; see the protocol.
 pub fn name_slot(name: &[u8]) -> u32 {
     // FNV-1a: any stable spread will do.
-    name.iter().fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
-        % NAME_SLOTS
+    name.iter().fold(0x811c_9dc5u32, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    }) % NAME_SLOTS
 }
 
 /// Takes a name lock for the rest of the transaction, waiting as for a lane.

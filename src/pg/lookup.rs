@@ -40,7 +40,9 @@ pub fn last_row<R>(
                 condition.column,
                 condition.strategy as pg_sys::StrategyNumber,
                 pg_sys::InvalidOid,
-                *(*index.raw()).rd_indcollation.add(condition.column as usize - 1),
+                *(*index.raw())
+                    .rd_indcollation
+                    .add(condition.column as usize - 1),
                 pg_sys::Oid::from(condition.function),
                 condition.value,
             );

@@ -15,14 +15,20 @@ impl OpenRelation {
     pub fn table(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
         // SAFETY: relation_open raises for an unknown oid and otherwise returns a pinned relation.
         let raw = unsafe { pg_sys::relation_open(oid, lock as pg_sys::LOCKMODE) };
-        OpenRelation { raw, is_index: false }
+        OpenRelation {
+            raw,
+            is_index: false,
+        }
     }
 
     /// Opens an index under `lock`; an ERROR if it does not exist.
     pub fn index(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
         // SAFETY: as for `table`.
         let raw = unsafe { pg_sys::index_open(oid, lock as pg_sys::LOCKMODE) };
-        OpenRelation { raw, is_index: true }
+        OpenRelation {
+            raw,
+            is_index: true,
+        }
     }
 
     /// The relation, valid while `self` lives.
@@ -42,8 +48,9 @@ impl OpenRelation {
         unsafe {
             let list = pg_sys::RelationGetIndexList(self.raw);
             let count = if list.is_null() { 0 } else { (*list).length };
-            let oids =
-                (0..count).map(|at| (*(*list).elements.add(at as usize)).oid_value).collect();
+            let oids = (0..count)
+                .map(|at| (*(*list).elements.add(at as usize)).oid_value)
+                .collect();
             pg_sys::list_free(list);
             oids
         }

@@ -58,10 +58,15 @@ pub fn draw(sequence: pg_sys::Oid, count: i64) -> i64 {
         let page = pg_sys::BufferGetPage(buffer);
         let item = pg_sys::PageGetItemId(page, 1);
         let header = pg_sys::PageGetItem(page, item).cast::<pg_sys::HeapTupleHeaderData>();
-        let data = header.cast::<u8>().add(usize::from((*header).t_hoff)).cast::<SequenceData>();
+        let data = header
+            .cast::<u8>()
+            .add(usize::from((*header).t_hoff))
+            .cast::<SequenceData>();
 
         let first = (*data).last_value + i64::from((*data).is_called);
-        let Some(last) = first.checked_add(count - 1).filter(|last| *last < i64::MAX - LOG_AHEAD)
+        let Some(last) = first
+            .checked_add(count - 1)
+            .filter(|last| *last < i64::MAX - LOG_AHEAD)
         else {
             pg_sys::UnlockReleaseBuffer(buffer);
             broken(format!("auditspine's sequence is exhausted at {first}"));
@@ -72,7 +77,11 @@ pub fn draw(sequence: pg_sys::Oid, count: i64) -> i64 {
             | u64::from((*page_header).pd_lsn.xrecoff);
         // After a checkpoint the page must be logged anew, or replay would start from an old one.
         let log = !(*data).is_called || (*data).log_cnt < used || lsn <= pg_sys::GetRedoRecPtr();
-        let ahead = if log { LOG_AHEAD } else { (*data).log_cnt - used };
+        let ahead = if log {
+            LOG_AHEAD
+        } else {
+            (*data).log_cnt - used
+        };
 
         pg_sys::CritSectionCount += 1;
         pg_sys::MarkBufferDirty(buffer);

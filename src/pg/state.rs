@@ -13,16 +13,29 @@ use crate::error::Failure;
 pub struct State {
     /// auditspine.audit_chain
     pub audit_chain: pg_sys::Oid,
-    /// Its index that begins with (chain_id, lane, pos).
-    pub head_index: pg_sys::Oid,
+    head_index: Option<pg_sys::Oid>,
     /// auditspine.chain
     pub chain: pg_sys::Oid,
-    /// Its unique index on (name).
-    pub name_index: pg_sys::Oid,
+    name_index: Option<pg_sys::Oid>,
     /// auditspine.audit_seq
     pub seq: pg_sys::Oid,
     /// auditspine.chain_id_seq
     pub chain_id_seq: pg_sys::Oid,
+}
+
+impl State {
+    /// The index of auditspine.audit_chain that begins with (chain_id, lane, pos).
+    pub fn head_index(&self) -> pg_sys::Oid {
+        self.head_index
+            .unwrap_or_else(|| broken("auditspine.audit_chain has lost its primary key".to_owned()))
+    }
+
+    /// The index of auditspine.chain that begins with (name).
+    pub fn name_index(&self) -> pg_sys::Oid {
+        self.name_index.unwrap_or_else(|| {
+            broken("auditspine.chain has lost its unique index on name".to_owned())
+        })
+    }
 }
 
 /// Columns of auditspine.audit_chain, as sql/schema.sql creates them; attribute numbers are one
@@ -64,8 +77,24 @@ pub mod chain_column {
 const AUDIT_CHAIN_TYPES: [pg_sys::BuiltinOid; column::COUNT] = {
     use pg_sys::BuiltinOid::*;
     [
-        INT8OID, INT4OID, INT2OID, INT8OID, INT2OID, CHAROID, TEXTOID, TEXTOID, XID8OID,
-        TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONBOID, INT4OID, JSONBOID, BYTEAOID, BYTEAOID, BYTEAOID,
+        INT8OID,
+        INT4OID,
+        INT2OID,
+        INT8OID,
+        INT2OID,
+        CHAROID,
+        TEXTOID,
+        TEXTOID,
+        XID8OID,
+        TIMESTAMPTZOID,
+        TEXTOID,
+        TEXTOID,
+        JSONBOID,
+        INT4OID,
+        JSONBOID,
+        BYTEAOID,
+        BYTEAOID,
+        BYTEAOID,
         BYTEAOID,
     ]
 };
@@ -93,7 +122,9 @@ pub fn relation_changed(relid: pg_sys::Oid) -> bool {
 
 /// The state's oids; an ERROR if the tables are not as the extension created them.
 pub fn state() -> State {
-    if !STALE.get() && let Some(state) = STATE.get() {
+    if !STALE.get()
+        && let Some(state) = STATE.get()
+    {
         return state;
     }
     STALE.set(false);
@@ -103,14 +134,37 @@ pub fn state() -> State {
     state
 }
 
+/// Raises an error unless the database's encoding is UTF8: hashes are over UTF-8 text, and a stored
+/// text must be the hashed one, byte for byte.
+pub fn expect_utf8() {
+    // SAFETY: reads the encoding of the current database; the name is a static string.
+    unsafe {
+        let encoding = pg_sys::GetDatabaseEncoding();
+        if encoding != pg_sys::pg_enc::PG_UTF8 as i32 {
+            let name = std::ffi::CStr::from_ptr(pg_sys::GetDatabaseEncodingName());
+            Failure::UnsupportedEncoding.raise(
+                format!(
+                    "auditspine does not work in a database with encoding {}",
+                    name.to_string_lossy()
+                ),
+                "create the database with ENCODING 'UTF8'",
+            );
+        }
+    }
+}
+
 fn find() -> State {
+    expect_utf8();
     // SAFETY: a catalog lookup by a NUL-terminated name.
     let schema = unsafe { pg_sys::get_namespace_oid(c"auditspine".as_ptr(), true) };
     let find = |name: &std::ffi::CStr| {
         // SAFETY: as above.
         let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
         if oid == pg_sys::InvalidOid {
-            broken(format!("relation auditspine.{} does not exist", name.to_string_lossy()));
+            broken(format!(
+                "relation auditspine.{} does not exist",
+                name.to_string_lossy()
+            ));
         }
         oid
     };
@@ -126,34 +180,43 @@ fn find() -> State {
     }
 }
 
-/// Checks the column types of a state table and finds its B-tree index that begins with `key`.
+/// Checks the column types of a state table and finds its B-tree index that begins with `key`. Its
+/// loss stops appending, but must not stop verifying.
 fn check(
     table: pg_sys::Oid,
     types: &[pg_sys::BuiltinOid],
     key: &[i16],
     name: &str,
-) -> pg_sys::Oid {
+) -> Option<pg_sys::Oid> {
     let table = OpenRelation::table(table, pg_sys::AccessShareLock);
     // SAFETY: the descriptor of an open relation has natts attributes.
     let found: Vec<pg_sys::Oid> = unsafe {
         let desc = pgrx::PgTupleDesc::from_pg_unchecked(table.tuple_desc());
-        desc.iter().map(|attribute| if attribute.attisdropped { pg_sys::InvalidOid } else { attribute.atttypid }).collect()
+        desc.iter()
+            .map(|attribute| {
+                if attribute.attisdropped {
+                    pg_sys::InvalidOid
+                } else {
+                    attribute.atttypid
+                }
+            })
+            .collect()
     };
     if found != types.iter().map(|oid| oid.value()).collect::<Vec<_>>() {
-        broken(format!("auditspine.{name} does not have the columns it was created with"));
+        broken(format!(
+            "auditspine.{name} does not have the columns it was created with"
+        ));
     }
-    for oid in table.index_oids() {
-        let index = OpenRelation::index(oid, pg_sys::AccessShareLock);
+    table.index_oids().into_iter().find(|oid| {
+        let index = OpenRelation::index(*oid, pg_sys::AccessShareLock);
         // SAFETY: rd_index and rd_rel of an open index are set.
         let usable = unsafe {
             (*(*index.raw()).rd_index).indisvalid
                 && (*(*index.raw()).rd_rel).relam == pg_sys::Oid::from(pg_sys::BTREE_AM_OID)
+                && pg_sys::RelationGetIndexPredicate(index.raw()).is_null()
         };
-        if usable && index_columns(&index).starts_with(key) {
-            return oid;
-        }
-    }
-    broken(format!("auditspine.{name} has lost its primary key or unique index"))
+        usable && index_columns(&index).starts_with(key)
+    })
 }
 
 /// Raises the error for state that somebody has altered.

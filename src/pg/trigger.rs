@@ -11,8 +11,8 @@ use pgrx::pg_sys;
 
 use super::attribution;
 use super::buffer::{self, Fields, NameId};
-use super::row::{DeformedRow, RowLayout, write_key_text};
 use super::relation::{OpenRelation, index_columns, name_of};
+use super::row::{DeformedRow, RowLayout};
 use super::{chains, flush};
 use crate::declaration::{self, ChainOf, Declaration};
 use crate::error::Failure;
@@ -50,6 +50,9 @@ struct Work {
     hash: Vec<u8>,
 }
 
+/// A buffer that grew beyond this is not kept for the next row.
+const KEEP_BYTES: usize = 1024 * 1024;
+
 thread_local! {
     static SPECS: RefCell<Specs> = RefCell::default();
     static STALE: Cell<bool> = const { Cell::new(false) };
@@ -61,7 +64,10 @@ pub fn relation_changed(relid: pg_sys::Oid) {
     let ours = relid == pg_sys::InvalidOid
         || SPECS.with(|specs| {
             specs.try_borrow().map_or(true, |specs| {
-                specs.by_trigger.values().any(|(audited, _)| *audited == relid)
+                specs
+                    .by_trigger
+                    .values()
+                    .any(|(audited, _)| *audited == relid)
             })
         });
     if ours {
@@ -87,10 +93,14 @@ impl Call {
         let context = unsafe { (*fcinfo).context };
         // SAFETY: as above.
         if context.is_null() || unsafe { (*context).type_ } != pg_sys::NodeTag::T_TriggerData {
-            Failure::TriggerProtocol
-                .raise("audit_chain_append() was not called as a trigger", TIMING_HINT);
+            Failure::TriggerProtocol.raise(
+                "audit_chain_append() was not called as a trigger",
+                TIMING_HINT,
+            );
         }
-        Call { data: context.cast() }
+        Call {
+            data: context.cast(),
+        }
     }
 
     fn data(&self) -> &pg_sys::TriggerData {
@@ -170,20 +180,20 @@ pub fn capture(call: &Call) {
             _ => record_update(call, &spec, work),
         }
     }
-    WORK.with(|spare| spare.replace(work));
-    if buffer::with(|buffer| buffer.pending_size()) > guc::buffer_bytes() {
-        flush::flush();
+    if work.text.capacity() < KEEP_BYTES {
+        WORK.with(|spare| spare.replace(work));
     }
+    flush::flush_if_due(guc::buffer_bytes());
 }
 
 /// A change of the key, or of the chain that it selects, is a row that goes and a row that comes.
 fn record_update(call: &Call, spec: &Spec, work: &mut Work) {
-    write_key(call, &spec.key, &work.old, &mut work.old_key);
-    write_key(call, &spec.key, &work.new, &mut work.new_key);
+    write_key(call, spec, &work.old, &mut work.old_key);
+    write_key(call, spec, &work.new, &mut work.new_key);
     let mut moved = work.old_key != work.new_key;
     if let ChainColumns::By(columns) = &spec.chain {
-        write_chain(columns, &work.old, &mut work.chain);
-        write_chain(columns, &work.new, &mut work.text);
+        write_chain(&spec.layout, columns, &work.old, &mut work.chain);
+        write_chain(&spec.layout, columns, &work.new, &mut work.text);
         moved |= work.chain != work.text;
     }
     if moved {
@@ -195,13 +205,21 @@ fn record_update(call: &Call, spec: &Spec, work: &mut Work) {
 }
 
 fn record(call: &Call, spec: &Spec, work: &mut Work, op: u8) {
-    let Work { old, new, new_key: key, chain: chain_name, text, hash, .. } = work;
+    let Work {
+        old,
+        new,
+        new_key: key,
+        chain: chain_name,
+        text,
+        hash,
+        ..
+    } = work;
     let row = if op == b'D' { old } else { new };
-    write_key(call, &spec.key, row, key);
+    write_key(call, spec, row, key);
     let chain = match &spec.chain {
         ChainColumns::Named(chain) => *chain,
         ChainColumns::By(columns) => {
-            write_chain(columns, row, chain_name);
+            write_chain(&spec.layout, columns, row, chain_name);
             chains::check_name(chain_name);
             buffer::intern(chain_name)
         }
@@ -218,7 +236,13 @@ fn record(call: &Call, spec: &Spec, work: &mut Work, op: u8) {
         digest
     };
     let attribution = attribution::current();
-    let fields = Fields { chain, kind: spec.kind, op, attribution, payload_hash };
+    let fields = Fields {
+        chain,
+        kind: spec.kind,
+        op,
+        attribution,
+        payload_hash,
+    };
     let payload = spec.full_payload.then_some(&text[..]);
     buffer::with_mut(|buffer| buffer.push(fields, Some(key), payload));
 }
@@ -247,11 +271,12 @@ fn capture_truncate(call: &Call) {
         payload_hash: Hash::of(b"null"),
     };
     buffer::with_mut(|buffer| buffer.push(fields, Some(&table), None));
+    flush::flush_if_due(guc::buffer_bytes());
 }
 
 /// Writes the key: the value's text, or a JSON array of texts for several columns.
-fn write_key(call: &Call, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
-    for column in columns {
+fn write_key(call: &Call, spec: &Spec, row: &DeformedRow, out: &mut Vec<u8>) {
+    for column in &spec.key {
         if row.is_null(*column) {
             Failure::NullKey.raise(
                 format!(
@@ -263,29 +288,30 @@ fn write_key(call: &Call, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>)
             );
         }
     }
-    write_texts(columns, row, out);
+    write_texts(&spec.layout, &spec.key, row, out);
 }
 
 /// Writes the chain's name: as for a key; a null stands for the chain `main`.
-fn write_chain(columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
+fn write_chain(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
     if columns.iter().any(|column| row.is_null(*column)) {
         out.clear();
         out.extend_from_slice(chains::MAIN);
     } else {
-        write_texts(columns, row, out);
+        write_texts(layout, columns, row, out);
     }
 }
 
-fn write_texts(columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
+fn write_texts(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
     out.clear();
     if let [column] = columns {
-        return write_key_text(*column, row, out);
+        layout.write_key_text(*column, row, out);
+        return;
     }
     let mut text = Vec::new();
     for (at, column) in columns.iter().enumerate() {
         out.put_byte(if at == 0 { b'[' } else { b',' });
         text.clear();
-        write_key_text(*column, row, &mut text);
+        layout.write_key_text(*column, row, &mut text);
         write_string(&text, out);
     }
     out.put_byte(b']');
@@ -294,7 +320,8 @@ fn write_texts(columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
 fn column_name(call: &Call, attnum: i16) -> String {
     // SAFETY: the descriptor is that of the call's open relation, and attnum one of its columns.
     let desc = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(call.desc()) };
-    desc.get(attnum as usize - 1).map_or_else(String::new, |attribute| attribute.name().to_owned())
+    desc.get(attnum as usize - 1)
+        .map_or_else(String::new, |attribute| attribute.name().to_owned())
 }
 
 /// The trigger's spec, resolved at its first row and whenever the table has changed.
@@ -311,7 +338,10 @@ fn spec(call: &Call) -> Rc<Spec> {
         {
             return Some(spec.clone());
         }
-        let spec = specs.by_trigger.get(&trigger).map(|(_, spec)| spec.clone())?;
+        let spec = specs
+            .by_trigger
+            .get(&trigger)
+            .map(|(_, spec)| spec.clone())?;
         specs.recent = Some((trigger, spec.clone()));
         Some(spec)
     });
@@ -426,7 +456,10 @@ impl Call {
             _ => "TRUNCATE of",
         };
         Failure::StateIsAppendOnly.raise(
-            format!("{operation} auditspine.{} is refused: it is append-only", self.table()),
+            format!(
+                "{operation} auditspine.{} is refused: it is append-only",
+                self.table()
+            ),
             "entries are written by audit_chain_append() alone; a correction is a new entry",
         )
     }

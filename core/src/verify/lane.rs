@@ -63,7 +63,11 @@ pub(super) struct Suspect {
 }
 
 impl Suspect {
-    const WHOLE: Suspect = Suspect { from: i64::MIN, to: i64::MAX, anchored: false };
+    const WHOLE: Suspect = Suspect {
+        from: i64::MIN,
+        to: i64::MAX,
+        anchored: false,
+    };
 }
 
 /// What is known of one lane.
@@ -170,7 +174,11 @@ impl Lane {
     }
 
     fn make_current(&mut self, run: Run) {
-        self.ahead = self.others.range(run.last_pos..).next().map_or(i64::MAX, |(&first, _)| first);
+        self.ahead = self
+            .others
+            .range(run.last_pos..)
+            .next()
+            .map_or(i64::MAX, |(&first, _)| first);
         self.current = Some(run);
     }
 
@@ -185,10 +193,14 @@ impl Lane {
         self.others = BTreeMap::new();
         self.spots = BTreeSet::new();
         self.deferred = Some(match lowest {
-            Some(run) => {
-                Deferred::before(spot.map_or(run.last_pos, |s| s.min(run.last_pos)), run.first_pos)
-            }
-            None => Deferred { from: i64::MIN, base: i64::MIN },
+            Some(run) => Deferred::before(
+                spot.map_or(run.last_pos, |s| s.min(run.last_pos)),
+                run.first_pos,
+            ),
+            None => Deferred {
+                from: i64::MIN,
+                base: i64::MIN,
+            },
         });
     }
 
@@ -215,12 +227,20 @@ impl Lane {
         if let Some(deferred) = &self.deferred {
             let anchored = deferred.from > deferred.base;
             let from = if anchored { deferred.from } else { i64::MIN };
-            return vec![Suspect { from, to: i64::MAX, anchored }];
+            return vec![Suspect {
+                from,
+                to: i64::MAX,
+                anchored,
+            }];
         }
         let runs = self.runs();
-        let Some(first) = runs.first() else { return vec![Suspect::WHOLE] };
-        let mut suspicious: Vec<(i64, i64)> =
-            runs.windows(2).map(|pair| (pair[0].last_pos, pair[1].first_pos)).collect();
+        let Some(first) = runs.first() else {
+            return vec![Suspect::WHOLE];
+        };
+        let mut suspicious: Vec<(i64, i64)> = runs
+            .windows(2)
+            .map(|pair| (pair[0].last_pos, pair[1].first_pos))
+            .collect();
         if !begins {
             suspicious.push((i64::MIN, first.first_pos));
         }
@@ -240,7 +260,11 @@ impl Lane {
             let (from, to) = (low.saturating_sub(MARGIN), high.saturating_add(MARGIN));
             match suspects.last_mut() {
                 Some(last) if from <= last.to => last.to = last.to.max(to),
-                _ => suspects.push(Suspect { from, to, anchored: from > first.first_pos }),
+                _ => suspects.push(Suspect {
+                    from,
+                    to,
+                    anchored: from > first.first_pos,
+                }),
             }
         }
         for suspect in &mut suspects {
@@ -254,6 +278,9 @@ impl Lane {
 
 impl Deferred {
     fn before(pos: i64, base: i64) -> Deferred {
-        Deferred { from: pos.saturating_sub(MARGIN), base }
+        Deferred {
+            from: pos.saturating_sub(MARGIN),
+            base,
+        }
     }
 }

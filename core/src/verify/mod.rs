@@ -104,10 +104,13 @@ impl Verifier {
         {
             return self.last;
         }
-        self.last = *self.index.entry((entry.chain_id, entry.lane)).or_insert_with(|| {
-            self.lanes.push(Lane::new(entry.chain_id, entry.lane));
-            self.lanes.len() - 1
-        });
+        self.last = *self
+            .index
+            .entry((entry.chain_id, entry.lane))
+            .or_insert_with(|| {
+                self.lanes.push(Lane::new(entry.chain_id, entry.lane));
+                self.lanes.len() - 1
+            });
         self.last
     }
 
