@@ -46,10 +46,21 @@ fn chain(lanes: usize, batch: usize) -> Vec<Stored> {
                 version: VERSION,
                 xid: 700_000 + transaction as u64,
             };
-            let event_hash = Event { pk: Some(&pk), ..event }.hash(&mut scratch);
+            let event_hash = Event {
+                pk: Some(&pk),
+                ..event
+            }
+            .hash(&mut scratch);
             let chain_hash = chain_hash(&prev_hash, &event_hash, seq);
             heads[lane] = (pos + 1, chain_hash);
-            Stored { event, seq, pk, event_hash, prev_hash, chain_hash }
+            Stored {
+                event,
+                seq,
+                pk,
+                event_hash,
+                prev_hash,
+                chain_hash,
+            }
         })
         .collect()
 }
@@ -88,7 +99,9 @@ fn main() {
                 let mut verifier =
                     Verifier::new(Arc::clone(&chains), Window::ALL, Limits::default());
                 let start = Instant::now();
-                entries.iter().for_each(|stored| verifier.push(&view(stored)));
+                entries
+                    .iter()
+                    .for_each(|stored| verifier.push(&view(stored)));
                 ENTRIES as f64 / start.elapsed().as_secs_f64() / 1e6
             })
             .collect();

@@ -131,14 +131,23 @@ impl EventHasher {
     pub fn new(first: &Event<'_>) -> EventHasher {
         let mut own = Vec::with_capacity(512);
         first.write_shared(&mut own);
-        EventHasher { shared: Sha256::new_with_prefix(&own), own }
+        EventHasher {
+            shared: Sha256::new_with_prefix(&own),
+            own,
+        }
     }
 
     /// `event_hash` of an event that agrees with the first one as [`EventHasher::new`] says.
     pub fn hash(&mut self, event: &Event<'_>) -> Hash {
         self.own.clear();
         event.write_own(&mut self.own);
-        Hash(self.shared.clone().chain_update(&self.own).finalize().into())
+        Hash(
+            self.shared
+                .clone()
+                .chain_update(&self.own)
+                .finalize()
+                .into(),
+        )
     }
 }
 
@@ -219,10 +228,20 @@ mod tests {
 
     #[test]
     fn shared_prefix_changes_no_hash() {
-        let first = Event { context: Some(b"{\"a\":1}"), actor: Some(b"b\"ob"), ..event() };
+        let first = Event {
+            context: Some(b"{\"a\":1}"),
+            actor: Some(b"b\"ob"),
+            ..event()
+        };
         let mut hasher = EventHasher::new(&first);
         for pos in [1, 8, i64::MAX, i64::MIN] {
-            let event = Event { pos, layout: Some(-3), op: b'U', pk: None, ..first };
+            let event = Event {
+                pos,
+                layout: Some(-3),
+                op: b'U',
+                pk: None,
+                ..first
+            };
             assert_eq!(hasher.hash(&event), event.hash(&mut Vec::new()));
         }
     }
@@ -231,19 +250,46 @@ mod tests {
     fn every_fact_is_inside_the_hash() {
         let base = event();
         let variants = [
-            Event { actor: Some(b""), ..base },
-            Event { appended_at: base.appended_at + 1, ..base },
-            Event { chain: b"mai", ..base },
-            Event { context: Some(b"null "), ..base },
-            Event { db_user: b"alicf", ..base },
-            Event { kind: b"findinh", ..base },
+            Event {
+                actor: Some(b""),
+                ..base
+            },
+            Event {
+                appended_at: base.appended_at + 1,
+                ..base
+            },
+            Event {
+                chain: b"mai",
+                ..base
+            },
+            Event {
+                context: Some(b"null "),
+                ..base
+            },
+            Event {
+                db_user: b"alicf",
+                ..base
+            },
+            Event {
+                kind: b"findinh",
+                ..base
+            },
             Event { lane: 1, ..base },
-            Event { layout: Some(0), ..base },
+            Event {
+                layout: Some(0),
+                ..base
+            },
             Event { op: b'U', ..base },
             Event { op: 200, ..base },
-            Event { payload_hash: Hash::ZERO, ..base },
+            Event {
+                payload_hash: Hash::ZERO,
+                ..base
+            },
             Event { pk: None, ..base },
-            Event { pk: Some(b"43"), ..base },
+            Event {
+                pk: Some(b"43"),
+                ..base
+            },
             Event { pos: 8, ..base },
             Event { version: 2, ..base },
             Event { xid: 12346, ..base },

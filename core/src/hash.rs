@@ -36,7 +36,9 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_hex().iter().try_for_each(|digit| fmt::Write::write_char(f, char::from(*digit)))
+        self.to_hex()
+            .iter()
+            .try_for_each(|digit| fmt::Write::write_char(f, char::from(*digit)))
     }
 }
 
@@ -84,7 +86,10 @@ impl HashSink {
     /// An empty sink that reuses `scratch` as its gathering buffer.
     pub fn with_buffer(mut scratch: Vec<u8>) -> HashSink {
         scratch.clear();
-        HashSink { pending: scratch, hasher: Sha256::new() }
+        HashSink {
+            pending: scratch,
+            hasher: Sha256::new(),
+        }
     }
 
     /// An empty sink.
@@ -134,12 +139,23 @@ mod tests {
 
     #[test]
     fn hash_sink_equals_one_shot_at_every_boundary() {
-        for len in [0, 1, HASH_SINK_BYTES - 1, HASH_SINK_BYTES, HASH_SINK_BYTES + 1, 100_000] {
+        for len in [
+            0,
+            1,
+            HASH_SINK_BYTES - 1,
+            HASH_SINK_BYTES,
+            HASH_SINK_BYTES + 1,
+            100_000,
+        ] {
             let bytes: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
             for piece in [1, 7, 4096, 70_000] {
                 let mut sink = HashSink::new();
                 bytes.chunks(piece).for_each(|chunk| sink.put(chunk));
-                assert_eq!(sink.finish().0, Hash::of(&bytes), "len {len}, pieces of {piece}");
+                assert_eq!(
+                    sink.finish().0,
+                    Hash::of(&bytes),
+                    "len {len}, pieces of {piece}"
+                );
             }
         }
     }

@@ -32,7 +32,10 @@ pub fn write_string_content<S: Sink>(text: &[u8], out: &mut S) {
             0x0d => out.put(b"\\r"),
             _ => {
                 const DIGITS: &[u8; 16] = b"0123456789abcdef";
-                let (high, low) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
+                let (high, low) = (
+                    DIGITS[usize::from(byte >> 4)],
+                    DIGITS[usize::from(byte & 15)],
+                );
                 out.put(&[b'\\', b'u', b'0', b'0', high, low]);
             }
         }
@@ -72,8 +75,14 @@ mod tests {
 
     #[test]
     fn escapes_what_the_rfc_names_and_nothing_else() {
-        assert_eq!(text("\u{20ac}$\u{f}\nA'B\"\\\\\"/"), "\"\u{20ac}$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"");
-        assert_eq!(text("\u{8}\t\u{c}\r\u{7f}\u{80}"), "\"\\b\\t\\f\\r\u{7f}\u{80}\"");
+        assert_eq!(
+            text("\u{20ac}$\u{f}\nA'B\"\\\\\"/"),
+            "\"\u{20ac}$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\""
+        );
+        assert_eq!(
+            text("\u{8}\t\u{c}\r\u{7f}\u{80}"),
+            "\"\\b\\t\\f\\r\u{7f}\u{80}\""
+        );
         assert_eq!(text(""), "\"\"");
     }
 

@@ -31,13 +31,17 @@ pub struct Checker {
 impl Checker {
     /// A checker that knows these chains.
     pub fn new(chains: Arc<Chains>) -> Checker {
-        Checker { chains, scratch: Vec::with_capacity(1024) }
+        Checker {
+            chains,
+            scratch: Vec::with_capacity(1024),
+        }
     }
 
     /// Checks one entry against itself.
     pub fn check(&mut self, view: &EntryView<'_>) -> Checked {
         let sound = self.sound(view);
-        let (prev, chain, sound) = sound.map_or((Hash::ZERO, Hash::ZERO, false), |(p, c)| (p, c, true));
+        let (prev, chain, sound) =
+            sound.map_or((Hash::ZERO, Hash::ZERO, false), |(p, c)| (p, c, true));
         Checked {
             seq: view.seq,
             pos: view.pos,
@@ -58,7 +62,9 @@ impl Checker {
         let sound = view.version == VERSION
             && view.pos >= 1
             && view.lane >= 0
-            && view.stored_payload_hash.is_none_or(|stored| stored == payload)
+            && view
+                .stored_payload_hash
+                .is_none_or(|stored| stored == payload)
             && event_of(view, name, payload).hash(&mut self.scratch) == event
             && chain_hash(&prev, &event, view.seq) == chain;
         sound.then_some((prev, chain))

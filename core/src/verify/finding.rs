@@ -67,16 +67,18 @@ impl FindingKind {
             FindingKind::EntryEdited => {
                 ("entry_edited", "a stored column of this entry was changed")
             }
-            FindingKind::PayloadEdited => {
-                ("payload_edited", "the stored payload is not the one that was recorded")
-            }
+            FindingKind::PayloadEdited => (
+                "payload_edited",
+                "the stored payload is not the one that was recorded",
+            ),
             FindingKind::EntryRewritten => (
                 "entry_rewritten",
                 "the entry was replaced, hashes and all; its successor commits to another one",
             ),
-            FindingKind::EntryMoved => {
-                ("entry_moved", "the entry stands elsewhere than where it was appended")
-            }
+            FindingKind::EntryMoved => (
+                "entry_moved",
+                "the entry stands elsewhere than where it was appended",
+            ),
             FindingKind::EntryInserted => {
                 ("entry_inserted", "the entry's neighbours do not know it")
             }
@@ -88,15 +90,18 @@ impl FindingKind {
             FindingKind::LinkBroken => {
                 ("link_broken", "the entry does not continue its predecessor")
             }
-            FindingKind::SeqOrder => {
-                ("seq_order", "seq does not grow along the lane, although the hashes agree")
-            }
-            FindingKind::UnknownVersion => {
-                ("unknown_version", "the entry's format is not known to this version")
-            }
-            FindingKind::UnknownChain => {
-                ("unknown_chain", "the entry's chain_id is not in auditspine.chain")
-            }
+            FindingKind::SeqOrder => (
+                "seq_order",
+                "seq does not grow along the lane, although the hashes agree",
+            ),
+            FindingKind::UnknownVersion => (
+                "unknown_version",
+                "the entry's format is not known to this version",
+            ),
+            FindingKind::UnknownChain => (
+                "unknown_chain",
+                "the entry's chain_id is not in auditspine.chain",
+            ),
             FindingKind::Malformed => ("malformed", "a column holds what no entry can hold"),
         }
     }

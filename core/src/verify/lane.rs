@@ -63,7 +63,11 @@ pub(super) struct Suspect {
 }
 
 impl Suspect {
-    const WHOLE: Suspect = Suspect { from: i64::MIN, to: i64::MAX, anchored: false };
+    const WHOLE: Suspect = Suspect {
+        from: i64::MIN,
+        to: i64::MAX,
+        anchored: false,
+    };
 }
 
 /// What is known of one lane.
@@ -88,8 +92,8 @@ pub(super) struct Lane {
 #[derive(Debug)]
 struct Deferred {
     from: i64,
-    /// First position of the stretch that `from` lies in.
-    base: i64,
+    /// The stretch that `from` lies in, unless `from` lies before it: then it tells nothing.
+    base: Option<Run>,
 }
 
 impl Lane {
@@ -135,7 +139,7 @@ impl Lane {
         let pos = run.first_pos;
         if let Some(deferred) = &mut self.deferred {
             if pos <= deferred.from.saturating_add(MARGIN) {
-                *deferred = Deferred::before(pos, deferred.base);
+                deferred.from = pos.saturating_sub(MARGIN);
             }
             return;
         }
@@ -170,7 +174,11 @@ impl Lane {
     }
 
     fn make_current(&mut self, run: Run) {
-        self.ahead = self.others.range(run.last_pos..).next().map_or(i64::MAX, |(&first, _)| first);
+        self.ahead = self
+            .others
+            .range(run.last_pos..)
+            .next()
+            .map_or(i64::MAX, |(&first, _)| first);
         self.current = Some(run);
     }
 
@@ -179,17 +187,18 @@ impl Lane {
         if self.deferred.is_some() {
             return;
         }
-        let lowest = self.runs().into_iter().next();
-        let spot = self.spots.first().copied();
+        let base = self.first_run();
+        let first_doubt = self
+            .spots
+            .first()
+            .copied()
+            .into_iter()
+            .chain(base.map(|b| b.last_pos));
+        let from = first_doubt.min().unwrap_or(i64::MIN).saturating_sub(MARGIN);
         self.current = None;
         self.others = BTreeMap::new();
         self.spots = BTreeSet::new();
-        self.deferred = Some(match lowest {
-            Some(run) => {
-                Deferred::before(spot.map_or(run.last_pos, |s| s.min(run.last_pos)), run.first_pos)
-            }
-            None => Deferred { from: i64::MIN, base: i64::MIN },
-        });
+        self.deferred = Some(Deferred { from, base });
     }
 
     /// The stretches in order of position.
@@ -199,9 +208,12 @@ impl Lane {
         runs
     }
 
-    /// The first stretch that is known, if the lane was followed to the end.
+    /// The first stretch that is known.
     pub fn first_run(&self) -> Option<Run> {
-        self.runs().into_iter().next()
+        match &self.deferred {
+            Some(deferred) => deferred.base,
+            None => self.runs().into_iter().next(),
+        }
     }
 
     /// Last known position and its chain hash, if the lane was followed to the end.
@@ -213,14 +225,22 @@ impl Lane {
     /// known to begin rightly.
     pub fn suspects(&self, begins: bool) -> Vec<Suspect> {
         if let Some(deferred) = &self.deferred {
-            let anchored = deferred.from > deferred.base;
+            let anchored = begins && deferred.base.is_some_and(|b| deferred.from > b.first_pos);
             let from = if anchored { deferred.from } else { i64::MIN };
-            return vec![Suspect { from, to: i64::MAX, anchored }];
+            return vec![Suspect {
+                from,
+                to: i64::MAX,
+                anchored,
+            }];
         }
         let runs = self.runs();
-        let Some(first) = runs.first() else { return vec![Suspect::WHOLE] };
-        let mut suspicious: Vec<(i64, i64)> =
-            runs.windows(2).map(|pair| (pair[0].last_pos, pair[1].first_pos)).collect();
+        let Some(first) = runs.first() else {
+            return vec![Suspect::WHOLE];
+        };
+        let mut suspicious: Vec<(i64, i64)> = runs
+            .windows(2)
+            .map(|pair| (pair[0].last_pos, pair[1].first_pos))
+            .collect();
         if !begins {
             suspicious.push((i64::MIN, first.first_pos));
         }
@@ -240,7 +260,11 @@ impl Lane {
             let (from, to) = (low.saturating_sub(MARGIN), high.saturating_add(MARGIN));
             match suspects.last_mut() {
                 Some(last) if from <= last.to => last.to = last.to.max(to),
-                _ => suspects.push(Suspect { from, to, anchored: from > first.first_pos }),
+                _ => suspects.push(Suspect {
+                    from,
+                    to,
+                    anchored: from > first.first_pos,
+                }),
             }
         }
         for suspect in &mut suspects {
@@ -249,11 +273,5 @@ impl Lane {
             }
         }
         suspects
-    }
-}
-
-impl Deferred {
-    fn before(pos: i64, base: i64) -> Deferred {
-        Deferred { from: pos.saturating_sub(MARGIN), base }
     }
 }

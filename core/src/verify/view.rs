@@ -68,7 +68,12 @@ impl Chains {
 
 impl<N: Into<Box<str>>> FromIterator<(i32, N)> for Chains {
     fn from_iter<I: IntoIterator<Item = (i32, N)>>(chains: I) -> Chains {
-        Chains(chains.into_iter().map(|(id, name)| (id, name.into())).collect())
+        Chains(
+            chains
+                .into_iter()
+                .map(|(id, name)| (id, name.into()))
+                .collect(),
+        )
     }
 }
 
@@ -81,13 +86,19 @@ pub struct Window {
 
 impl Window {
     /// Everything.
-    pub const ALL: Window = Window { start: i64::MIN, end: i64::MAX };
+    pub const ALL: Window = Window {
+        start: i64::MIN,
+        end: i64::MAX,
+    };
 
     /// From `start` to `end` inclusive. A start of 1 or less means the beginning, so that an entry
     /// whose `seq` was made negative does not fall out of sight.
     pub fn new(start: i64, end: Option<i64>) -> Window {
         let start = if start <= 1 { i64::MIN } else { start };
-        Window { start, end: end.unwrap_or(i64::MAX) }
+        Window {
+            start,
+            end: end.unwrap_or(i64::MAX),
+        }
     }
 
     /// Whether an entry with this `seq` is verified.
@@ -116,7 +127,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { waiting: 65_536, candidates: 256 }
+        Limits {
+            waiting: 65_536,
+            candidates: 256,
+        }
     }
 }
 
