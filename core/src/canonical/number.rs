@@ -288,15 +288,15 @@ fn put_zeros<S: Sink>(mut count: u64, out: &mut S) {
 /// Spells each base-10000 digit in four ASCII digits; `ascii` has the room for just that.
 #[inline]
 fn spell_base10000(digits: &[i16], ascii: &mut [u8]) {
-    for (four, digit) in ascii.chunks_exact_mut(4).zip(digits) {
-        let digit = digit.rem_euclid(10_000) as u16;
-        let (high, low) = ((digit / 100) as u8, (digit % 100) as u8);
-        four.copy_from_slice(&[
-            b'0' + high / 10,
-            b'0' + high % 10,
-            b'0' + low / 10,
-            b'0' + low % 10,
-        ]);
+    let (fours, _) = ascii.as_chunks_mut::<4>();
+    for (four, digit) in fours.iter_mut().zip(digits) {
+        let digit = match *digit {
+            digit @ 0..10_000 => digit as u32,
+            digit => digit.rem_euclid(10_000) as u32,
+        };
+        let (high, low) = (digit / 100, digit % 100);
+        let spelled = [high / 10, high % 10, low / 10, low % 10];
+        *four = spelled.map(|digit| b'0' + digit as u8);
     }
 }
 
