@@ -204,7 +204,7 @@ mod tests {
         // Twelve bytes that are written as 131,072 digits, 9,000 times.
         run("CREATE TABLE large AS SELECT ('[' || rtrim(repeat('1e131071,', 9000), ',') || ']')::jsonb AS doc");
         fails("SELECT canonical_json(doc) FROM large", "54000", "1 GB");
-        fails("SELECT canonical_json(doc::text) FROM large", "54000", "1 GB");
+        fails("SELECT canonical_json('[' || rtrim(repeat('1e131071,', 9000), ',') || ']')", "54000", "1 GB");
         holds("SELECT length(canonical_json_hash(jsonb_build_array(doc -> 0))) = 32 FROM large");
     }
 
