@@ -345,7 +345,7 @@ fn spec(call: &Call) -> Rc<Spec> {
         specs.recent = Some((trigger, spec.clone()));
         Some(spec)
     });
-    known.unwrap_or_else(|| {
+    known.filter(|spec| spec.layout.is_current()).unwrap_or_else(|| {
         let spec = Rc::new(resolve(call));
         // SAFETY: the call's relation is open.
         let relid = unsafe { (*call.data().tg_relation).rd_id };

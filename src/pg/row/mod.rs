@@ -20,7 +20,6 @@ use pgrx::pg_sys;
 
 use crate::error::Failure;
 use crate::pg::varlena::with_utf8;
-pub use cache::{TypeLayout, type_identity, type_layout};
 use settings::{Settings, with_pinned};
 use value::Writer;
 
@@ -32,6 +31,7 @@ pub struct RowLayout {
     writers: Vec<Option<Writer>>,
     settings: Settings,
     calls_functions: bool,
+    casts: u64,
     // Last, so that it goes after the writers, which refer to memory in it.
     _context: OwnedContext,
 }
@@ -52,6 +52,7 @@ impl RowLayout {
     /// `tupdesc` is a valid tuple descriptor.
     pub unsafe fn new(tupdesc: pg_sys::TupleDesc, exclude: &[i16]) -> RowLayout {
         let context = OwnedContext::new();
+        let casts = output::cast_changes();
         let mut writers = Vec::new();
         let mut names: Vec<(usize, Vec<u8>)> = Vec::new();
         // SAFETY: the caller passes a valid descriptor.
@@ -106,8 +107,15 @@ impl RowLayout {
             writers,
             settings,
             calls_functions,
+            casts,
             _context: context,
         }
+    }
+
+    /// Whether a layout made now from the same descriptor would be the same: no cast to json has come
+    /// or gone, which may change how values read.
+    pub fn is_current(&self) -> bool {
+        self.casts == output::cast_changes()
     }
 
     /// Writes a row as a canonical JSON object. Raises what the values' types raise.
@@ -170,14 +178,6 @@ pub struct DeformedRow {
 }
 
 impl DeformedRow {
-    /// No row yet.
-    pub const fn new() -> DeformedRow {
-        DeformedRow {
-            values: Vec::new(),
-            nulls: Vec::new(),
-        }
-    }
-
     /// Takes a tuple apart.
     ///
     /// # Safety

@@ -1,6 +1,6 @@
 //! Values of types that have no native writer: their output function, or their cast to json.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::CStr;
 
 use auditspine_core::canonical::write_string;
@@ -110,6 +110,33 @@ unsafe fn cast_to_json(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     };
     (path == pg_sys::CoercionPathType::COERCION_PATH_FUNC && function != pg_sys::InvalidOid)
         .then_some(function)
+}
+
+/// How often casts have changed in this database since this was first asked, as far as the backend
+/// has heard; only ever grows.
+pub fn cast_changes() -> u64 {
+    if !WATCHING.get() {
+        // SAFETY: registers a callback, once, for the backend's life.
+        unsafe {
+            pg_sys::CacheRegisterSyscacheCallback(
+                pg_sys::SysCacheIdentifier::CASTSOURCETARGET as i32,
+                Some(on_cast_change),
+                pg_sys::Datum::null(),
+            );
+        }
+        WATCHING.set(true);
+    }
+    CAST_CHANGES.get()
+}
+
+thread_local! {
+    static CAST_CHANGES: Cell<u64> = const { Cell::new(0) };
+    static WATCHING: Cell<bool> = const { Cell::new(false) };
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn on_cast_change(_arg: pg_sys::Datum, _cache: i32, _hash: u32) {
+    CAST_CHANGES.set(CAST_CHANGES.get() + 1);
 }
 
 /// The settings that the output function of a type reads.
