@@ -185,7 +185,17 @@ thread_local! {
     static NAMES: RefCell<Names> = RefCell::default();
 }
 
-/// Runs `f` on the backend's buffer. `f` must not call PostgreSQL code that can fire triggers.
+/// Takes the backend's buffer out, leaving an empty one.
+pub fn take() -> Buffer {
+    BUFFER.take()
+}
+
+/// Puts the buffer back that [`take`] took.
+pub fn put_back(buffer: Buffer) {
+    BUFFER.set(buffer);
+}
+
+/// Runs `f` on the backend's buffer. `f` must not call into PostgreSQL where it can wait, fail or fire triggers.
 pub fn with_mut<R>(f: impl FnOnce(&mut Buffer) -> R) -> R {
     BUFFER.with(|buffer| f(&mut buffer.borrow_mut()))
 }

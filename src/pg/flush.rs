@@ -59,19 +59,27 @@ pub fn flush_if_due(limit: usize) {
 }
 
 /// Links all pending events; returns how many, and the place of the last one.
+///
+/// The buffer is taken out of its cell meanwhile: linking may wait, and a backend that is told to
+/// terminate while it waits runs our callbacks on top of this very stack, without unwinding it.
 pub fn flush() -> (usize, Option<Place>) {
-    let written = buffer::with(|buffer| {
-        let count = buffer.pending().len();
-        if count == 0 {
-            (0, None)
-        } else {
-            (count, Some(link(buffer)))
-        }
-    });
-    if written.0 > 0 {
-        buffer::with_mut(Buffer::mark_flushed);
+    let mut taken = Taken(buffer::take());
+    let count = taken.0.pending().len();
+    if count == 0 {
+        return (0, None);
     }
-    written
+    let last = link(&taken.0);
+    taken.0.mark_flushed();
+    (count, Some(last))
+}
+
+/// Puts the buffer back, also when linking fails: the error may only end a savepoint.
+struct Taken(Buffer);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        buffer::put_back(std::mem::take(&mut self.0));
+    }
 }
 
 /// A lane that this flush holds, and its end so far.
