@@ -45,7 +45,7 @@ pub(super) fn finish<S: Store>(
         for part in lane.suspects(begins) {
             let reader = Reader::new(store, window, Some(name), place, &part);
             let end = judge(reader, window, &part, &mut output, &mut moves)?;
-            if part.to == i64::MAX {
+            if lane.tail().is_none_or(|(last, _)| part.to >= last) {
                 ends.insert(at, end);
             }
         }

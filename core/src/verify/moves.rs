@@ -22,14 +22,22 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn words(&self, from: i32, output: &Output<'_>) -> String {
+    /// For a sentence; names the chain only where `other` is in another one.
+    fn words(&self, other: &Place, output: &Output<'_>) -> String {
         let Place {
             chain_id,
             lane,
             pos,
         } = *self;
-        match output.chains().name(chain_id).filter(|_| chain_id != from) {
-            Some(name) => format!("chain {name}, lane {lane}, pos {pos}"),
+        match output
+            .chains()
+            .name(chain_id)
+            .filter(|_| chain_id != other.chain_id)
+        {
+            Some(name) => format!("chain {name:?}, lane {lane}, pos {pos}"),
+            None if chain_id != other.chain_id => {
+                format!("chain_id {chain_id}, lane {lane}, pos {pos}")
+            }
             None => format!("lane {lane}, pos {pos}"),
         }
     }
@@ -207,8 +215,8 @@ impl Moves {
             let chain = output.chains().name(place.chain_id)?;
             Some(content.hash_at(chain, place.lane, place.pos, scratch))
         };
-        let words = |place: Place| place.words(here.chain_id, output);
-        let stands = || format!("stands at {}", Place::words(&here, here.chain_id, output));
+        let words = |place: Place| place.words(&here, output);
+        let stands = |home: Place| format!("stands at {}", here.words(&home, output));
         for other in self.damaged.iter().filter(|other| other.place != here) {
             let hash = hash_at(other.place);
             if hash.is_some() && hash == entry.event {
@@ -216,7 +224,7 @@ impl Moves {
                     "was appended at {}, where seq {} stands now; {}",
                     words(other.place),
                     other.finding.seq,
-                    stands()
+                    stands(other.place)
                 );
                 return Some((FindingKind::EntryMoved, detail));
             }
@@ -231,7 +239,7 @@ impl Moves {
         }
         let mut moved_to = |place: Place| {
             let hash = hash_at(place);
-            let detail = || format!("was appended at {}; {}", words(place), stands());
+            let detail = || format!("was appended at {}; {}", words(place), stands(place));
             (hash.is_some() && hash == entry.event).then(detail)
         };
         for tail in tails.iter().filter(|tail| entry.prev == Some(tail.chain)) {
