@@ -12,14 +12,23 @@ mod tests {
     /// The canonical text of a JSON text, given as an argument of its type.
     fn canonical(json: &str, sql_type: &str) -> String {
         let query = format!("SELECT canonical_json($1::{sql_type})");
-        Spi::get_one_with_args(&query, &[json.into()]).unwrap().unwrap()
+        Spi::get_one_with_args(&query, &[json.into()])
+            .unwrap()
+            .unwrap()
     }
 
     #[pg_test]
     fn untyped_literal_is_text() {
-        assert_eq!(value::<String>(r#"SELECT canonical_json('{"b":1,"a":2}')"#), r#"{"a":2,"b":1}"#);
+        assert_eq!(
+            value::<String>(r#"SELECT canonical_json('{"b":1,"a":2}')"#),
+            r#"{"a":2,"b":1}"#
+        );
         holds(r#"SELECT canonical_json_hash('{"b":1,"a":2}') = sha256('{"a":2,"b":1}')"#);
-        fails(r#"SELECT canonical_json('{"b":1,"b":2}')"#, "22030", "\"b\"");
+        fails(
+            r#"SELECT canonical_json('{"b":1,"b":2}')"#,
+            "22030",
+            "\"b\"",
+        );
         assert_eq!(canonical(r#"{"b":1,"b":2}"#, "jsonb"), r#"{"b":2}"#);
     }
 
@@ -42,9 +51,18 @@ mod tests {
             ("[]", "[]"),
             ("{}", "{}"),
             ("[[],{},[{}],\"\"]", "[[],{},[{}],\"\"]"),
-            (r#"{"":{"":[]},"a":[null,true,false,"x",1]}"#, r#"{"":{"":[]},"a":[null,true,false,"x",1]}"#),
-            (r#"["\u20ac\u0001\b\t\n\f\r\"\\\/"]"#, "[\"\u{20ac}\\u0001\\b\\t\\n\\f\\r\\\"\\\\/\"]"),
-            (r#"{"b":{"d":1,"c":2},"a":[{"f":3,"e":4}]}"#, r#"{"a":[{"e":4,"f":3}],"b":{"c":2,"d":1}}"#),
+            (
+                r#"{"":{"":[]},"a":[null,true,false,"x",1]}"#,
+                r#"{"":{"":[]},"a":[null,true,false,"x",1]}"#,
+            ),
+            (
+                r#"["\u20ac\u0001\b\t\n\f\r\"\\\/"]"#,
+                "[\"\u{20ac}\\u0001\\b\\t\\n\\f\\r\\\"\\\\/\"]",
+            ),
+            (
+                r#"{"b":{"d":1,"c":2},"a":[{"f":3,"e":4}]}"#,
+                r#"{"a":[{"e":4,"f":3}],"b":{"c":2,"d":1}}"#,
+            ),
         ] {
             assert_eq!(canonical(json, "text"), expected);
             assert_eq!(canonical(json, "jsonb"), expected);
@@ -78,7 +96,10 @@ mod tests {
         assert_eq!(canonical(&largest, "jsonb"), largest);
         // A double's digits in text are read as that double; a stored number is what it is.
         assert_eq!(canonical("333333333.33333329", "text"), "333333333.3333333");
-        assert_eq!(canonical("333333333.33333329", "jsonb"), "333333333.33333329");
+        assert_eq!(
+            canonical("333333333.33333329", "jsonb"),
+            "333333333.33333329"
+        );
     }
 
     #[pg_test]
@@ -125,15 +146,23 @@ mod tests {
     /// Needs ../shared.
     #[pg_test]
     fn published_vectors() {
-        let Some(folder) = shared("vectors/jcs") else { return };
+        let Some(folder) = shared("vectors/jcs") else {
+            return;
+        };
         let mut seen = 0;
         for file in std::fs::read_dir(folder.join("input")).unwrap() {
             let file = file.unwrap();
             let input = std::fs::read_to_string(file.path()).unwrap();
-            let output = std::fs::read_to_string(folder.join("output").join(file.file_name())).unwrap();
+            let output =
+                std::fs::read_to_string(folder.join("output").join(file.file_name())).unwrap();
             assert_eq!(canonical(&input, "text"), output, "{:?}", file.file_name());
             let exact = canonical_text(input.as_bytes(), Numbers::Exact).unwrap();
-            assert_eq!(canonical(&input, "jsonb").into_bytes(), exact, "{:?}", file.file_name());
+            assert_eq!(
+                canonical(&input, "jsonb").into_bytes(),
+                exact,
+                "{:?}",
+                file.file_name()
+            );
             seen += 1;
         }
         assert!(seen >= 6);
@@ -142,9 +171,14 @@ mod tests {
     /// Needs ../shared.
     #[pg_test]
     fn published_numbers() {
-        let Some(file) = shared("vectors/jcs/es6testfile10000.txt") else { return };
+        let Some(file) = shared("vectors/jcs/es6testfile10000.txt") else {
+            return;
+        };
         let lines = std::fs::read_to_string(file).unwrap();
-        let texts: Vec<&str> = lines.lines().map(|line| line.split_once(',').unwrap().1).collect();
+        let texts: Vec<&str> = lines
+            .lines()
+            .map(|line| line.split_once(',').unwrap().1)
+            .collect();
         assert_eq!(texts.len(), 10_000);
         let array = format!("[{}]", texts.join(","));
         assert_eq!(canonical(&array, "text"), array);
@@ -154,7 +188,9 @@ mod tests {
     /// Needs ../shared.
     #[pg_test]
     fn text_and_jsonb_agree_on_real_advisories() {
-        let Some(file) = shared("data/osv-advisories.jsonl") else { return };
+        let Some(file) = shared("data/osv-advisories.jsonl") else {
+            return;
+        };
         run("CREATE TABLE advisory (doc text)");
         for line in std::fs::read_to_string(file).unwrap().lines() {
             Spi::run_with_args("INSERT INTO advisory VALUES ($1)", &[line.into()]).unwrap();
@@ -185,26 +221,48 @@ mod tests {
         ] {
             for function in ["canonical_json", "canonical_json_hash"] {
                 let literal = json.replace('\\', "\\\\").replace('\t', "\\t");
-                fails(&format!("SELECT {function}(E'{literal}')"), sqlstate, message);
+                fails(
+                    &format!("SELECT {function}(E'{literal}')"),
+                    sqlstate,
+                    message,
+                );
             }
         }
     }
 
     #[pg_test]
     fn depth_costs_no_stack() {
-        holds("SELECT canonical_json(repeat('[', 200000) || repeat(']', 200000)) = repeat('[', 200000) || repeat(']', 200000)");
-        holds("SELECT canonical_json(repeat('{\"a\":', 200000) || '1' || repeat('}', 200000)) = repeat('{\"a\":', 200000) || '1' || repeat('}', 200000)");
-        fails("SELECT canonical_json(repeat('[', 200000))", "22032", "at byte offset 200000");
-        holds("SELECT canonical_json((repeat('[', 5000) || repeat(']', 5000))::jsonb) = repeat('[', 5000) || repeat(']', 5000)");
-        holds("SELECT canonical_json((repeat('{\"b\":1,\"a\":', 3000) || '1' || repeat('}', 3000))::jsonb) = repeat('{\"a\":', 3000) || '1' || repeat(',\"b\":1}', 3000)");
+        holds(
+            "SELECT canonical_json(repeat('[', 200000) || repeat(']', 200000)) = repeat('[', 200000) || repeat(']', 200000)",
+        );
+        holds(
+            "SELECT canonical_json(repeat('{\"a\":', 200000) || '1' || repeat('}', 200000)) = repeat('{\"a\":', 200000) || '1' || repeat('}', 200000)",
+        );
+        fails(
+            "SELECT canonical_json(repeat('[', 200000))",
+            "22032",
+            "at byte offset 200000",
+        );
+        holds(
+            "SELECT canonical_json((repeat('[', 5000) || repeat(']', 5000))::jsonb) = repeat('[', 5000) || repeat(']', 5000)",
+        );
+        holds(
+            "SELECT canonical_json((repeat('{\"b\":1,\"a\":', 3000) || '1' || repeat('}', 3000))::jsonb) = repeat('{\"a\":', 3000) || '1' || repeat(',\"b\":1}', 3000)",
+        );
     }
 
     #[pg_test]
     fn a_result_beyond_a_value_is_an_error() {
         // Twelve bytes that are written as 131,072 digits, 9,000 times.
-        run("CREATE TABLE large AS SELECT ('[' || rtrim(repeat('1e131071,', 9000), ',') || ']')::jsonb AS doc");
+        run(
+            "CREATE TABLE large AS SELECT ('[' || rtrim(repeat('1e131071,', 9000), ',') || ']')::jsonb AS doc",
+        );
         fails("SELECT canonical_json(doc) FROM large", "54000", "1 GB");
-        fails("SELECT canonical_json('[' || rtrim(repeat('1e131071,', 9000), ',') || ']')", "54000", "1 GB");
+        fails(
+            "SELECT canonical_json('[' || rtrim(repeat('1e131071,', 9000), ',') || ']')",
+            "54000",
+            "1 GB",
+        );
         holds("SELECT length(canonical_json_hash(jsonb_build_array(doc -> 0))) = 32 FROM large");
     }
 
@@ -262,7 +320,9 @@ mod tests {
             "SELECT count(*) = 4 AND bool_and(provolatile = 'i' AND proparallel = 's' AND proisstrict) \
              FROM pg_proc WHERE proname IN ('canonical_json', 'canonical_json_hash')",
         );
-        run("CREATE TABLE indexed (doc jsonb, hash bytea GENERATED ALWAYS AS (canonical_json_hash(doc)) STORED)");
+        run(
+            "CREATE TABLE indexed (doc jsonb, hash bytea GENERATED ALWAYS AS (canonical_json_hash(doc)) STORED)",
+        );
         run("CREATE INDEX ON indexed (canonical_json_hash(doc))");
         run("INSERT INTO indexed VALUES ('{\"b\":1,\"a\":[]}')");
         holds("SELECT hash = sha256('{\"a\":[],\"b\":1}') FROM indexed");

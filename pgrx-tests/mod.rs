@@ -11,7 +11,9 @@ use pgrx::prelude::*;
 
 /// The file or folder of that name among the vectors and data that the project does not ship.
 fn shared(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared")
+        .join(name);
     path.exists().then_some(path)
 }
 
@@ -19,7 +21,9 @@ fn shared(name: &str) -> Option<PathBuf> {
 /// there; the test itself then does nothing.
 #[cfg(test)]
 pub fn tell_if_skipped(attributes: &[&str]) {
-    let needed = attributes.iter().any(|attribute| attribute.contains("../shared"));
+    let needed = attributes
+        .iter()
+        .any(|attribute| attribute.contains("../shared"));
     if needed && shared("").is_none() {
         println!("skipped: ../shared is not there");
     }
@@ -27,7 +31,9 @@ pub fn tell_if_skipped(attributes: &[&str]) {
 
 /// The one value that a query returns; fails the test on null.
 fn value<T: FromDatum + IntoDatum>(query: &str) -> T {
-    Spi::get_one(query).unwrap().unwrap_or_else(|| panic!("null from {query}"))
+    Spi::get_one(query)
+        .unwrap()
+        .unwrap_or_else(|| panic!("null from {query}"))
 }
 
 /// Fails the test, showing the query, unless it returns true.
@@ -51,8 +57,11 @@ fn failure(query: &str) -> [String; 3] {
              GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
              RETURN ARRAY[SQLSTATE, message, hint];
          END $$");
-    let found = Spi::get_one_with_args::<Vec<String>>("SELECT pg_temp.failure($1)", &[query.into()]);
-    let found = found.unwrap().unwrap_or_else(|| panic!("did not fail: {query}"));
+    let found =
+        Spi::get_one_with_args::<Vec<String>>("SELECT pg_temp.failure($1)", &[query.into()]);
+    let found = found
+        .unwrap()
+        .unwrap_or_else(|| panic!("did not fail: {query}"));
     found.try_into().unwrap()
 }
 

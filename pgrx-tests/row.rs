@@ -98,7 +98,9 @@ mod tests {
     fn a_row_is_the_documented_text() {
         run("CREATE TABLE plain (id int, \"b\" text, a timestamptz, z numeric, \"\u{fb33}\" bool, \"\u{1f602}\" bytea,
                  iv interval)");
-        run("INSERT INTO plain VALUES (1, E'x\"\\n', '2026-11-20 23:57:42.12+02', 1.500, true, '\\x00ff', '1 day 02:00')");
+        run(
+            "INSERT INTO plain VALUES (1, E'x\"\\n', '2026-11-20 23:57:42.12+02', 1.500, true, '\\x00ff', '1 day 02:00')",
+        );
         holds(
             "SELECT canonical_row_hash(p) = sha256(convert_to('{\"a\":\"2026-11-20T21:57:42.12+00:00\",\
              \"b\":\"x\\\"\\n\",\"id\":1,\"iv\":\"1 day 02:00:00\",\"z\":1.5,\"\u{1f602}\":\"\\\\x00ff\",\
@@ -161,9 +163,15 @@ mod tests {
              CREATE TABLE trap (a angry, i interval); INSERT INTO trap VALUES ('1', '1 day')");
         let [state, message, _] = crate::tests::failure("SELECT canonical_row_hash(t) FROM trap t");
         assert_eq!((state.as_str(), message.as_str()), ("P0001", "angry"));
-        holds("SELECT current_setting('IntervalStyle') = 'iso_8601' AND current_setting('search_path') = 'public'");
-        run("CREATE OR REPLACE FUNCTION angry_json(angry) RETURNS json LANGUAGE sql AS $$ SELECT '{\"b\": 1, \"a\": 2.0}'::json $$");
-        holds("SELECT canonical_row_hash(t) = sha256('{\"a\":{\"a\":2,\"b\":1},\"i\":\"1 day\"}') FROM trap t");
+        holds(
+            "SELECT current_setting('IntervalStyle') = 'iso_8601' AND current_setting('search_path') = 'public'",
+        );
+        run(
+            "CREATE OR REPLACE FUNCTION angry_json(angry) RETURNS json LANGUAGE sql AS $$ SELECT '{\"b\": 1, \"a\": 2.0}'::json $$",
+        );
+        holds(
+            "SELECT canonical_row_hash(t) = sha256('{\"a\":{\"a\":2,\"b\":1},\"i\":\"1 day\"}') FROM trap t",
+        );
     }
 
     #[pg_test]
@@ -171,21 +179,33 @@ mod tests {
         run("SET LOCAL TimeZone = 'UTC'");
         run("CREATE TYPE colour AS ENUM ('red', 'green'); CREATE TABLE paint (c colour, cs colour[]);
              INSERT INTO paint VALUES ('red', '{green}')");
-        holds("SELECT canonical_row_hash(p) = sha256('{\"c\":\"red\",\"cs\":[\"green\"]}') FROM paint p");
-        run("CREATE FUNCTION colour_json(colour) RETURNS json LANGUAGE sql IMMUTABLE AS \
+        holds(
+            "SELECT canonical_row_hash(p) = sha256('{\"c\":\"red\",\"cs\":[\"green\"]}') FROM paint p",
+        );
+        run(
+            "CREATE FUNCTION colour_json(colour) RETURNS json LANGUAGE sql IMMUTABLE AS \
              $$ SELECT pg_catalog.json_build_object('name', $1::text, 'a', 1.0) $$;
-             CREATE CAST (colour AS json) WITH FUNCTION colour_json(colour)");
-        holds("SELECT canonical_row_hash(p) = sha256('{\"c\":{\"a\":1,\"name\":\"red\"},\"cs\":[{\"a\":1,\"name\":\"green\"}]}') FROM paint p");
+             CREATE CAST (colour AS json) WITH FUNCTION colour_json(colour)",
+        );
+        holds(
+            "SELECT canonical_row_hash(p) = sha256('{\"c\":{\"a\":1,\"name\":\"red\"},\"cs\":[{\"a\":1,\"name\":\"green\"}]}') FROM paint p",
+        );
         holds("SELECT canonical_row_hash(p) = canonical_json_hash(to_jsonb(p)) FROM paint p");
         run("DROP CAST (colour AS json)");
-        holds("SELECT canonical_row_hash(p) = sha256('{\"c\":\"red\",\"cs\":[\"green\"]}') FROM paint p");
+        holds(
+            "SELECT canonical_row_hash(p) = sha256('{\"c\":\"red\",\"cs\":[\"green\"]}') FROM paint p",
+        );
         run("ALTER TYPE colour RENAME VALUE 'red' TO 'ruby'");
-        holds("SELECT canonical_row_hash(p) = sha256('{\"c\":\"ruby\",\"cs\":[\"green\"]}') FROM paint p");
+        holds(
+            "SELECT canonical_row_hash(p) = sha256('{\"c\":\"ruby\",\"cs\":[\"green\"]}') FROM paint p",
+        );
     }
 
     #[pg_test]
     fn stored_values_read_as_fresh_ones() {
-        run("CREATE TABLE toasted (id int, t text, b bytea, j json, jb jsonb, n numeric, ia int[], ta text[])");
+        run(
+            "CREATE TABLE toasted (id int, t text, b bytea, j json, jb jsonb, n numeric, ia int[], ta text[])",
+        );
         run("ALTER TABLE toasted ALTER t SET STORAGE EXTERNAL, ALTER b SET STORAGE EXTERNAL");
         let long = "(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 5000) i)";
         let values = format!(
@@ -200,8 +220,10 @@ mod tests {
                  ('1' || repeat('0', 100000))::numeric, array_fill(7, ARRAY[100, 100]), array_fill('x'::text, ARRAY[9999])"
         );
         run(&format!("INSERT INTO toasted {values}"));
-        holds("SELECT pg_column_size(t) > 100000 AND pg_relation_size(reltoastrelid) > 0 \
-               FROM toasted, pg_class WHERE id = 2 AND relname = 'toasted'");
+        holds(
+            "SELECT pg_column_size(t) > 100000 AND pg_relation_size(reltoastrelid) > 0 \
+               FROM toasted, pg_class WHERE id = 2 AND relname = 'toasted'",
+        );
         holds("SELECT pg_column_size(jb) < 10000 FROM toasted WHERE id = 3");
         holds(&format!(
             "SELECT count(*) = 3 AND bool_and(canonical_row_hash(s) = canonical_row_hash(f) \
@@ -210,16 +232,22 @@ mod tests {
         ));
         // A composite value that holds such values.
         run("CREATE TABLE holder AS SELECT x AS whole, x.id FROM toasted x");
-        holds("SELECT bool_and(canonical_row_hash(h) = canonical_json_hash(to_jsonb(h)) \
-                   AND canonical_row_hash(h.whole) = canonical_row_hash(x)) FROM holder h JOIN toasted x USING (id)");
+        holds(
+            "SELECT bool_and(canonical_row_hash(h) = canonical_json_hash(to_jsonb(h)) \
+                   AND canonical_row_hash(h.whole) = canonical_row_hash(x)) FROM holder h JOIN toasted x USING (id)",
+        );
     }
 
     #[pg_test]
     fn layouts_follow_their_tables() {
         run("SET LOCAL TimeZone = 'UTC'");
         let agrees = "SELECT count(*) > 0 AND bool_and(canonical_row_hash(c) = canonical_json_hash(to_jsonb(c))) FROM changing c";
-        run("CREATE TABLE changing (id int, a text, b int); INSERT INTO changing VALUES (1, 'x', 2)");
-        holds("SELECT canonical_row_hash(c) = sha256('{\"a\":\"x\",\"b\":2,\"id\":1}') FROM changing c");
+        run(
+            "CREATE TABLE changing (id int, a text, b int); INSERT INTO changing VALUES (1, 'x', 2)",
+        );
+        holds(
+            "SELECT canonical_row_hash(c) = sha256('{\"a\":\"x\",\"b\":2,\"id\":1}') FROM changing c",
+        );
         for change in [
             "ALTER TABLE changing ADD added text DEFAULT 'stands in'",
             "ALTER TABLE changing ADD later timestamptz DEFAULT now()",
@@ -235,8 +263,10 @@ mod tests {
             run(change);
             holds(agrees);
         }
-        holds("SELECT canonical_row_hash(c) = sha256(convert_to(format('{\"a\":null,\"generated\":6,\"id\":3,\"later\":%s,\"zz\":null}', \
-                   to_jsonb(later)), 'UTF8')) FROM changing c WHERE id = 3");
+        holds(
+            "SELECT canonical_row_hash(c) = sha256(convert_to(format('{\"a\":null,\"generated\":6,\"id\":3,\"later\":%s,\"zz\":null}', \
+                   to_jsonb(later)), 'UTF8')) FROM changing c WHERE id = 3",
+        );
         run("ALTER TABLE changing DROP generated");
         run("ALTER TABLE changing DROP id, DROP a, DROP zz, DROP later");
         holds("SELECT bool_and(canonical_row_hash(c) = sha256('{}')) FROM changing c");
@@ -247,26 +277,41 @@ mod tests {
         run("CREATE TYPE inner_part AS (a int); CREATE TYPE outer_part AS (i inner_part, l inner_part[]);
              CREATE TABLE parts (o outer_part); INSERT INTO parts VALUES ('(\"(1)\",\"{(2),NULL}\")'), (NULL)");
         let agrees = "SELECT bool_and(canonical_row_hash(p) = canonical_json_hash(to_jsonb(p))) FROM parts p";
-        holds("SELECT canonical_row_hash(p) = sha256('{\"o\":{\"i\":{\"a\":1},\"l\":[{\"a\":2},null]}}') FROM parts p LIMIT 1");
+        holds(
+            "SELECT canonical_row_hash(p) = sha256('{\"o\":{\"i\":{\"a\":1},\"l\":[{\"a\":2},null]}}') FROM parts p LIMIT 1",
+        );
         holds(agrees);
         run("ALTER TYPE inner_part ADD ATTRIBUTE b text");
         holds(agrees);
         run("ALTER TYPE inner_part RENAME ATTRIBUTE a TO z");
         holds(agrees);
-        holds("SELECT canonical_row_hash(p) = sha256('{\"o\":{\"i\":{\"b\":null,\"z\":1},\"l\":[{\"b\":null,\"z\":2},null]}}') FROM parts p LIMIT 1");
+        holds(
+            "SELECT canonical_row_hash(p) = sha256('{\"o\":{\"i\":{\"b\":null,\"z\":1},\"l\":[{\"b\":null,\"z\":2},null]}}') FROM parts p LIMIT 1",
+        );
     }
 
     #[pg_test]
     fn rows_of_no_table() {
-        holds("SELECT canonical_row_hash(ROW(1, 'a', NULL)) = sha256('{\"f1\":1,\"f2\":\"a\",\"f3\":null}')");
-        holds("SELECT canonical_row_hash(r) = sha256('{\"a\":{\"f1\":1,\"f2\":[2]},\"b\":[{\"f1\":3}]}') \
-               FROM (SELECT ROW(1, ARRAY[2]) AS a, ARRAY[ROW(3)] AS b) r");
+        holds(
+            "SELECT canonical_row_hash(ROW(1, 'a', NULL)) = sha256('{\"f1\":1,\"f2\":\"a\",\"f3\":null}')",
+        );
+        holds(
+            "SELECT canonical_row_hash(r) = sha256('{\"a\":{\"f1\":1,\"f2\":[2]},\"b\":[{\"f1\":3}]}') \
+               FROM (SELECT ROW(1, ARRAY[2]) AS a, ARRAY[ROW(3)] AS b) r",
+        );
         holds("SELECT canonical_row_hash(NULL::record) IS NULL");
-        holds("SELECT count(DISTINCT canonical_row_hash(v)) = 100 FROM (SELECT i, i::text AS t FROM generate_series(1, 100) i) v");
-        fails("SELECT canonical_row_hash(r) FROM (SELECT 1 AS a, 2 AS a) r", "42701", "\"a\"");
+        holds(
+            "SELECT count(DISTINCT canonical_row_hash(v)) = 100 FROM (SELECT i, i::text AS t FROM generate_series(1, 100) i) v",
+        );
+        fails(
+            "SELECT canonical_row_hash(r) FROM (SELECT 1 AS a, 2 AS a) r",
+            "42701",
+            "\"a\"",
+        );
         run("CREATE TABLE kept (id int, l int[], t text); INSERT INTO kept VALUES (1, '{1}', 'x')");
         // PL/pgSQL keeps rows and arrays in expanded form.
-        run("CREATE FUNCTION pg_temp.expanded() RETURNS boolean LANGUAGE plpgsql AS $$
+        run(
+            "CREATE FUNCTION pg_temp.expanded() RETURNS boolean LANGUAGE plpgsql AS $$
              DECLARE r kept; a record;
              BEGIN
                  SELECT * INTO r FROM kept;
@@ -275,42 +320,72 @@ mod tests {
                  SELECT 1 AS id, r.l AS l INTO a;
                  RETURN canonical_row_hash(r) = sha256('{\"id\":1,\"l\":[1,2],\"t\":\"yyy\"}')
                      AND canonical_row_hash(a) = sha256('{\"id\":1,\"l\":[1,2]}');
-             END $$");
+             END $$",
+        );
         holds("SELECT pg_temp.expanded()");
     }
 
     #[pg_test]
     fn json_columns_are_read_strictly() {
-        run("CREATE TABLE loose (id int, j json); INSERT INTO loose VALUES (1, '{\"a\": 1.0}'), (2, '{\"a\":1,\"a\":2}'), \
-             (3, '[1e131072]'), (4, '\"\\ud83d\"')");
-        holds("SELECT canonical_row_hash(l) = sha256('{\"id\":1,\"j\":{\"a\":1}}') FROM loose l WHERE id = 1");
-        fails("SELECT canonical_row_hash(l) FROM loose l WHERE id = 2", "22030", "\"a\"");
-        fails("SELECT canonical_row_hash(l) FROM loose l WHERE id = 3", "22003", "1e131072");
-        fails("SELECT canonical_row_hash(l) FROM loose l WHERE id = 4", "22032", "\\ud83d");
+        run(
+            "CREATE TABLE loose (id int, j json); INSERT INTO loose VALUES (1, '{\"a\": 1.0}'), (2, '{\"a\":1,\"a\":2}'), \
+             (3, '[1e131072]'), (4, '\"\\ud83d\"')",
+        );
+        holds(
+            "SELECT canonical_row_hash(l) = sha256('{\"id\":1,\"j\":{\"a\":1}}') FROM loose l WHERE id = 1",
+        );
+        fails(
+            "SELECT canonical_row_hash(l) FROM loose l WHERE id = 2",
+            "22030",
+            "\"a\"",
+        );
+        fails(
+            "SELECT canonical_row_hash(l) FROM loose l WHERE id = 3",
+            "22003",
+            "1e131072",
+        );
+        fails(
+            "SELECT canonical_row_hash(l) FROM loose l WHERE id = 4",
+            "22032",
+            "\\ud83d",
+        );
     }
 
     #[pg_test]
     fn bytes_of_type_char_are_text_on_every_server() {
-        run("CREATE TABLE bytes (c \"char\"); INSERT INTO bytes VALUES ((-1)::\"char\"), ('a'), (0::\"char\"), ((-128)::\"char\")");
-        holds("SELECT array_agg(canonical_row_hash(b)) = ARRAY[sha256('{\"c\":\"\\\\\\\\377\"}'), sha256('{\"c\":\"a\"}'), \
-               sha256('{\"c\":\"\"}'), sha256('{\"c\":\"\\\\\\\\200\"}')] FROM bytes b");
+        run(
+            "CREATE TABLE bytes (c \"char\"); INSERT INTO bytes VALUES ((-1)::\"char\"), ('a'), (0::\"char\"), ((-128)::\"char\")",
+        );
+        holds(
+            "SELECT array_agg(canonical_row_hash(b)) = ARRAY[sha256('{\"c\":\"\\\\\\\\377\"}'), sha256('{\"c\":\"a\"}'), \
+               sha256('{\"c\":\"\"}'), sha256('{\"c\":\"\\\\\\\\200\"}')] FROM bytes b",
+        );
     }
 
     #[pg_test]
     fn deep_composites_end_in_a_clean_error() {
         run("CREATE TYPE level0 AS (v int)");
         for level in 1..=50 {
-            run(&format!("CREATE TYPE level{level} AS (c level{})", level - 1));
+            run(&format!(
+                "CREATE TYPE level{level} AS (c level{})",
+                level - 1
+            ));
         }
-        let nested = (1..=50).fold("ROW(1)::level0".to_owned(), |value, level| format!("ROW({value})::level{level}"));
+        let nested = (1..=50).fold("ROW(1)::level0".to_owned(), |value, level| {
+            format!("ROW({value})::level{level}")
+        });
         holds(&format!(
             "SELECT canonical_row_hash({nested}) = sha256((repeat('{{\"c\":', 50) || '{{\"v\":1}}' || repeat('}}', 50))::bytea)"
         ));
         // Records nest as deep as one builds them.
-        run("CREATE FUNCTION pg_temp.nest(levels int) RETURNS record LANGUAGE plpgsql AS $$
+        run(
+            "CREATE FUNCTION pg_temp.nest(levels int) RETURNS record LANGUAGE plpgsql AS $$
              DECLARE r record := ROW(1);
-             BEGIN FOR i IN 1..levels LOOP r := ROW(r); END LOOP; RETURN r; END $$");
-        holds("SELECT canonical_row_hash(pg_temp.nest(10)) = sha256((repeat('{\"f1\":', 11) || '1' || repeat('}', 11))::bytea)");
+             BEGIN FOR i IN 1..levels LOOP r := ROW(r); END LOOP; RETURN r; END $$",
+        );
+        holds(
+            "SELECT canonical_row_hash(pg_temp.nest(10)) = sha256((repeat('{\"f1\":', 11) || '1' || repeat('}', 11))::bytea)",
+        );
         run("SET LOCAL max_stack_depth = '100kB'");
         let [state, _, _] = crate::tests::failure("SELECT canonical_row_hash(pg_temp.nest(1000))");
         assert_eq!(state, "54001");
@@ -323,14 +398,22 @@ mod tests {
             ("int8", "9007199254740993", "9007199254740993"),
             ("text", "a\"\\\u{20ac}", "a\"\\\u{20ac}"),
             ("char(3)", "a", "a  "),
-            ("uuid", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+            (
+                "uuid",
+                "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11",
+                "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+            ),
             ("bytea", "\\x5C00", "\\x5c00"),
             ("numeric", "1.500", "1.5"),
             ("numeric", "NaN", "NaN"),
             ("float8", "Infinity", "Infinity"),
             ("date", "2020-02-29", "2020-02-29"),
             ("timestamp", "2020-02-29 01:02:03", "2020-02-29T01:02:03"),
-            ("timestamptz", "2020-02-29 01:02:03+02", "2020-02-28T23:02:03+00:00"),
+            (
+                "timestamptz",
+                "2020-02-29 01:02:03+02",
+                "2020-02-28T23:02:03+00:00",
+            ),
             ("interval", "1 day 01:00", "1 day 01:00:00"),
             ("inet", "10.0.0.1", "10.0.0.1"),
             ("oid", "7", "7"),
@@ -354,7 +437,11 @@ mod tests {
             let found = Spi::get_one::<String>(&format!(
                 "SELECT event_pk FROM auditspine.audit_chain WHERE event_kind = 'keyed{number}'"
             ));
-            assert_eq!(found.unwrap().as_deref(), Some(expected), "{sql_type} {input}");
+            assert_eq!(
+                found.unwrap().as_deref(),
+                Some(expected),
+                "{sql_type} {input}"
+            );
         }
     }
 }

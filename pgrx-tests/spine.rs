@@ -28,7 +28,9 @@ mod tests {
     fn nothing_has_no_root() {
         holds("SELECT spine_root_hash(ARRAY[]::text[]) IS NULL");
         holds("SELECT spine_root_hash(NULL::text[]) IS NULL");
-        holds(&format!("SELECT spine_root_hash(result_hash) IS NULL FROM {SEGMENTS} WHERE false"));
+        holds(&format!(
+            "SELECT spine_root_hash(result_hash) IS NULL FROM {SEGMENTS} WHERE false"
+        ));
     }
 
     #[pg_test]
@@ -41,10 +43,12 @@ mod tests {
         ));
         run("CREATE TABLE segment AS SELECT n % 7 AS spine, n AS idx, \
              encode(sha256(n::text::bytea), 'hex') AS result_hash FROM generate_series(1, 500) n");
-        holds("SELECT count(*) = 7 AND bool_and(a = b) FROM ( \
+        holds(
+            "SELECT count(*) = 7 AND bool_and(a = b) FROM ( \
                SELECT spine_root_hash(result_hash ORDER BY idx) AS a, \
                    encode(sha256(string_agg(result_hash, '' ORDER BY idx)::bytea), 'hex') AS b \
-               FROM segment GROUP BY spine) g");
+               FROM segment GROUP BY spine) g",
+        );
     }
 
     #[pg_test]
@@ -52,11 +56,19 @@ mod tests {
         let good = "repeat('0a', 32)";
         let with = |bad: &str| format!("SELECT spine_root_hash(ARRAY[{good}, {bad}])");
         fails(&with("NULL"), "22004", "element 2");
-        fails(&with("'sha256:'"), "22023", "element 2 of the spine is not a SHA-256 digest: \"sha256:\"");
+        fails(
+            &with("'sha256:'"),
+            "22023",
+            "element 2 of the spine is not a SHA-256 digest: \"sha256:\"",
+        );
         fails(&with("repeat('0A', 32)"), "22023", &"0A".repeat(32));
         fails(&with("'sha512:' || repeat('0a', 32)"), "22023", "sha512:");
         fails(&with("repeat('0a', 32) || E'\\n'"), "22023", "element 2");
-        fails(&format!("SELECT spine_root_hash(ARRAY[[{good}], [{good}]])"), "22023", "2 dimensions");
+        fails(
+            &format!("SELECT spine_root_hash(ARRAY[[{good}], [{good}]])"),
+            "22023",
+            "2 dimensions",
+        );
         fails("SELECT spine_root_hash(NULL::text)", "22004", "element 1");
         fails(
             "SELECT spine_root_hash(h ORDER BY i) FROM (VALUES (1, repeat('0a', 32)), (2, 'x')) v(i, h)",
