@@ -1,6 +1,10 @@
 -- Who may do what: writers of audited tables need nothing on auditspine.*, and can do nothing there;
 -- an auditor reads and verifies; not even a superuser changes an entry by accident.
 SELECT create_chain('ledger', 2) > 1 AS made;
+-- Left by a run that was interrupted.
+SET client_min_messages = warning;
+DROP ROLE IF EXISTS regress_auditspine_writer, regress_auditspine_auditor, regress_auditspine_owner;
+RESET client_min_messages;
 CREATE ROLE regress_auditspine_writer;
 CREATE ROLE regress_auditspine_auditor;
 CREATE ROLE regress_auditspine_owner;
