@@ -25,6 +25,8 @@ pub enum Failure {
     NullKey,
     /// The state tables are not as the extension created them.
     BrokenInstallation,
+    /// The database's encoding is not UTF8.
+    UnsupportedEncoding,
     /// No lane became free within `auditspine.lane_timeout`.
     LaneTimeout,
     /// A state table was written directly.
@@ -37,6 +39,14 @@ pub enum Failure {
     NumberOutOfRange,
     /// A null array element or argument where a value is needed.
     NullElement,
+    /// A row has two columns of one name.
+    DuplicateColumn,
+    /// Canonical text that is larger than a value may be.
+    ResultTooLarge,
+    /// A stored binary value is not as its type says.
+    CorruptedData,
+    /// A part of an aggregate was called by itself.
+    AggregateProtocol,
 }
 
 impl Failure {
@@ -53,12 +63,17 @@ impl Failure {
             Failure::UnknownColumn => ERRCODE_UNDEFINED_COLUMN,
             Failure::NullKey => ERRCODE_NOT_NULL_VIOLATION,
             Failure::BrokenInstallation => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Failure::UnsupportedEncoding => ERRCODE_FEATURE_NOT_SUPPORTED,
             Failure::LaneTimeout => ERRCODE_LOCK_NOT_AVAILABLE,
             Failure::StateIsAppendOnly => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::InvalidJson => ERRCODE_INVALID_JSON_TEXT,
             Failure::DuplicateJsonName => ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE,
             Failure::NumberOutOfRange => ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             Failure::NullElement => ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            Failure::DuplicateColumn => ERRCODE_DUPLICATE_COLUMN,
+            Failure::ResultTooLarge => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Failure::AggregateProtocol => ERRCODE_FEATURE_NOT_SUPPORTED,
+            Failure::CorruptedData => ERRCODE_DATA_CORRUPTED,
         }
     }
 

@@ -7,5 +7,6 @@
 pub mod canonical;
 pub mod entry;
 pub mod hash;
+pub mod spine;
 pub mod time;
 pub mod verify;

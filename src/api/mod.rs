@@ -1,1 +1,8 @@
 //! The SQL-callable functions, one file a topic.
+
+mod append;
+mod canonical;
+mod spine;
+mod verify;
+
+::pgrx::extension_sql_file!("../../sql/schema.sql", name = "schema", bootstrap);

@@ -1,2 +1,45 @@
 //! Everything unsafe: PostgreSQL's heap, indexes, locks, snapshots and binary formats, each behind a
 //! safe face.
+
+pub mod aggregate;
+pub mod append;
+mod arena;
+mod attribution;
+mod buffer;
+mod callbacks;
+pub mod chains;
+mod entries;
+mod entry_points;
+pub mod flush;
+mod head;
+mod insert;
+pub mod json;
+pub mod jsonb;
+mod lane;
+mod lookup;
+mod memory;
+mod numeric;
+mod relation;
+pub mod row;
+mod scan;
+mod sequence;
+pub mod sink;
+pub mod sqltypes;
+mod srf;
+mod state;
+mod trigger;
+mod varlena;
+mod verify;
+
+use pgrx::pg_guard;
+
+/// Runs when the library is loaded into a backend.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    // SAFETY: a plain global, true while CREATE EXTENSION runs.
+    if unsafe { pgrx::pg_sys::creating_extension } {
+        state::expect_utf8();
+    }
+    crate::guc::register();
+    callbacks::register();
+}

@@ -14,14 +14,14 @@ pub fn write_string<S: Sink>(text: &[u8], out: &mut S) {
 }
 
 /// As [`write_string`], without the quotes.
-pub fn write_string_content<S: Sink>(text: &[u8], out: &mut S) {
-    let mut plain = 0;
-    for (at, &byte) in text.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.put(&text[plain..at]);
-        plain = at + 1;
+pub fn write_string_content<S: Sink>(mut text: &[u8], out: &mut S) {
+    loop {
+        let (plain, rest) = text.split_at(plain_len(text));
+        out.put(plain);
+        let Some((&byte, rest)) = rest.split_first() else {
+            return;
+        };
+        text = rest;
         match byte {
             b'"' => out.put(b"\\\""),
             b'\\' => out.put(b"\\\\"),
@@ -40,7 +40,55 @@ pub fn write_string_content<S: Sink>(text: &[u8], out: &mut S) {
             }
         }
     }
-    out.put(&text[plain..]);
+}
+
+/// How many bytes at the beginning of `text` stand for themselves within a JSON string: all up to
+/// the first `"`, `\` or control character below U+0020.
+#[inline]
+pub(super) fn plain_len(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (words, rest) = text.as_chunks::<8>();
+    let mut len = 0;
+    for word in words {
+        // The top bit of each byte that is less than 0x20, or `"`, or `\`. A borrow may set that
+        // of a later byte too, but never of an earlier one.
+        let word = word
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let found = (word.wrapping_sub(ONES * 0x20)
+            | (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES)
+            | (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES))
+            & !word
+            & (ONES << 7);
+        if found != 0 {
+            return len + (found.trailing_zeros() / 8) as usize;
+        }
+        len += 8;
+    }
+    let is_plain = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
+    len + rest.iter().take_while(is_plain).count()
+}
+
+/// The bytes that the content of a canonical JSON string stands for.
+pub(super) fn unescaped(content: &[u8]) -> impl Iterator<Item = u8> {
+    let mut bytes = content.iter().copied();
+    std::iter::from_fn(move || match bytes.next()? {
+        b'\\' => Some(match bytes.next()? {
+            b'b' => 0x08,
+            b't' => 0x09,
+            b'n' => 0x0a,
+            b'f' => 0x0c,
+            b'r' => 0x0d,
+            b'u' => {
+                let digit = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
+                let (high, low) = (bytes.nth(2)?, bytes.next()?);
+                digit(high) << 4 | digit(low)
+            }
+            itself => itself,
+        }),
+        plain => Some(plain),
+    })
 }
 
 /// Compares two UTF-8 names by their UTF-16 code units (RFC 8785 section 3.2.3).
@@ -86,7 +134,43 @@ mod tests {
         assert_eq!(text(""), "\"\"");
     }
 
+    #[test]
+    fn plain_len_stops_at_the_first_byte_that_is_not() {
+        for len in 0..40 {
+            for at in 0..len {
+                for byte in 0..=255u8 {
+                    let mut text = vec![0xff; len];
+                    text[at] = byte;
+                    let is_plain = byte >= 0x20 && byte != b'"' && byte != b'\\';
+                    assert_eq!(
+                        plain_len(&text),
+                        if is_plain { len } else { at },
+                        "{text:?}"
+                    );
+                }
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn plain_len_is_that_of_a_plain_loop(
+            text in prop::collection::vec(prop_oneof![9 => 0x20..=255u8, 1 => any::<u8>()], 0..60),
+        ) {
+            let special = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\');
+            let expected = text.iter().position(special).unwrap_or(text.len());
+            prop_assert_eq!(plain_len(&text), expected);
+        }
+
+        #[test]
+        fn unescaping_undoes_escaping(string in any::<String>(), controls in "[\x00-\x22\\\\/]*") {
+            for string in [string, controls] {
+                let mut content = Vec::new();
+                write_string_content(string.as_bytes(), &mut content);
+                prop_assert_eq!(unescaped(&content).collect::<Vec<u8>>(), string.as_bytes());
+            }
+        }
+
         #[test]
         fn order_is_that_of_utf16(left in "\\PC*", right in "\\PC*") {
             let expected = left.encode_utf16().cmp(right.encode_utf16());

@@ -1,0 +1,3 @@
+\set turn :turn + 1
+\set id :client_id * :turns + :turn
+DELETE FROM finding WHERE id = :id;

@@ -1,0 +1,86 @@
+# Verifying a chain that eight sessions wrote at the same time, against a plain scan and against verification in SQL.
+# shellcheck shell=bash
+
+# Eight sessions add $1 entries, in transactions of up to 500.
+fill_chain() {
+    local session pids=() each=$(($1 / 8))
+    for session in 1 2 3 4 5 6 7 8; do
+        sql -c 'SET synchronous_commit = off' -c "CALL fill($each, 500)" &
+        pids+=($!)
+    done
+    for session in "${pids[@]}"; do wait "$session"; done
+    # Hint bits and statistics, so that no reader pays for being the first.
+    sql -c 'VACUUM (ANALYZE) auditspine.audit_chain' -c CHECKPOINT
+}
+
+# Most anonymous memory (kB) that a backend has while it runs statement $1, asked for all the time.
+peak_memory() {
+    local pid key value rest peak=0 reader
+    rm -f "$OUT/backend"
+    sql -At -c 'SELECT pg_backend_pid()' -c "$1" -c "$1" -c "$1" >"$OUT/backend" &
+    reader=$!
+    until read -r pid 2>/dev/null <"$OUT/backend"; do kill -0 $reader || die "no backend to watch"; done
+    while while read -r key value rest; do
+        if [ "$key" = RssAnon: ] && [ "$value" -gt "$peak" ]; then peak=$value; fi
+    done 2>/dev/null <"/proc/$pid/status"; do :; done 2>/dev/null
+    wait $reader
+    rm -f "$OUT/backend"
+    echo "$peak"
+}
+
+# A statement that must find nothing: division by zero if it does.
+clean() { echo "SELECT 1 / (count(*) = 0)::int FROM ($1) AS bad;"; }
+
+run_verify() {
+    local round settings suffix links events
+    local scan='SELECT count(*), sum(length(chain_hash)) FROM auditspine.audit_chain;'
+    local verify="SELECT 1 / min(ok::int) FROM verify_chain();"
+    links=$(tr '\n' ' ' <"$BENCH/baselines/verify_links.sql" | sed 's/.*\*\///')
+    events=$(tr '\n' ' ' <"$BENCH/baselines/verify_events.sql" | sed 's/.*\*\///')
+
+    fresh auditspine
+    if [ -z "$(ask "SELECT to_regproc('verify_chain')")" ]; then
+        note "verify: this build has no verify_chain()"
+        return
+    fi
+    sql -f "$BENCH/sql/fill.sql"
+    note "verify: writing $(thousands $((ENTRIES / 10))) entries"
+    fill_chain $((ENTRIES / 10))
+    for round in $(seq "$ROUNDS"); do sample verify.memory.tenth "$(peak_memory "$verify")"; done
+    note "verify: writing $(thousands "$ENTRIES") entries"
+    fill_chain $((ENTRIES - ENTRIES / 10))
+    expect "entries" "$(ask 'SELECT count(*) FROM auditspine.audit_chain')" "$ENTRIES"
+    for round in $(seq "$ROUNDS"); do sample verify.memory.whole "$(peak_memory "$verify")"; done
+
+    for round in $(seq "$ROUNDS"); do
+        note "verify: round $round of $ROUNDS"
+        for suffix in one_process default; do
+            [ $suffix = default ] && settings= || settings='SET max_parallel_workers_per_gather = 0;'
+            # work_mem: enough for the SQL queries to sort in memory.
+            time_statements <<END
+SET work_mem = '512MB';
+$settings
+$scan
+-- time scan.$suffix
+$scan
+-- time verify.$suffix
+$verify
+-- time links.$suffix
+$(clean "$links")
+-- time events.$suffix
+$(clean "$events")
+END
+        done
+    done
+    note "$(ask "SELECT count(*) || ' entries in ' || count(DISTINCT lane) || ' lanes, ' || pg_size_pretty(pg_table_size('auditspine.audit_chain')) FROM auditspine.audit_chain")"
+
+    local entries
+    entries=$(thousands "$ENTRIES")
+    compare cost "verify_chain, $entries entries: plain scan, one process" scan.one_process verify.one_process ms 4
+    compare faster "verify_chain: SQL, links only, one process" links.one_process verify.one_process ms 3
+    compare faster "verify_chain: SQL, events and links, one process" events.one_process verify.one_process ms 3
+    compare cost "verify_chain: plain scan, parallel as by default" scan.default verify.default ms 4
+    compare faster "verify_chain: SQL, links only, parallel as by default" links.default verify.default ms 3
+    compare faster "verify_chain: SQL, events and links, as by default" events.default verify.default ms 3
+    compare cost "verify_chain, peak memory: a tenth of the entries" verify.memory.tenth verify.memory.whole kB 1.2
+}

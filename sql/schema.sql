@@ -1,0 +1,79 @@
+-- State of auditspine. The verbs live in the schema that CREATE EXTENSION chooses.
+
+-- Plain CREATE: a schema planted beforehand fails the install.
+CREATE SCHEMA auditspine;
+COMMENT ON SCHEMA auditspine IS 'state of the extension auditspine: audit chains and their entries';
+
+-- Chain 1 is main.
+CREATE SEQUENCE auditspine.chain_id_seq AS integer START 2;
+CREATE SEQUENCE auditspine.audit_seq AS bigint;
+
+CREATE TABLE auditspine.chain (
+    chain_id   integer PRIMARY KEY,
+    name       text COLLATE "C" NOT NULL CONSTRAINT chain_name_key UNIQUE,
+    lanes      smallint NOT NULL CHECK (lanes BETWEEN 1 AND 256),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE auditspine.chain IS 'a named history';
+COMMENT ON COLUMN auditspine.chain.lanes IS 'how many linear hash chains concurrent commits may use';
+
+CREATE TABLE auditspine.audit_chain (
+    seq          bigint NOT NULL,
+    chain_id     integer NOT NULL,
+    lane         smallint NOT NULL,
+    pos          bigint NOT NULL,
+    version      smallint NOT NULL,
+    op           "char" NOT NULL,
+    event_kind   text COLLATE "C" NOT NULL,
+    event_pk     text COLLATE "C",
+    xid          xid8 NOT NULL,
+    appended_at  timestamptz NOT NULL,
+    db_user      text NOT NULL,
+    actor        text,
+    context      jsonb,
+    layout       integer,
+    payload      jsonb,
+    payload_hash bytea NOT NULL,
+    event_hash   bytea NOT NULL,
+    prev_hash    bytea NOT NULL,
+    chain_hash   bytea NOT NULL,
+    CONSTRAINT audit_chain_pkey PRIMARY KEY (chain_id, lane, pos)
+);
+-- The heap is in the order of seq.
+CREATE INDEX audit_chain_seq_idx ON auditspine.audit_chain USING brin (seq) WITH (autosummarize = on);
+CREATE INDEX audit_chain_event_idx ON auditspine.audit_chain (event_kind, event_pk);
+
+COMMENT ON TABLE auditspine.audit_chain IS 'entries of all audit chains; written by audit_chain_append() alone';
+COMMENT ON COLUMN auditspine.audit_chain.seq IS 'database-wide number, in the order of linking; gaps are normal';
+COMMENT ON COLUMN auditspine.audit_chain.lane IS 'one linear hash chain within the chain';
+COMMENT ON COLUMN auditspine.audit_chain.pos IS 'position within the lane: 1, 2, 3 …, never a gap';
+COMMENT ON COLUMN auditspine.audit_chain.version IS 'format of this entry';
+COMMENT ON COLUMN auditspine.audit_chain.op IS 'I(nsert), U(pdate), D(elete), T(runcate), A(ppended by hand), S(ystem)';
+COMMENT ON COLUMN auditspine.audit_chain.event_kind IS 'source of the event, by default the table';
+COMMENT ON COLUMN auditspine.audit_chain.event_pk IS 'key of the row: the value''s text, or a JSON array of texts';
+COMMENT ON COLUMN auditspine.audit_chain.db_user IS 'session user';
+COMMENT ON COLUMN auditspine.audit_chain.actor IS 'setting auditspine.actor when the change was made';
+COMMENT ON COLUMN auditspine.audit_chain.context IS 'setting auditspine.context when the change was made';
+COMMENT ON COLUMN auditspine.audit_chain.layout IS 'column layout that the row was hashed under';
+COMMENT ON COLUMN auditspine.audit_chain.payload IS 'the row itself, where the trigger asks for it';
+COMMENT ON COLUMN auditspine.audit_chain.payload_hash IS 'SHA-256 of the canonical JSON of the row';
+COMMENT ON COLUMN auditspine.audit_chain.event_hash IS 'SHA-256 of the canonical JSON of the event';
+COMMENT ON COLUMN auditspine.audit_chain.prev_hash IS 'chain_hash of the entry before; 32 zero bytes at pos 1';
+COMMENT ON COLUMN auditspine.audit_chain.chain_hash IS 'SHA-256(prev_hash || event_hash || int8send(seq))';
+
+INSERT INTO auditspine.chain (chain_id, name, lanes) VALUES (1, 'main', 32);
+
+-- Whoever wants to change an entry has to go out of their way; the verifiers find it all the same.
+CREATE FUNCTION auditspine.refuse_change() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'auditspine_refuse_change';
+COMMENT ON FUNCTION auditspine.refuse_change() IS 'trigger: refuses the change';
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.audit_chain
+    FOR EACH STATEMENT EXECUTE FUNCTION auditspine.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.chain
+    FOR EACH STATEMENT EXECUTE FUNCTION auditspine.refuse_change();
+
+-- Chain main comes with the extension, so a dump must not bring it again.
+SELECT pg_catalog.pg_extension_config_dump('auditspine.chain', 'WHERE chain_id <> 1');
+SELECT pg_catalog.pg_extension_config_dump('auditspine.audit_chain', '');
+SELECT pg_catalog.pg_extension_config_dump('auditspine.chain_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('auditspine.audit_seq', '');

@@ -1,0 +1,90 @@
+//! Appending an entry by hand.
+
+use auditspine_core::canonical::Numbers;
+use auditspine_core::hash::Hash;
+use pgrx::pg_sys;
+
+use super::buffer::{self, Fields};
+use super::jsonb::write_jsonb;
+use super::lookup::{Condition, last_row};
+use super::relation::OpenRelation;
+use super::state::{broken, state};
+use super::{attribution, chains, flush};
+use crate::error::Failure;
+
+/// Arguments of `audit_chain_append(kind, pk, payload, chain)`; `None` for NULL.
+pub struct ByHand<'a> {
+    /// Kind of the event.
+    pub kind: Option<&'a [u8]>,
+    /// Key of what it is about.
+    pub pk: Option<&'a [u8]>,
+    /// Binary jsonb.
+    pub payload: Option<&'a [u8]>,
+    /// Name of the chain.
+    pub chain: Option<&'a [u8]>,
+}
+
+/// Appends the event at once, behind all pending ones, and returns the entry as a row of
+/// auditspine.audit_chain.
+pub fn by_hand(arguments: &ByHand<'_>) -> pg_sys::Datum {
+    let Some(kind) = arguments.kind.filter(|kind| !kind.is_empty()) else {
+        Failure::InvalidValue.raise(
+            "the kind of an audit event is null or empty",
+            "pass a kind that names the source of the event",
+        );
+    };
+    let Some(chain) = arguments.chain else {
+        Failure::InvalidValue.raise(
+            "the chain of an audit event is null",
+            "leave the argument out for chain main",
+        );
+    };
+    chains::expect(chain);
+    let payload = arguments.payload.map(|payload| {
+        let mut canonical = Vec::new();
+        write_jsonb(payload, Numbers::Exact, &mut canonical);
+        canonical
+    });
+    let fields = Fields {
+        chain: buffer::intern(chain),
+        kind: buffer::intern(kind),
+        op: b'A',
+        attribution: attribution::current(),
+        payload_hash: Hash::of(payload.as_deref().unwrap_or(b"null")),
+    };
+    buffer::with_mut(|buffer| buffer.push(fields, arguments.pk, payload.as_deref()));
+    match flush::flush() {
+        (_, Some(place)) => row_at(place),
+        (_, None) => broken("an event that was just buffered was not linked".to_owned()),
+    }
+}
+
+/// The entry at a place, as a composite value in the current memory context.
+fn row_at(place: flush::Place) -> pg_sys::Datum {
+    let state = state();
+    let table = OpenRelation::table(state.audit_chain, pg_sys::AccessShareLock);
+    let equal = |column, function, value| Condition {
+        column,
+        strategy: pg_sys::BTEqualStrategyNumber,
+        function,
+        value,
+    };
+    let conditions = [
+        equal(1, pg_sys::F_INT4EQ, place.chain_id.into()),
+        equal(2, pg_sys::F_INT2EQ, place.lane.into()),
+        equal(3, pg_sys::F_INT8EQ, place.pos.into()),
+    ];
+    let row = last_row(&table, state.head_index(), &conditions, |values, nulls| {
+        // SAFETY: values and nulls are a row of the table, in its own row type; the copy lives in
+        // the current context.
+        unsafe {
+            let tuple = pg_sys::heap_form_tuple(
+                table.tuple_desc(),
+                values.as_ptr().cast_mut(),
+                nulls.as_ptr().cast_mut(),
+            );
+            pg_sys::heap_copy_tuple_as_datum(tuple, table.tuple_desc())
+        }
+    });
+    row.unwrap_or_else(|| broken(format!("the entry just written is gone: {place:?}")))
+}

@@ -1,0 +1,86 @@
+//! Who made a change on whose behalf: the settings `auditspine.actor` and `auditspine.context`, as
+//! they stood when the change was made.
+
+use std::cell::RefCell;
+use std::ffi::CString;
+use std::rc::Rc;
+
+use auditspine_core::canonical::{Numbers, canonicalize};
+
+use crate::error::Failure;
+use crate::guc;
+
+/// One pair of actor and context that the current transaction used.
+#[derive(Debug, Default, PartialEq)]
+pub struct Attribution {
+    /// Setting `auditspine.actor`.
+    pub actor: Option<Box<[u8]>>,
+    /// Setting `auditspine.context` as canonical JSON.
+    pub context: Option<Box<[u8]>>,
+}
+
+/// Number of an attribution within the transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttributionId(u32);
+
+impl AttributionId {
+    /// The number itself.
+    pub fn index(self) -> u32 {
+        self.0
+    }
+}
+
+#[derive(Default)]
+struct Used {
+    /// The settings that gave the last attribution.
+    actor: Option<CString>,
+    context: Option<CString>,
+    all: Vec<Rc<Attribution>>,
+}
+
+thread_local! {
+    static USED: RefCell<Used> = RefCell::default();
+}
+
+/// The attribution in force now. An ERROR if `auditspine.context` is not JSON.
+pub fn current() -> AttributionId {
+    let (actor, context) = (guc::actor(), guc::context());
+    USED.with(|used| {
+        let mut used = used.borrow_mut();
+        if used.all.is_empty() || used.actor != actor || used.context != context {
+            let attribution = Attribution {
+                actor: actor.as_ref().map(|actor| actor.to_bytes().into()),
+                context: context
+                    .as_ref()
+                    .map(|context| canonical_context(context.to_bytes())),
+            };
+            used.all.push(Rc::new(attribution));
+            (used.actor, used.context) = (actor, context);
+        }
+        AttributionId(used.all.len() as u32 - 1)
+    })
+}
+
+fn canonical_context(text: &[u8]) -> Box<[u8]> {
+    let mut canonical = Vec::with_capacity(text.len());
+    if let Err(error) = canonicalize(text, Numbers::Exact, &mut canonical) {
+        Failure::InvalidValue.raise(
+            format!(
+                "setting auditspine.context is not a JSON value: {error}: {}",
+                String::from_utf8_lossy(text)
+            ),
+            "set it to a JSON value, such as {\"request\": \"42\"}, or to '' for none",
+        );
+    }
+    canonical.into()
+}
+
+/// The attribution of that number.
+pub fn get(id: AttributionId) -> Rc<Attribution> {
+    USED.with(|used| used.borrow().all[id.0 as usize].clone())
+}
+
+/// Forgets the transaction's attributions; for its end.
+pub fn clear() {
+    USED.with(|used| *used.borrow_mut() = Used::default());
+}

@@ -1,0 +1,135 @@
+//! Entries as they are stored, read for verification.
+
+use auditspine_core::canonical::Numbers;
+use auditspine_core::hash::HashSink;
+use auditspine_core::verify::EntryView;
+use pgrx::pg_sys;
+
+use super::jsonb::write_jsonb;
+use super::memory::SideContext;
+use super::state::column;
+
+/// Decodes tuples of auditspine.audit_chain, reusing its buffers.
+pub struct EntryReader {
+    values: [pg_sys::Datum; column::COUNT],
+    nulls: [bool; column::COUNT],
+    context: Vec<u8>,
+    payload: Vec<u8>,
+    detoasted: SideContext,
+}
+
+impl EntryReader {
+    /// A reader with empty buffers.
+    pub fn new() -> EntryReader {
+        EntryReader {
+            values: [pg_sys::Datum::from(0usize); column::COUNT],
+            nulls: [false; column::COUNT],
+            context: Vec::new(),
+            payload: Vec::new(),
+            detoasted: SideContext::new(),
+        }
+    }
+
+    /// Calls `show` with the entry that a tuple holds. Nothing in it is trusted: nulls where the
+    /// table allows none come out as zero or empty.
+    ///
+    /// # Safety
+    /// `tuple` must be a valid tuple of descriptor `desc`, whose columns are those of
+    /// auditspine.audit_chain, and stay so during the call.
+    pub unsafe fn read<R>(
+        &mut self,
+        tuple: pg_sys::HeapTuple,
+        desc: pg_sys::TupleDesc,
+        show: impl FnOnce(&EntryView<'_>) -> R,
+    ) -> R {
+        // SAFETY: the caller's; both arrays have a member per column.
+        unsafe {
+            pg_sys::heap_deform_tuple(
+                tuple,
+                desc,
+                self.values.as_mut_ptr(),
+                self.nulls.as_mut_ptr(),
+            );
+        }
+        // SAFETY: the columns' types were checked when the state was found; a non-null datum of one
+        // of these columns is a varlena within the tuple.
+        let varlena = |at: usize| unsafe { self.varlena(at) };
+        let [kind, pk, db_user, actor] = [
+            column::EVENT_KIND,
+            column::EVENT_PK,
+            column::DB_USER,
+            column::ACTOR,
+        ]
+        .map(varlena);
+        let [payload_hash, event_hash, prev_hash, chain_hash] = [
+            column::PAYLOAD_HASH,
+            column::EVENT_HASH,
+            column::PREV_HASH,
+            column::CHAIN_HASH,
+        ]
+        .map(|at| varlena(at).unwrap_or_default());
+        let [context, payload] = [column::CONTEXT, column::PAYLOAD].map(varlena);
+        if let Some(context) = context {
+            self.context.clear();
+            write_jsonb(context, Numbers::Exact, &mut self.context);
+        }
+        let stored_payload_hash = payload.map(|payload| {
+            let mut sink = HashSink::with_buffer(std::mem::take(&mut self.payload));
+            write_jsonb(payload, Numbers::Exact, &mut sink);
+            let (hash, buffer) = sink.finish();
+            self.payload = buffer;
+            hash
+        });
+        let answer = show(&EntryView {
+            seq: self.value(column::SEQ) as i64,
+            chain_id: self.value(column::CHAIN_ID) as i32,
+            lane: self.value(column::LANE) as i16,
+            pos: self.value(column::POS) as i64,
+            version: self.value(column::VERSION) as i16,
+            op: self.value(column::OP) as u8,
+            kind: kind.unwrap_or_default(),
+            pk,
+            xid: self.value(column::XID) as u64,
+            appended_at: self.value(column::APPENDED_AT) as i64,
+            db_user: db_user.unwrap_or_default(),
+            actor,
+            context: context.map(|_| &self.context[..]),
+            layout: (!self.nulls[column::LAYOUT]).then(|| self.value(column::LAYOUT) as i32),
+            stored_payload_hash,
+            payload_hash,
+            event_hash,
+            prev_hash,
+            chain_hash,
+        });
+        self.detoasted.reset();
+        answer
+    }
+
+    fn value(&self, at: usize) -> usize {
+        if self.nulls[at] {
+            0
+        } else {
+            self.values[at].value()
+        }
+    }
+
+    /// The bytes of a varlena column, read in place unless toasted.
+    ///
+    /// # Safety
+    /// The column must hold a varlena, valid for `'a`.
+    unsafe fn varlena<'a>(&self, at: usize) -> Option<&'a [u8]> {
+        if self.nulls[at] {
+            return None;
+        }
+        // SAFETY: the caller's; a toasted value is replaced by a copy in the reader's own context.
+        unsafe {
+            let mut value = self.values[at].cast_mut_ptr::<pg_sys::varlena>();
+            if pgrx::varatt_is_1b_e(value) || pgrx::varatt_is_4b_c(value) {
+                value = self
+                    .detoasted
+                    .run(|| pg_sys::pg_detoast_datum_packed(value));
+            }
+            Some(pgrx::varlena_to_byte_slice(value))
+        }
+    }
+}

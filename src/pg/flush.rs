@@ -1,0 +1,381 @@
+//! Linking the transaction's pending events to their chains. The lock protocol is told in
+//! [`super::lane`].
+//!
+//! Numbers are given in the order in which the changes were made, across all chains: the later of
+//! two changes of one row has the larger `seq`, also where the row moved from one chain to another.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use auditspine_core::entry::{Event, EventHasher, VERSION, chain_hash};
+use auditspine_core::hash::Hash;
+use pgrx::pg_sys;
+
+use super::arena::DatumArena;
+use super::attribution::{self, Attribution, AttributionId};
+use super::buffer::{self, Buffer, NameId, Pending};
+use super::chains;
+use super::head::{self, Head};
+use super::insert::{BATCH, Inserter};
+use super::lane;
+use super::memory::ScratchContext;
+use super::sequence;
+use super::state::{State, column, state};
+
+/// An entry as it was written: what the function form of the append returns.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Number of the chain.
+    pub chain_id: i32,
+    /// Lane within the chain.
+    pub lane: i16,
+    /// Position within the lane.
+    pub pos: i64,
+}
+
+thread_local! {
+    static COMMITTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Links all pending events ahead of the commit. What comes after that, from another extension that
+/// writes to an audited table while the transaction commits, is linked at once.
+pub fn flush_at_commit() {
+    flush();
+    COMMITTING.set(true);
+}
+
+/// To be called when a transaction has ended.
+pub fn transaction_ended() {
+    COMMITTING.set(false);
+}
+
+/// Links pending events if they should not wait: `limit` bytes are exceeded, or the commit is under
+/// way.
+pub fn flush_if_due(limit: usize) {
+    if COMMITTING.get() || buffer::with(Buffer::pending_size) > limit {
+        flush();
+    }
+}
+
+/// Links all pending events; returns how many, and the place of the last one.
+///
+/// The buffer is taken out of its cell meanwhile: linking may wait, and a backend that is told to
+/// terminate while it waits runs our callbacks on top of this very stack, without unwinding it.
+pub fn flush() -> (usize, Option<Place>) {
+    let mut taken = Taken(buffer::take());
+    let count = taken.0.pending().len();
+    if count == 0 {
+        return (0, None);
+    }
+    let last = link(&taken.0);
+    taken.0.mark_flushed();
+    (count, Some(last))
+}
+
+/// Puts the buffer back, also when linking fails: the error may only end a savepoint.
+struct Taken(Buffer);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        buffer::put_back(std::mem::take(&mut self.0));
+    }
+}
+
+/// A lane that this flush holds, and its end so far.
+struct Lane {
+    chain_id: i32,
+    chain: Rc<[u8]>,
+    lane: i16,
+    head: Head,
+}
+
+fn link(buffer: &Buffer) -> Place {
+    let state = state();
+    let scratch = ScratchContext::enter();
+    let mut inserter = Inserter::open(state.audit_chain, buffer.pending().len(), Some(column::SEQ));
+    let mut lanes = Lanes::take(buffer.pending(), &state, &inserter);
+    let events = buffer.pending();
+    let mut batch = Batch::new(&state, events.len());
+    // Indexes and slots of the inserter live in `scratch`; tuples live in one that is reset.
+    batch.share_attributions(events);
+    let tuples = ScratchContext::enter();
+    let mut rest = events;
+    while !rest.is_empty() {
+        let (events, behind) = rest.split_at(batch_size(buffer, rest));
+        rest = behind;
+        batch.fill(buffer, events, &mut lanes);
+        batch.insert(&mut inserter);
+        tuples.reset();
+    }
+    drop(tuples);
+    inserter.close();
+    for lane in &lanes.all {
+        head::remember(lane.chain_id, lane.lane, lane.head.pos);
+    }
+    drop(scratch);
+    batch.last
+}
+
+/// Payload bytes after which a batch ends, however few its events.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+fn batch_size(buffer: &Buffer, events: &[Pending]) -> usize {
+    let mut bytes = 0;
+    let fit = events.iter().take(BATCH).take_while(|event| {
+        let fits = bytes < BATCH_BYTES;
+        bytes += buffer.payload(event).map_or(0, <[u8]>::len);
+        fits
+    });
+    fit.count()
+}
+
+struct Lanes {
+    all: Vec<Lane>,
+    by_chain: HashMap<NameId, usize>,
+    /// The chain of the event before, which is nearly always that of the next.
+    recent: Option<(NameId, usize)>,
+}
+
+impl Lanes {
+    fn take(events: &[Pending], state: &State, inserter: &Inserter) -> Lanes {
+        let mut names: Vec<NameId> = Vec::new();
+        let mut seen = HashMap::new();
+        for event in events {
+            if names.last() != Some(&event.chain) && seen.insert(event.chain, ()).is_none() {
+                names.push(event.chain);
+            }
+        }
+        let texts: Vec<Rc<[u8]>> = names.iter().map(|id| buffer::name(*id)).collect();
+        chains::ensure(texts.iter().map(|text| &text[..]));
+        let mut wanted: Vec<_> = names
+            .iter()
+            .zip(texts)
+            .map(|(id, text)| {
+                let chain = chains::expect(&text);
+                (lane::lock_order(chain.id), *id, text, chain)
+            })
+            .collect();
+        wanted.sort_by_key(|(order, ..)| *order);
+        let mut lanes = Lanes {
+            all: Vec::new(),
+            by_chain: HashMap::new(),
+            recent: None,
+        };
+        for (_, id, text, chain) in wanted {
+            let lane = lane::acquire(chain.id, &text, chain.lanes);
+            let head = head::read(inserter.table(), state.head_index(), chain.id, lane);
+            lanes.by_chain.insert(id, lanes.all.len());
+            lanes.all.push(Lane {
+                chain_id: chain.id,
+                chain: text,
+                lane,
+                head,
+            });
+        }
+        lanes
+    }
+
+    fn of(&mut self, chain: NameId) -> &mut Lane {
+        let at = match self.recent {
+            Some((recent, at)) if recent == chain => at,
+            _ => self.by_chain[&chain],
+        };
+        self.recent = Some((chain, at));
+        &mut self.all[at]
+    }
+}
+
+type Row = ([pg_sys::Datum; column::COUNT], [bool; column::COUNT]);
+
+/// Up to [`BATCH`] rows on their way to the table.
+struct Batch {
+    rows: Vec<Row>,
+    arena: DatumArena,
+    hashers: Vec<(NameId, NameId, AttributionId, EventHasher)>,
+    attributions: HashMap<u32, SharedValues>,
+    last: Place,
+    seq: pg_sys::Oid,
+    xid: u64,
+    now: i64,
+    user: Vec<u8>,
+}
+
+/// Values that all events of one attribution share.
+#[derive(Clone)]
+struct SharedValues {
+    attribution: Rc<Attribution>,
+    /// The context as jsonb, in the flush's memory.
+    context: Option<pg_sys::Datum>,
+}
+
+/// Most event prefixes that are kept hashed at a time.
+const HASHERS: usize = 16;
+
+impl Batch {
+    fn new(state: &State, count: usize) -> Batch {
+        // SAFETY: reads the clock, the transaction's id (assigning it if need be) and the session
+        // user's name, which is a palloc'd string.
+        let (now, xid, user) = unsafe {
+            let user = pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false);
+            (
+                pg_sys::GetCurrentTimestamp(),
+                pg_sys::GetTopFullTransactionId().value,
+                std::ffi::CStr::from_ptr(user).to_bytes().to_vec(),
+            )
+        };
+        Batch {
+            rows: Vec::with_capacity(count.min(BATCH)),
+            arena: DatumArena::default(),
+            hashers: Vec::new(),
+            attributions: HashMap::new(),
+            last: Place {
+                chain_id: 0,
+                lane: 0,
+                pos: 0,
+            },
+            seq: state.seq,
+            xid,
+            now,
+            user,
+        }
+    }
+
+    fn fill(&mut self, buffer: &Buffer, events: &[Pending], lanes: &mut Lanes) {
+        self.rows.clear();
+        self.arena.clear();
+        let first = sequence::draw(self.seq, events.len() as i64);
+        for (seq, event) in (first..).zip(events) {
+            self.add(buffer, event, seq, lanes.of(event.chain));
+        }
+    }
+
+    fn add(&mut self, buffer: &Buffer, pending: &Pending, seq: i64, lane: &mut Lane) {
+        let shared = self.attributions[&pending.attribution.index()].clone();
+        let pk = buffer.pk(pending);
+        let kind = buffer::name(pending.kind);
+        let event = Event {
+            actor: shared.attribution.actor.as_deref(),
+            appended_at: self.now,
+            chain: &lane.chain,
+            context: shared.attribution.context.as_deref(),
+            db_user: &self.user,
+            kind: &kind,
+            lane: lane.lane,
+            layout: pending.layout,
+            op: pending.op,
+            payload_hash: pending.payload_hash,
+            pk,
+            pos: lane.head.pos + 1,
+            version: VERSION,
+            xid: self.xid,
+        };
+        let event_hash = hash_event(&mut self.hashers, pending, &event);
+        let prev_hash = lane.head.chain_hash;
+        lane.head = Head {
+            pos: event.pos,
+            chain_hash: chain_hash(&prev_hash, &event_hash, seq),
+        };
+        self.last = Place {
+            chain_id: lane.chain_id,
+            lane: lane.lane,
+            pos: event.pos,
+        };
+
+        let mut values = [pg_sys::Datum::from(0usize); column::COUNT];
+        let mut nulls = [false; column::COUNT];
+        values[column::SEQ] = pg_sys::Datum::from(seq);
+        values[column::CHAIN_ID] = pg_sys::Datum::from(lane.chain_id);
+        values[column::LANE] = pg_sys::Datum::from(lane.lane);
+        values[column::POS] = pg_sys::Datum::from(event.pos);
+        values[column::VERSION] = pg_sys::Datum::from(VERSION);
+        values[column::OP] = pg_sys::Datum::from(event.op as i8);
+        values[column::XID] = pg_sys::Datum::from(event.xid);
+        values[column::APPENDED_AT] = pg_sys::Datum::from(event.appended_at);
+        let mut set = |at: usize, value: Option<pg_sys::Datum>| match value {
+            Some(value) => values[at] = value,
+            None => nulls[at] = true,
+        };
+        set(column::EVENT_KIND, Some(self.arena.varlena(&kind)));
+        set(column::EVENT_PK, pk.map(|pk| self.arena.varlena(pk)));
+        set(column::DB_USER, Some(self.arena.varlena(&self.user)));
+        set(
+            column::ACTOR,
+            event.actor.map(|actor| self.arena.varlena(actor)),
+        );
+        set(column::CONTEXT, shared.context);
+        set(column::LAYOUT, event.layout.map(pg_sys::Datum::from));
+        set(column::PAYLOAD, buffer.payload(pending).map(jsonb));
+        set(
+            column::PAYLOAD_HASH,
+            Some(self.arena.varlena(&event.payload_hash.0)),
+        );
+        set(column::EVENT_HASH, Some(self.arena.varlena(&event_hash.0)));
+        set(column::PREV_HASH, Some(self.arena.varlena(&prev_hash.0)));
+        set(
+            column::CHAIN_HASH,
+            Some(self.arena.varlena(&lane.head.chain_hash.0)),
+        );
+        self.rows.push((values, nulls));
+    }
+
+    /// Looks up what the events share, while the memory is that of the whole flush.
+    fn share_attributions(&mut self, events: &[Pending]) {
+        for event in events {
+            self.attributions
+                .entry(event.attribution.index())
+                .or_insert_with(|| {
+                    let attribution = attribution::get(event.attribution);
+                    let context = attribution.context.as_deref().map(jsonb);
+                    SharedValues {
+                        attribution,
+                        context,
+                    }
+                });
+        }
+    }
+
+    fn insert(&self, inserter: &mut Inserter) {
+        let rows: Vec<(&[pg_sys::Datum], &[bool])> = self
+            .rows
+            .iter()
+            .map(|(values, nulls)| (&values[..], &nulls[..]))
+            .collect();
+        inserter.insert(&rows);
+    }
+}
+
+fn hash_event(
+    hashers: &mut Vec<(NameId, NameId, AttributionId, EventHasher)>,
+    pending: &Pending,
+    event: &Event<'_>,
+) -> Hash {
+    let known = hashers.iter_mut().find(|(chain, kind, attribution, _)| {
+        (*chain, *kind, *attribution) == (pending.chain, pending.kind, pending.attribution)
+    });
+    if let Some((.., hasher)) = known {
+        return hasher.hash(event);
+    }
+    if hashers.len() == HASHERS {
+        hashers.clear();
+    }
+    let mut hasher = EventHasher::new(event);
+    let hash = hasher.hash(event);
+    hashers.push((pending.chain, pending.kind, pending.attribution, hasher));
+    hash
+}
+
+/// jsonb of canonical JSON text, in the current memory context.
+pub fn jsonb(canonical: &[u8]) -> pg_sys::Datum {
+    let mut text = Vec::with_capacity(canonical.len() + 1);
+    text.extend_from_slice(canonical);
+    text.push(0);
+    // SAFETY: jsonb_in reads a NUL-terminated string; it returns a palloc'd value or raises.
+    let jsonb = unsafe {
+        pgrx::direct_function_call_as_datum(
+            pg_sys::jsonb_in,
+            &[Some(pg_sys::Datum::from(text.as_ptr()))],
+        )
+    };
+    jsonb.unwrap_or_else(|| super::state::broken("jsonb_in returned null".to_owned()))
+}

@@ -1,0 +1,94 @@
+//! The end of a lane.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use auditspine_core::hash::Hash;
+use pgrx::pg_sys;
+
+use super::lookup::{Condition, bytes_of, last_row};
+use super::relation::OpenRelation;
+use super::state::{broken, column};
+
+/// The last entry of a lane, or what stands before its first.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// Its position; 0 for an empty lane.
+    pub pos: i64,
+    /// What the next entry's `prev_hash` is.
+    pub chain_hash: Hash,
+}
+
+thread_local! {
+    /// The last position that this backend saw, by chain and lane.
+    static SEEN: RefCell<HashMap<(i32, i16), i64>> = RefCell::default();
+}
+
+const SEEN_LIMIT: usize = 16 * 1024;
+
+/// Notes a position, so that the next search of the lane starts near its end.
+pub fn remember(chain_id: i32, lane: i16, pos: i64) {
+    SEEN.with(|seen| {
+        let mut seen = seen.borrow_mut();
+        if seen.len() >= SEEN_LIMIT {
+            seen.clear();
+        }
+        seen.insert((chain_id, lane), pos);
+    });
+}
+
+/// Reads the lane's head. The caller holds the lane.
+pub fn read(table: &OpenRelation, index: pg_sys::Oid, chain_id: i32, lane: i16) -> Head {
+    // Searching backwards, the B-tree first collects all matches on the last leaf page; a lower
+    // bound keeps them few. What this backend saw may have been rolled back since: then nothing
+    // matches, and the search is repeated without it.
+    let seen = SEEN.with(|seen| seen.borrow().get(&(chain_id, lane)).copied());
+    seen.and_then(|pos| search(table, index, chain_id, lane, Some(pos)))
+        .or_else(|| search(table, index, chain_id, lane, None))
+        .unwrap_or(Head {
+            pos: 0,
+            chain_hash: Hash::ZERO,
+        })
+}
+
+fn search(
+    table: &OpenRelation,
+    index: pg_sys::Oid,
+    chain_id: i32,
+    lane: i16,
+    at_least: Option<i64>,
+) -> Option<Head> {
+    let equal = pg_sys::BTEqualStrategyNumber;
+    let mut conditions = vec![
+        Condition {
+            column: 1,
+            strategy: equal,
+            function: pg_sys::F_INT4EQ,
+            value: chain_id.into(),
+        },
+        Condition {
+            column: 2,
+            strategy: equal,
+            function: pg_sys::F_INT2EQ,
+            value: lane.into(),
+        },
+    ];
+    conditions.extend(at_least.map(|pos| Condition {
+        column: 3,
+        strategy: pg_sys::BTGreaterEqualStrategyNumber,
+        function: pg_sys::F_INT8GE,
+        value: pos.into(),
+    }));
+    last_row(table, index, &conditions, |values, nulls| {
+        let hash = (!nulls[column::CHAIN_HASH])
+            .then(|| Hash::from_slice(&bytes_of(values[column::CHAIN_HASH])))
+            .flatten();
+        let pos = values[column::POS].value() as i64;
+        let chain_hash = hash.unwrap_or_else(|| {
+            broken(format!(
+                "the last entry of chain {chain_id}, lane {lane}, position {pos} has no chain_hash of 32 bytes"
+            ))
+        });
+        Head { pos, chain_hash }
+    })
+}

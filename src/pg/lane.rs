@@ -1,0 +1,214 @@
+//! Lane locks: who may link to a lane.
+//!
+//! # Protocol
+//!
+//! 1. A flush first settles which chains it writes to. Chains that do not exist yet are created
+//!    under a *name lock* (one of 64, by hash of the name), taken in slot order.
+//! 2. It then takes one lane of each chain: a transaction-scoped, exclusive heavyweight lock, tried
+//!    without waiting on one lane after the other; only when all are busy does it wait, on one of
+//!    them. Chains come in the order of (group, chain_id).
+//! 3. Only under that lock is the lane's head read (SnapshotSelf), and are entries linked to it.
+//! 4. PostgreSQL releases the lock when the transaction ends, after its commit has become visible.
+//!    So the next holder sees exactly the committed head.
+//!
+//! The lock is on (group, lane), where group = chain_id mod 1024, rather than on (chain, lane): a
+//! transaction that touches 10,000 chains would otherwise need 10,000 lock table entries, more than
+//! PostgreSQL has by default. Chains that share a group merely share its lanes' locks.
+//!
+//! No deadlock comes from step 2 alone. Waits go to higher groups only, except within a group: there
+//! a transaction first tries what it holds, so it waits only if it holds none of the lanes that the
+//! chain has, that is, for a lane with a lower number than all it holds. Lane 0, which every chain
+//! has, ends every such sequence. (A flush ahead of the commit keeps lanes while the transaction goes
+//! on to take row locks; that can deadlock, and PostgreSQL then cancels one of the transactions.)
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use pgrx::pg_sys;
+
+use crate::error::Failure;
+use crate::guc;
+
+const GROUPS: i32 = 1024;
+const NAME_SLOTS: u32 = 64;
+/// The last field of an advisory lock tag is 1 or 2 for the locks that users take.
+const LANE_LOCK: u16 = 3;
+const NAME_LOCK: u16 = 4;
+/// How many first attempts in a row must succeed before a backend looks whether lane 0 is free.
+const CALM: u32 = 8;
+
+/// Orders chains for taking lanes.
+pub fn lock_order(chain_id: i32) -> (i32, i32) {
+    (chain_id.rem_euclid(GROUPS), chain_id)
+}
+
+/// Where a backend found a free lane of a chain last.
+#[derive(Clone, Copy, Default)]
+struct Home {
+    lane: i16,
+    calm: u32,
+}
+
+thread_local! {
+    static HOMES: RefCell<HashMap<i32, Home>> = RefCell::new(HashMap::new());
+    /// The lowest lane that this transaction holds, by group.
+    static HELD: RefCell<HashMap<i32, i16>> = RefCell::new(HashMap::new());
+}
+
+/// To be called when a transaction has ended and its locks are gone.
+pub fn forget_held() {
+    HELD.with(|held| held.borrow_mut().clear());
+}
+
+/// Takes a lane of the chain for the rest of the transaction and returns its number.
+///
+/// A backend goes back to the lane it had last; after some calm it tries lane 0, so that low traffic
+/// ends in one linear chain again. Waits at most `auditspine.lane_timeout` when all lanes are busy.
+pub fn acquire(chain_id: i32, chain: &[u8], lanes: i16) -> i16 {
+    let group = chain_id.rem_euclid(GROUPS);
+    let held = HELD.with(|held| held.borrow().get(&group).copied());
+    // A lock that went with a rolled back savepoint may be another's by now: try, don't assume.
+    if let Some(lane) = held.filter(|lane| *lane < lanes)
+        && lock(&lane_tag(group, lane), true)
+    {
+        return lane;
+    }
+    let lane = take_or_wait(group, chain, lanes);
+    HELD.with(|all| {
+        all.borrow_mut()
+            .insert(group, held.map_or(lane, |held| held.min(lane)))
+    });
+    lane
+}
+
+fn take_or_wait(group: i32, chain: &[u8], lanes: i16) -> i16 {
+    let home = HOMES.with(|homes| homes.borrow().get(&group).copied().unwrap_or_default());
+    let first = if home.calm >= CALM {
+        0
+    } else {
+        home.lane % lanes
+    };
+    let mut attempts = 0;
+    let free = std::iter::once(first)
+        .chain((0..lanes).map(|step| (home.lane % lanes + step) % lanes))
+        .find(|lane| {
+            attempts += 1;
+            lock(&lane_tag(group, *lane), true)
+        });
+    let lane = free.unwrap_or_else(|| {
+        // Waiters that all chose one lane would queue there.
+        let lane = spread(lanes);
+        wait(group, chain, lane);
+        lane
+    });
+    let calm = if attempts == 1 && home.calm < CALM {
+        home.calm + 1
+    } else {
+        0
+    };
+    HOMES.with(|homes| homes.borrow_mut().insert(group, Home { lane, calm }));
+    lane
+}
+
+fn spread(lanes: i16) -> i16 {
+    // SAFETY: a plain global, set when the backend starts.
+    let pid = unsafe { pg_sys::MyProcPid };
+    (pid.rem_euclid(i32::from(lanes))) as i16
+}
+
+fn tag(field2: u32, field3: u32, class: u16) -> pg_sys::LOCKTAG {
+    pg_sys::LOCKTAG {
+        // SAFETY: a plain global, set when the backend connects.
+        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+        locktag_field2: field2,
+        locktag_field3: field3,
+        locktag_field4: class,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
+        locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
+    }
+}
+
+fn lane_tag(group: i32, lane: i16) -> pg_sys::LOCKTAG {
+    tag(group as u32, lane as u32, LANE_LOCK)
+}
+
+fn lock(tag: &pg_sys::LOCKTAG, dont_wait: bool) -> bool {
+    // SAFETY: the tag is filled; the lock belongs to the transaction (not the session) and is
+    // released with it.
+    let result = unsafe {
+        pg_sys::LockAcquire(
+            tag,
+            pg_sys::ExclusiveLock as pg_sys::LOCKMODE,
+            false,
+            dont_wait,
+        )
+    };
+    result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
+}
+
+fn wait(group: i32, chain: &[u8], lane: i16) {
+    let limit = guc::lane_timeout();
+    if !wait_at_most(&lane_tag(group, lane), limit) {
+        Failure::LaneTimeout.raise(
+            format!(
+                "no lane of audit chain \"{}\" became free within {limit} ms",
+                String::from_utf8_lossy(chain)
+            ),
+            "a transaction that was prepared, or that called audit_flush() or overran \
+             auditspine.buffer_size, keeps its lane until it ends: see pg_locks; raise \
+             auditspine.lane_timeout, or give the chain more lanes",
+        );
+    }
+}
+
+/// Restores `lock_timeout` however the wait ends.
+struct LockTimeoutGuard(i32);
+
+impl Drop for LockTimeoutGuard {
+    fn drop(&mut self) {
+        // SAFETY: a plain global that this backend alone uses.
+        unsafe { pg_sys::LockTimeout = self.0 };
+    }
+}
+
+/// Waits for the lock up to `limit` milliseconds (0: without limit); `statement_timeout` does not
+/// cover a commit. A shorter `lock_timeout` of the user stays in force, with PostgreSQL's own error.
+fn wait_at_most(tag: &pg_sys::LOCKTAG, limit: i32) -> bool {
+    // SAFETY: as in the guard.
+    let user_limit = unsafe { pg_sys::LockTimeout };
+    if limit == 0 || (user_limit > 0 && user_limit <= limit) {
+        return lock(tag, false);
+    }
+    let guard = LockTimeoutGuard(user_limit);
+    // SAFETY: as in the guard.
+    unsafe { pg_sys::LockTimeout = limit };
+    let tag = *tag;
+    let taken = pgrx::PgTryBuilder::new(move || lock(&tag, false))
+        .catch_when(pgrx::PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, |_| false)
+        .execute();
+    drop(guard);
+    taken
+}
+
+/// The lock under which a chain of this name may be created; see the protocol.
+pub fn name_slot(name: &[u8]) -> u32 {
+    // FNV-1a: any stable spread will do.
+    name.iter().fold(0x811c_9dc5u32, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    }) % NAME_SLOTS
+}
+
+/// Takes a name lock for the rest of the transaction, waiting as for a lane.
+pub fn lock_name_slot(slot: u32, name: &[u8]) {
+    let limit = guc::lane_timeout();
+    if !wait_at_most(&tag(slot, 0, NAME_LOCK), limit) {
+        Failure::LaneTimeout.raise(
+            format!(
+                "another transaction was still creating audit chain \"{}\" (or one that shares \
+                 its lock) after {limit} ms",
+                String::from_utf8_lossy(name)
+            ),
+            "commit soon after the first event of a new chain, or raise auditspine.lane_timeout",
+        );
+    }
+}

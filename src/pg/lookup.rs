@@ -1,0 +1,90 @@
+//! Single rows of our tables, found by index under SnapshotSelf: what is committed by now, and what
+//! this transaction did. Under the locks of [`super::lane`] that is the truth at every isolation
+//! level, and it takes no predicate locks.
+
+use pgrx::pg_sys;
+
+use super::relation::{OpenRelation, index_columns};
+
+/// One equality or lower-bound condition on an index column (from 1).
+pub struct Condition {
+    /// Index column, from 1.
+    pub column: i16,
+    /// B-tree strategy: BTEqualStrategyNumber or BTGreaterEqualStrategyNumber.
+    pub strategy: u32,
+    /// The comparison function of that strategy.
+    pub function: u32,
+    /// What is compared with.
+    pub value: pg_sys::Datum,
+}
+
+/// Calls `read` with the last row in index order (deformed: values and null flags) that meets the
+/// conditions, and returns its answer; `None` if there is none.
+pub fn last_row<R>(
+    table: &OpenRelation,
+    index: pg_sys::Oid,
+    conditions: &[Condition],
+    read: impl FnOnce(&[pg_sys::Datum], &[bool]) -> R,
+) -> Option<R> {
+    let index = OpenRelation::index(index, pg_sys::AccessShareLock);
+    debug_assert!(conditions.len() <= index_columns(&index).len());
+    // SAFETY: table and index are open and belong together; the slot fits the table; scan and slot
+    // are released on every path that returns, and by the resource owner on an ERROR. The row is
+    // read while its buffer is pinned by the slot.
+    unsafe {
+        let mut keys: [pg_sys::ScanKeyData; 4] = std::mem::zeroed();
+        for (key, condition) in keys.iter_mut().zip(conditions) {
+            pg_sys::ScanKeyEntryInitialize(
+                key,
+                0,
+                condition.column,
+                condition.strategy as pg_sys::StrategyNumber,
+                pg_sys::InvalidOid,
+                *(*index.raw())
+                    .rd_indcollation
+                    .add(condition.column as usize - 1),
+                pg_sys::Oid::from(condition.function),
+                condition.value,
+            );
+        }
+        let slot = pg_sys::table_slot_create(table.raw(), std::ptr::null_mut());
+        let snapshot = &raw mut pg_sys::SnapshotSelfData;
+        let count = conditions.len() as i32;
+        #[cfg(not(feature = "pg18"))]
+        let scan = pg_sys::index_beginscan(table.raw(), index.raw(), snapshot, count, 0);
+        #[cfg(feature = "pg18")]
+        let scan = pg_sys::index_beginscan(
+            table.raw(),
+            index.raw(),
+            snapshot,
+            std::ptr::null_mut(),
+            count,
+            0,
+        );
+        pg_sys::index_rescan(scan, keys.as_mut_ptr(), count, std::ptr::null_mut(), 0);
+        let backward = pg_sys::ScanDirection::BackwardScanDirection;
+        let found = pg_sys::index_getnext_slot(scan, backward, slot);
+        let answer = found.then(|| {
+            let natts = (*table.tuple_desc()).natts;
+            pg_sys::slot_getsomeattrs_int(slot, natts);
+            let count = natts as usize;
+            read(
+                std::slice::from_raw_parts((*slot).tts_values, count),
+                std::slice::from_raw_parts((*slot).tts_isnull, count),
+            )
+        });
+        pg_sys::index_endscan(scan);
+        pg_sys::ExecDropSingleTupleTableSlot(slot);
+        answer
+    }
+}
+
+/// The bytes of an inline, uncompressed or compressed, text or bytea value.
+pub fn bytes_of(datum: pg_sys::Datum) -> Vec<u8> {
+    // SAFETY: the datum is a non-null varlena of a row that is being read; pg_detoast_datum_packed
+    // returns it or a palloc'd copy, which is only read here.
+    unsafe {
+        let varlena = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
+        pgrx::varlena_to_byte_slice(varlena).to_vec()
+    }
+}

@@ -1,0 +1,95 @@
+//! Memory contexts for the length of a scope.
+
+use std::cell::Cell;
+
+use pgrx::pg_sys;
+
+/// A memory context that is current while `self` lives, and whose memory goes with it.
+///
+/// Its parent is the transaction's context: where an ERROR keeps the scope from ending properly, the
+/// end of the transaction frees it.
+pub struct ScratchContext {
+    context: pg_sys::MemoryContext,
+    previous: pg_sys::MemoryContext,
+}
+
+/// A memory context that is current only for calls that ask for it, and goes with `self`.
+pub struct SideContext {
+    context: pg_sys::MemoryContext,
+    used: Cell<bool>,
+}
+
+fn create() -> pg_sys::MemoryContext {
+    // SAFETY: TopTransactionContext exists inside a transaction, where alone this is called.
+    unsafe {
+        pg_sys::AllocSetContextCreateInternal(
+            pg_sys::TopTransactionContext,
+            c"auditspine".as_ptr(),
+            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        )
+    }
+}
+
+impl SideContext {
+    /// Creates a context that is not current.
+    pub fn new() -> SideContext {
+        SideContext {
+            context: create(),
+            used: Cell::new(false),
+        }
+    }
+
+    /// Runs `f` with the context current.
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.used.set(true);
+        // SAFETY: our own context; after an ERROR, PostgreSQL itself sets the current one.
+        let previous = unsafe { pg_sys::MemoryContextSwitchTo(self.context) };
+        let result = f();
+        // SAFETY: the context around us is alive.
+        unsafe { pg_sys::MemoryContextSwitchTo(previous) };
+        result
+    }
+
+    /// Frees what was allocated in it, if anything.
+    pub fn reset(&self) {
+        if self.used.replace(false) {
+            // SAFETY: our own context; the caller keeps nothing that lives in it.
+            unsafe { pg_sys::MemoryContextReset(self.context) };
+        }
+    }
+}
+
+impl Drop for SideContext {
+    fn drop(&mut self) {
+        // SAFETY: ours, and not current.
+        unsafe { pg_sys::MemoryContextDelete(self.context) };
+    }
+}
+
+impl ScratchContext {
+    /// Creates a context and makes it current.
+    pub fn enter() -> ScratchContext {
+        let context = create();
+        // SAFETY: as created.
+        let previous = unsafe { pg_sys::MemoryContextSwitchTo(context) };
+        ScratchContext { context, previous }
+    }
+
+    /// Frees everything allocated in it so far.
+    pub fn reset(&self) {
+        // SAFETY: our own context; the caller keeps nothing that lives in it.
+        unsafe { pg_sys::MemoryContextReset(self.context) };
+    }
+}
+
+impl Drop for ScratchContext {
+    fn drop(&mut self) {
+        // SAFETY: both contexts are alive: ours until here, the previous one around us.
+        unsafe {
+            pg_sys::MemoryContextSwitchTo(self.previous);
+            pg_sys::MemoryContextDelete(self.context);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Relations opened for the length of a scope, and the plain indexes on them.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+/// A relation held open; closed on drop, its lock kept to the end of the transaction.
+pub struct OpenRelation {
+    raw: pg_sys::Relation,
+    is_index: bool,
+}
+
+impl OpenRelation {
+    /// Opens a table or sequence under `lock`; an ERROR if it does not exist.
+    pub fn table(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
+        // SAFETY: relation_open raises for an unknown oid and otherwise returns a pinned relation.
+        let raw = unsafe { pg_sys::relation_open(oid, lock as pg_sys::LOCKMODE) };
+        OpenRelation {
+            raw,
+            is_index: false,
+        }
+    }
+
+    /// Opens an index under `lock`; an ERROR if it does not exist.
+    pub fn index(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
+        // SAFETY: as for `table`.
+        let raw = unsafe { pg_sys::index_open(oid, lock as pg_sys::LOCKMODE) };
+        OpenRelation {
+            raw,
+            is_index: true,
+        }
+    }
+
+    /// The relation, valid while `self` lives.
+    pub fn raw(&self) -> pg_sys::Relation {
+        self.raw
+    }
+
+    /// Its row type, valid while `self` lives.
+    pub fn tuple_desc(&self) -> pg_sys::TupleDesc {
+        // SAFETY: `raw` is an open relation, whose rd_att is set.
+        unsafe { (*self.raw).rd_att }
+    }
+
+    /// The oids of its indexes, valid or not.
+    pub fn index_oids(&self) -> Vec<pg_sys::Oid> {
+        // SAFETY: `raw` is an open relation; the list is a fresh copy of oids that we free.
+        unsafe {
+            let list = pg_sys::RelationGetIndexList(self.raw);
+            let count = if list.is_null() { 0 } else { (*list).length };
+            let oids = (0..count)
+                .map(|at| (*(*list).elements.add(at as usize)).oid_value)
+                .collect();
+            pg_sys::list_free(list);
+            oids
+        }
+    }
+}
+
+impl Drop for OpenRelation {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // An ERROR is on its way: the resource owner closes what is open.
+            return;
+        }
+        // SAFETY: opened by us, closed once; NoLock keeps the lock to the end of the transaction.
+        unsafe {
+            if self.is_index {
+                pg_sys::index_close(self.raw, pg_sys::NoLock as pg_sys::LOCKMODE);
+            } else {
+                pg_sys::relation_close(self.raw, pg_sys::NoLock as pg_sys::LOCKMODE);
+            }
+        }
+    }
+}
+
+/// The name that PostgreSQL holds in a fixed-size, NUL-terminated field.
+pub fn name_of(name: &pg_sys::NameData) -> &[u8] {
+    // SAFETY: a NameData is NUL-terminated within its 64 bytes.
+    unsafe { CStr::from_ptr(name.data.as_ptr()).to_bytes() }
+}
+
+/// Column numbers that an index is on, in order; 0 stands for an expression.
+pub fn index_columns(index: &OpenRelation) -> Vec<i16> {
+    // SAFETY: rd_index of an open index is its pg_index row, whose indkey has indnatts values.
+    unsafe {
+        let form = (*index.raw()).rd_index;
+        let count = (*form).indnatts as usize;
+        std::slice::from_raw_parts((*form).indkey.values.as_ptr(), count).to_vec()
+    }
+}

@@ -1,0 +1,305 @@
+//! Rows as canonical JSON objects.
+//!
+//! What depends on a row type alone (which columns, in which order, their names as JSON, how their
+//! values are written) is worked out once, as its layout. A row is taken apart by one call of
+//! `heap_deform_tuple` and then written without a call into PostgreSQL, unless a column's type has
+//! none but its output function to say what it looks like.
+
+mod array;
+mod cache;
+mod float;
+mod output;
+mod settings;
+mod value;
+
+use std::ffi::CStr;
+
+use auditspine_core::canonical::{cmp_utf16, write_string};
+use auditspine_core::hash::Sink;
+use pgrx::pg_sys;
+
+use crate::error::Failure;
+use crate::pg::varlena::with_utf8;
+use settings::{Settings, with_pinned};
+use value::Writer;
+
+/// How the rows of one tuple descriptor are written: its columns that are neither dropped nor
+/// excluded nor virtual, in canonical order of their names.
+pub struct RowLayout {
+    columns: Vec<Column>,
+    /// By attribute number less one; none for a dropped column.
+    writers: Vec<Option<Writer>>,
+    settings: Settings,
+    calls_functions: bool,
+    /// [`output::function_changes`] when this was made, if what it calls may change.
+    functions: Option<u64>,
+    // Last, so that it goes after the writers, which refer to memory in it.
+    _context: OwnedContext,
+}
+
+struct Column {
+    index: usize,
+    /// What comes before the value: `{` or `,`, the name as a JSON string, `:`.
+    lead: Box<[u8]>,
+}
+
+impl RowLayout {
+    /// The layout of a tuple descriptor, which is only read here. `exclude` holds attribute numbers,
+    /// from 1, to leave out.
+    ///
+    /// Raises 42701 for a name that two columns have, which only rows of no table can.
+    ///
+    /// # Safety
+    /// `tupdesc` is a valid tuple descriptor.
+    pub unsafe fn new(tupdesc: pg_sys::TupleDesc, exclude: &[i16]) -> RowLayout {
+        let context = OwnedContext::new();
+        let functions = output::function_changes();
+        let mut writers = Vec::new();
+        let mut names: Vec<(usize, Vec<u8>)> = Vec::new();
+        // SAFETY: the caller passes a valid descriptor.
+        for (index, attribute) in unsafe { attributes(tupdesc) }.iter().enumerate() {
+            if attribute.attisdropped {
+                writers.push(None);
+                continue;
+            }
+            // SAFETY: a column's type exists as long as the column does; the context lives as long
+            // as the writers.
+            writers.push(Some(unsafe {
+                Writer::of_type(attribute.atttypid, context.0)
+            }));
+            if !exclude.contains(&attribute.attnum) && !is_virtual(attribute) {
+                // SAFETY: a name is NUL-terminated within its 64 bytes.
+                let name = unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) };
+                names.push((index, with_utf8(name.to_bytes(), <[u8]>::to_vec)));
+            }
+        }
+        names.sort_by(|left, right| cmp_utf16(&left.1, &right.1));
+        if let Some(pair) = names.windows(2).find(|pair| pair[0].1 == pair[1].1) {
+            Failure::DuplicateColumn.raise(
+                format!(
+                    "column {:?} appears twice in the row",
+                    String::from_utf8_lossy(&pair[0].1)
+                ),
+                "Give the columns distinct names.",
+            );
+        }
+        let columns: Vec<Column> = names
+            .iter()
+            .enumerate()
+            .map(|(place, (index, name))| {
+                let mut lead = vec![if place == 0 { b'{' } else { b',' }];
+                write_string(name, &mut lead);
+                lead.push(b':');
+                Column {
+                    index: *index,
+                    lead: lead.into(),
+                }
+            })
+            .collect();
+        let used = || {
+            columns
+                .iter()
+                .filter_map(|column| writers[column.index].as_ref())
+        };
+        let settings = used().fold(Settings::NONE, |all, writer| all | writer.settings());
+        let functions = writers
+            .iter()
+            .flatten()
+            .any(Writer::may_change)
+            .then_some(functions);
+        let calls_functions = used().any(Writer::calls_functions);
+        RowLayout {
+            columns,
+            writers,
+            settings,
+            calls_functions,
+            functions,
+            _context: context,
+        }
+    }
+
+    /// Whether a layout made now from the same descriptor would be the same: casts to json, which
+    /// change how values read, come and go.
+    #[inline]
+    pub fn is_current(&self) -> bool {
+        self.functions
+            .is_none_or(|then| then == output::function_changes())
+    }
+
+    /// Writes a row as a canonical JSON object. Raises what the values' types raise.
+    ///
+    /// `row` is one that was loaded under the descriptor of this layout.
+    pub fn write<S: Sink>(&self, row: &DeformedRow, out: &mut S) {
+        if self.calls_functions {
+            // Output functions may leave anything behind in the current context.
+            let scratch = OwnedContext::new();
+            let _in_scratch = scratch.enter();
+            with_pinned(self.settings, || self.write_columns(row, out));
+        } else {
+            self.write_columns(row, out);
+        }
+    }
+
+    #[inline]
+    fn write_columns<S: Sink>(&self, row: &DeformedRow, out: &mut S) {
+        if self.columns.is_empty() {
+            return out.put(b"{}");
+        }
+        for column in &self.columns {
+            out.put(&column.lead);
+            match (&self.writers[column.index], row.get(column.index)) {
+                // SAFETY: the datum is that of this column, whose type the writer was made for.
+                (Some(writer), Some(datum)) => unsafe { writer.write::<_, false>(datum, out) },
+                _ => out.put(b"null"),
+            }
+        }
+        out.put_byte(b'}');
+    }
+
+    /// Writes the text of one column's value, excluded or not: what its JSON string says, or its
+    /// JSON, if that is no string. False, and nothing is written, if it is null.
+    ///
+    /// `row` is as for [`RowLayout::write`]; `attnum`, from 1, is a column that is not dropped.
+    pub fn write_key_text<S: Sink>(&self, attnum: i16, row: &DeformedRow, out: &mut S) -> bool {
+        let index = usize::try_from(i32::from(attnum) - 1).unwrap_or(usize::MAX);
+        let (Some(Some(writer)), Some(datum)) = (self.writers.get(index), row.get(index)) else {
+            return false;
+        };
+        // SAFETY: as in `write_columns`.
+        let mut write = || unsafe { writer.write::<_, true>(datum, out) };
+        if writer.calls_functions() {
+            let scratch = OwnedContext::new();
+            let _in_scratch = scratch.enter();
+            with_pinned(writer.settings(), write);
+        } else {
+            write();
+        }
+        true
+    }
+}
+
+/// A row's values, by attribute number less one. The buffers are meant to be reused.
+#[derive(Default)]
+pub struct DeformedRow {
+    values: Vec<pg_sys::Datum>,
+    nulls: Vec<bool>,
+}
+
+impl DeformedRow {
+    /// Takes a tuple apart.
+    ///
+    /// # Safety
+    /// `tuple` is a valid tuple of the valid descriptor `tupdesc`; both stay until the last use of
+    /// the values, which is by layouts of this descriptor or an equal one.
+    pub unsafe fn load(&mut self, tuple: pg_sys::HeapTuple, tupdesc: pg_sys::TupleDesc) {
+        // SAFETY: the caller passes a valid descriptor.
+        let count = usize::try_from(unsafe { (*tupdesc).natts }).unwrap_or(0);
+        self.values.resize(count, pg_sys::Datum::null());
+        self.nulls.resize(count, true);
+        // SAFETY: both buffers have room for every attribute.
+        unsafe {
+            pg_sys::heap_deform_tuple(
+                tuple,
+                tupdesc,
+                self.values.as_mut_ptr(),
+                self.nulls.as_mut_ptr(),
+            );
+        }
+    }
+
+    /// Whether the column with this attribute number, from 1, is null or does not exist.
+    pub fn is_null(&self, attnum: i16) -> bool {
+        usize::try_from(i32::from(attnum) - 1).map_or(true, |index| self.get(index).is_none())
+    }
+
+    /// The value at an index from 0; none if it is null or there is no such attribute.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<pg_sys::Datum> {
+        match self.nulls.get(index) {
+            Some(false) => self.values.get(index).copied(),
+            _ => None,
+        }
+    }
+}
+
+/// Writes a composite value, of whatever type it says it is.
+///
+/// # Safety
+/// `datum` is a valid non-null composite value.
+pub unsafe fn write_composite<S: Sink>(datum: pg_sys::Datum, out: &mut S) {
+    // SAFETY: raises an error when the stack is nearly used up, and does nothing else.
+    unsafe { pg_sys::check_stack_depth() };
+    // SAFETY: the caller passes a valid composite value.
+    unsafe { cache::write_record(datum, out) };
+}
+
+/// The attributes of a descriptor, dropped ones included.
+///
+/// # Safety
+/// `tupdesc` is valid and outlives the result.
+unsafe fn attributes<'a>(tupdesc: pg_sys::TupleDesc) -> Vec<&'a pg_sys::FormData_pg_attribute> {
+    // SAFETY: the caller passes a valid descriptor, which has `natts` attributes.
+    unsafe {
+        (0..(*tupdesc).natts)
+            .map(|index| {
+                #[cfg(feature = "pg18")]
+                let attribute = pg_sys::TupleDescAttr(tupdesc, index).cast_const();
+                #[cfg(not(feature = "pg18"))]
+                let attribute = (*tupdesc).attrs.as_ptr().add(index as usize);
+                &*attribute
+            })
+            .collect()
+    }
+}
+
+/// Whether a column is computed on reading (PostgreSQL 18), so that no tuple holds it.
+fn is_virtual(attribute: &pg_sys::FormData_pg_attribute) -> bool {
+    attribute.attgenerated as u8 == b'v'
+}
+
+/// A memory context of its own, deleted on drop.
+struct OwnedContext(pg_sys::MemoryContext);
+
+impl OwnedContext {
+    fn new() -> OwnedContext {
+        // SAFETY: the top context lives as long as the backend; the sizes are those of
+        // ALLOCSET_SMALL_SIZES, for which PostgreSQL keeps recently deleted contexts at hand.
+        OwnedContext(unsafe {
+            pg_sys::AllocSetContextCreateInternal(
+                pg_sys::TopMemoryContext,
+                c"auditspine row".as_ptr(),
+                pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
+                pg_sys::ALLOCSET_SMALL_INITSIZE as usize,
+                pg_sys::ALLOCSET_SMALL_MAXSIZE as usize,
+            )
+        })
+    }
+
+    /// Makes it the current context until the result is dropped.
+    fn enter(&self) -> Entered {
+        // SAFETY: `self` is a live context; single-threaded backend.
+        Entered(unsafe { pg_sys::MemoryContextSwitchTo(self.0) })
+    }
+}
+
+impl Drop for OwnedContext {
+    fn drop(&mut self) {
+        // SAFETY: no one else refers to the context, and it is not the current one: `Entered` guards
+        // are dropped before it. What is kept for the backend's life is dropped as it exits, when
+        // PostgreSQL's functions are not to be called any more.
+        unsafe {
+            if !pg_sys::proc_exit_inprogress {
+                pg_sys::MemoryContextDelete(self.0);
+            }
+        }
+    }
+}
+
+struct Entered(pg_sys::MemoryContext);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // SAFETY: the context that was current outlives this guard, which its user's frame holds.
+        unsafe { pg_sys::MemoryContextSwitchTo(self.0) };
+    }
+}

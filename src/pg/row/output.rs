@@ -1,0 +1,244 @@
+//! Values of types that have no native writer: their output function, or their cast to json.
+
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::CStr;
+
+use auditspine_core::canonical::write_string;
+use auditspine_core::hash::Sink;
+use pgrx::pg_sys;
+
+use crate::pg::json::write_json_text;
+use crate::pg::row::settings::Settings;
+use crate::pg::varlena::{Varlena, with_utf8};
+
+/// A function that prints values of one type, looked up once.
+pub struct OutputFunction {
+    // Called functions keep state in it, so PostgreSQL is always handed a mutable pointer.
+    function: Box<UnsafeCell<pg_sys::FmgrInfo>>,
+    settings: Settings,
+    kind: Kind,
+    may_change: bool,
+}
+
+enum Kind {
+    /// A type's output function.
+    Text,
+    /// A cast to json, which `to_jsonb` prefers for types that are not built in.
+    Json,
+}
+
+impl OutputFunction {
+    /// How values of a type without a native writer are printed. State that lives as long as the
+    /// result goes to `context`.
+    ///
+    /// # Safety
+    /// `type_oid` is a type that exists and no domain; `context` outlives the result.
+    pub unsafe fn of_type(type_oid: pg_sys::Oid, context: pg_sys::MemoryContext) -> OutputFunction {
+        // SAFETY: the caller passes a type that exists; the results are plain values.
+        let (function, settings, kind) = unsafe {
+            match cast_to_json(type_oid) {
+                Some(function) => (function, Settings::ALL, Kind::Json),
+                None => {
+                    let (mut function, mut is_varlena) = (pg_sys::InvalidOid, false);
+                    pg_sys::getTypeOutputInfo(type_oid, &mut function, &mut is_varlena);
+                    (function, settings_of(type_oid), Kind::Text)
+                }
+            }
+        };
+        let info = Box::new(UnsafeCell::new(pg_sys::FmgrInfo::default()));
+        // SAFETY: the FmgrInfo does not move, being boxed, and its memory context outlives it.
+        unsafe { pg_sys::fmgr_info_cxt(function, info.get(), context) };
+        OutputFunction {
+            function: info,
+            settings,
+            kind,
+            may_change: !is_built_in(type_oid),
+        }
+    }
+
+    /// What must be pinned when this is called.
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Whether another function may take its place: the types of users have casts made and dropped,
+    /// and their functions replaced.
+    pub fn may_change(&self) -> bool {
+        self.may_change
+    }
+
+    /// Writes the value as JSON; with `RAW`, a text without quotes and escapes. [`Self::settings`]
+    /// must be pinned.
+    ///
+    /// # Safety
+    /// `datum` is a valid non-null value of the type.
+    pub unsafe fn write<S: Sink, const RAW: bool>(&self, datum: pg_sys::Datum, out: &mut S) {
+        match self.kind {
+            Kind::Text => {
+                // SAFETY: an output function takes a value of its type and returns a C string.
+                let text = unsafe { pg_sys::OutputFunctionCall(self.function.get(), datum) };
+                // SAFETY: as above; it is freed once written.
+                let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
+                with_utf8(bytes, |text| {
+                    if RAW {
+                        out.put(text)
+                    } else {
+                        write_string(text, out)
+                    }
+                });
+                // SAFETY: output functions return palloc'd memory.
+                unsafe { pg_sys::pfree(text.cast()) };
+            }
+            Kind::Json => {
+                // SAFETY: the function was found as the cast of this type to json.
+                let json = unsafe {
+                    let datum =
+                        pg_sys::FunctionCall1Coll(self.function.get(), pg_sys::InvalidOid, datum);
+                    Varlena::packed(datum)
+                };
+                write_json_text(&json, out);
+            }
+        }
+    }
+}
+
+fn is_built_in(type_oid: pg_sys::Oid) -> bool {
+    type_oid.to_u32() < pg_sys::FirstNormalObjectId
+}
+
+unsafe fn cast_to_json(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    if is_built_in(type_oid) {
+        return None;
+    }
+    let mut function = pg_sys::InvalidOid;
+    // SAFETY: looks up catalogs for types that exist.
+    let path = unsafe {
+        pg_sys::find_coercion_pathway(
+            pg_sys::JSONOID,
+            type_oid,
+            pg_sys::CoercionContext::COERCION_EXPLICIT,
+            &mut function,
+        )
+    };
+    (path == pg_sys::CoercionPathType::COERCION_PATH_FUNC && function != pg_sys::InvalidOid)
+        .then_some(function)
+}
+
+/// How often casts or functions have changed in this database since this was first asked, as far as
+/// the backend has heard; only ever grows. Output functions looked up before may be others now.
+pub fn function_changes() -> u64 {
+    if !WATCHING.get() {
+        for cache in [
+            pg_sys::SysCacheIdentifier::CASTSOURCETARGET,
+            pg_sys::SysCacheIdentifier::PROCOID,
+        ] {
+            // SAFETY: registers a callback, once, for the backend's life.
+            unsafe {
+                pg_sys::CacheRegisterSyscacheCallback(
+                    cache as i32,
+                    Some(on_function_change),
+                    pg_sys::Datum::null(),
+                );
+            }
+        }
+        WATCHING.set(true);
+    }
+    FUNCTION_CHANGES.get()
+}
+
+thread_local! {
+    static FUNCTION_CHANGES: Cell<u64> = const { Cell::new(0) };
+    static WATCHING: Cell<bool> = const { Cell::new(false) };
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn on_function_change(_arg: pg_sys::Datum, _cache: i32, _hash: u32) {
+    FUNCTION_CHANGES.set(FUNCTION_CHANGES.get() + 1);
+}
+
+/// The settings that the output function of a type reads.
+///
+/// # Safety
+/// `type_oid` is a type that exists.
+unsafe fn settings_of(type_oid: pg_sys::Oid) -> Settings {
+    // SAFETY: the caller passes a type that exists; these look up catalogs.
+    let (base, kind) = unsafe {
+        let base = pg_sys::getBaseType(type_oid);
+        (base, pg_sys::get_typtype(base) as u8)
+    };
+    match kind {
+        pg_sys::TYPTYPE_ENUM => return Settings::NONE,
+        // SAFETY: as above, for types that the catalogs name.
+        pg_sys::TYPTYPE_RANGE => return unsafe { settings_of(pg_sys::get_range_subtype(base)) },
+        pg_sys::TYPTYPE_MULTIRANGE => {
+            // SAFETY: as above.
+            return unsafe { settings_of(pg_sys::get_multirange_range(base)) };
+        }
+        pg_sys::TYPTYPE_COMPOSITE => return Settings::ALL,
+        _ => {}
+    }
+    match base {
+        pg_sys::DATEOID | pg_sys::TIMESTAMPOID => Settings::DATE_STYLE,
+        pg_sys::TIMESTAMPTZOID => Settings::DATE_STYLE | Settings::TIME_ZONE,
+        pg_sys::INTERVALOID => Settings::INTERVAL_STYLE,
+        pg_sys::MONEYOID => Settings::MONETARY,
+        pg_sys::BYTEAOID => Settings::BYTEA_OUTPUT,
+        pg_sys::FLOAT4OID
+        | pg_sys::FLOAT8OID
+        | pg_sys::POINTOID
+        | pg_sys::LSEGOID
+        | pg_sys::PATHOID
+        | pg_sys::BOXOID
+        | pg_sys::POLYGONOID
+        | pg_sys::LINEOID
+        | pg_sys::CIRCLEOID => Settings::FLOAT_DIGITS,
+        pg_sys::REGPROCOID
+        | pg_sys::REGPROCEDUREOID
+        | pg_sys::REGOPEROID
+        | pg_sys::REGOPERATOROID
+        | pg_sys::REGCLASSOID
+        | pg_sys::REGTYPEOID
+        | pg_sys::REGCONFIGOID
+        | pg_sys::REGDICTIONARYOID
+        | pg_sys::REGROLEOID
+        | pg_sys::REGNAMESPACEOID
+        | pg_sys::REGCOLLATIONOID => Settings::NAMES,
+        // Their output functions read no setting.
+        pg_sys::BOOLOID
+        | pg_sys::INT2OID
+        | pg_sys::INT4OID
+        | pg_sys::INT8OID
+        | pg_sys::OIDOID
+        | pg_sys::NUMERICOID
+        | pg_sys::TEXTOID
+        | pg_sys::VARCHAROID
+        | pg_sys::BPCHAROID
+        | pg_sys::NAMEOID
+        | pg_sys::CHAROID
+        | pg_sys::UUIDOID
+        | pg_sys::JSONOID
+        | pg_sys::JSONBOID
+        | pg_sys::TIMEOID
+        | pg_sys::TIMETZOID
+        | pg_sys::INETOID
+        | pg_sys::CIDROID
+        | pg_sys::MACADDROID
+        | pg_sys::MACADDR8OID
+        | pg_sys::BITOID
+        | pg_sys::VARBITOID
+        | pg_sys::XIDOID
+        | pg_sys::XID8OID
+        | pg_sys::CIDOID
+        | pg_sys::TIDOID
+        | pg_sys::PG_LSNOID
+        | pg_sys::TSVECTOROID
+        | pg_sys::TSQUERYOID
+        | pg_sys::JSONPATHOID
+        | pg_sys::XMLOID
+        | pg_sys::REFCURSOROID
+        | pg_sys::PG_SNAPSHOTOID
+        | pg_sys::TXID_SNAPSHOTOID => Settings::NONE,
+        // Arrays among others: a range may be over any type.
+        _ => Settings::ALL,
+    }
+}

@@ -1,0 +1,237 @@
+//! Reading auditspine.audit_chain for verification: once through the heap in physical order, and,
+//! around damage, through whatever index helps.
+
+use std::ffi::CStr;
+use std::ops::ControlFlow;
+
+use auditspine_core::verify::{Chains, EntryView, Store};
+use pgrx::pg_sys;
+
+use super::entries::EntryReader;
+use super::lookup::bytes_of;
+use super::relation::OpenRelation;
+use super::state::{chain_column, state};
+
+/// Pages from which on it pays to ask which of them a window is on.
+const WINDOW_PAGES: u32 = 1024;
+
+/// Calls `show` with every visible tuple of a heap, in physical order; `pages` is first and number.
+fn scan_heap(
+    table: &OpenRelation,
+    pages: Option<(u32, u32)>,
+    mut show: impl FnMut(pg_sys::HeapTuple, pg_sys::TupleDesc),
+) {
+    // SAFETY: the table is open and a snapshot is active; a tuple is valid until the next is
+    // fetched. Scanning without synchronisation begins at the first page asked for.
+    unsafe {
+        let scan = pg_sys::table_beginscan_strat(
+            table.raw(),
+            pg_sys::GetActiveSnapshot(),
+            0,
+            std::ptr::null_mut(),
+            true,
+            false,
+        );
+        if let Some((first, count)) = pages {
+            pg_sys::heap_setscanlimits(scan, first, count);
+        }
+        let forward = pg_sys::ScanDirection::ForwardScanDirection;
+        let mut read = 0u32;
+        loop {
+            let tuple = pg_sys::heap_getnext(scan, forward);
+            if tuple.is_null() {
+                break;
+            }
+            show(tuple, table.tuple_desc());
+            read = read.wrapping_add(1);
+            if read % 1024 == 0 {
+                pgrx::check_for_interrupts!();
+            }
+        }
+        pg_sys::table_endscan(scan);
+    }
+}
+
+/// The chains that the active snapshot sees, or just the one of that name.
+pub fn chains(only: Option<&[u8]>) -> Vec<(i32, Vec<u8>)> {
+    let table = OpenRelation::table(state().chain, pg_sys::AccessShareLock);
+    let mut chains = Vec::new();
+    scan_heap(&table, None, |tuple, desc| {
+        let mut values = [pg_sys::Datum::from(0usize); chain_column::COUNT];
+        let mut nulls = [false; chain_column::COUNT];
+        // SAFETY: tuple and descriptor belong together; both arrays have a member per column.
+        unsafe {
+            pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
+        }
+        if nulls[chain_column::NAME] {
+            return;
+        }
+        let name = bytes_of(values[chain_column::NAME]);
+        if only.is_none_or(|only| only == name) {
+            chains.push((values[chain_column::CHAIN_ID].value() as i32, name));
+        }
+    });
+    chains
+}
+
+/// Calls `show` with every entry that may lie in the window, and perhaps others.
+pub fn entries(start: i64, end: Option<i64>, mut show: impl FnMut(&EntryView<'_>)) {
+    let table = OpenRelation::table(state().audit_chain, pg_sys::AccessShareLock);
+    let whole = start <= 1 && end.is_none();
+    // SAFETY: the table is open.
+    let pages = unsafe {
+        pg_sys::RelationGetNumberOfBlocksInFork(table.raw(), pg_sys::ForkNumber::MAIN_FORKNUM)
+    };
+    let limits = if whole || pages < WINDOW_PAGES {
+        None
+    } else {
+        match pages_of_window(start, end) {
+            Some(limits) => Some(limits),
+            None => return,
+        }
+    };
+    let mut reader = EntryReader::new();
+    scan_heap(&table, limits, |tuple, desc| {
+        // SAFETY: a tuple of the table, whose columns `state` checked, valid until the next one.
+        unsafe { reader.read(tuple, desc, &mut show) }
+    });
+}
+
+/// First page and number of pages that hold entries of the window; the block-range index on seq
+/// makes this cheap. `None` if there are none.
+fn pages_of_window(start: i64, end: Option<i64>) -> Option<(u32, u32)> {
+    let query = c"SELECT pg_catalog.min(ctid), pg_catalog.max(ctid) FROM auditspine.audit_chain \
+                  WHERE seq OPERATOR(pg_catalog.>=) $1 AND seq OPERATOR(pg_catalog.<=) $2";
+    let arguments = [
+        pg_sys::Datum::from(start),
+        pg_sys::Datum::from(end.unwrap_or(i64::MAX)),
+    ];
+    let mut limits = None;
+    select(
+        query,
+        &[pg_sys::INT8OID, pg_sys::INT8OID],
+        &arguments,
+        |tuple, desc| {
+            // SAFETY: the query returns one row of two tids.
+            let block = |column: i32| unsafe {
+                let mut null = false;
+                let datum = pg_sys::SPI_getbinval(tuple, desc, column, &mut null);
+                (!null).then(|| {
+                    let tid = datum.cast_mut_ptr::<pg_sys::ItemPointerData>();
+                    pgrx::itemptr::item_pointer_get_block_number(tid)
+                })
+            };
+            limits = block(1)
+                .zip(block(2))
+                .map(|(first, last)| (first, last - first + 1));
+            ControlFlow::Break(())
+        },
+    );
+    limits
+}
+
+/// Runs a query under the active snapshot and shows its rows until told to break.
+fn select(
+    query: &CStr,
+    types: &[pg_sys::Oid],
+    arguments: &[pg_sys::Datum],
+    mut show: impl FnMut(pg_sys::HeapTuple, pg_sys::TupleDesc) -> ControlFlow<()>,
+) {
+    const ROWS: i64 = 500;
+    // SAFETY: one argument and type per parameter; the cursor and its rows live until SPI_finish,
+    // which an ERROR's clean-up stands in for.
+    unsafe {
+        pg_sys::SPI_connect();
+        let cursor = pg_sys::SPI_cursor_open_with_args(
+            std::ptr::null(),
+            query.as_ptr(),
+            types.len() as i32,
+            types.as_ptr().cast_mut(),
+            arguments.as_ptr().cast_mut(),
+            std::ptr::null(),
+            true,
+            0,
+        );
+        'fetch: loop {
+            pg_sys::SPI_cursor_fetch(cursor, true, ROWS as _);
+            let rows = pg_sys::SPI_tuptable;
+            let count = pg_sys::SPI_processed as usize;
+            for at in 0..count {
+                if show(*(*rows).vals.add(at), (*rows).tupdesc).is_break() {
+                    break 'fetch;
+                }
+            }
+            if count == 0 {
+                break;
+            }
+            pg_sys::SPI_freetuptable(rows);
+            pgrx::check_for_interrupts!();
+        }
+        pg_sys::SPI_cursor_close(cursor);
+        pg_sys::SPI_finish();
+    }
+}
+
+/// Entries by place, for the verifier's second look. Works, if slowly, when the primary key is gone.
+pub struct ByPlace;
+
+const COLUMNS: &str = "SELECT seq, chain_id, lane, pos, version, op, event_kind, event_pk, xid, \
+                       appended_at, db_user, actor, context, layout, payload, payload_hash, \
+                       event_hash, prev_hash, chain_hash FROM auditspine.audit_chain \
+                       WHERE chain_id OPERATOR(pg_catalog.=) $1 AND lane OPERATOR(pg_catalog.=) $2 \
+                       AND pos OPERATOR(pg_catalog.";
+
+impl ByPlace {
+    fn select(
+        condition: &str,
+        place: (i32, i16, i64),
+        mut show: impl FnMut(&EntryView<'_>) -> ControlFlow<()>,
+    ) {
+        let query = format!("{COLUMNS}{condition}\0");
+        let query = CStr::from_bytes_until_nul(query.as_bytes()).unwrap_or_default();
+        let types = [pg_sys::INT4OID, pg_sys::INT2OID, pg_sys::INT8OID];
+        let arguments = [place.0.into(), place.1.into(), place.2.into()];
+        let mut reader = EntryReader::new();
+        select(query, &types, &arguments, |tuple, desc| {
+            // SAFETY: the query selects the columns of the table, in its order.
+            unsafe { reader.read(tuple, desc, &mut show) }
+        });
+    }
+}
+
+impl Store for ByPlace {
+    type Error = std::convert::Infallible;
+
+    fn entries_at(
+        &mut self,
+        chain_id: i32,
+        lane: i16,
+        pos: i64,
+        show: &mut dyn FnMut(&EntryView<'_>),
+    ) -> Result<(), Self::Error> {
+        Self::select("=) $3", (chain_id, lane, pos), |entry| {
+            show(entry);
+            ControlFlow::Continue(())
+        });
+        Ok(())
+    }
+
+    fn entries_from(
+        &mut self,
+        chain_id: i32,
+        lane: i16,
+        pos: i64,
+        show: &mut dyn FnMut(&EntryView<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Self::Error> {
+        Self::select(">=) $3 ORDER BY pos", (chain_id, lane, pos), show);
+        Ok(())
+    }
+}
+
+/// The chains in the form that the verifier takes.
+pub fn names(chains: &[(i32, Vec<u8>)]) -> Chains {
+    chains
+        .iter()
+        .map(|(id, name)| (*id, String::from_utf8_lossy(name)))
+        .collect()
+}

@@ -1,0 +1,108 @@
+//! Drawing numbers from a sequence, many at once.
+//!
+//! `nextval` draws one number a call and changes what `lastval()` returns, on which applications
+//! rely after an INSERT; an audit that runs behind their backs at commit must not. So the sequence's
+//! page is advanced here, with the WAL record that PostgreSQL's own sequence.c writes: replay,
+//! `setval`, `ALTER SEQUENCE … RESTART`, pg_dump and `SELECT last_value` know no difference.
+
+use pgrx::pg_sys;
+
+use super::relation::OpenRelation;
+use super::state::broken;
+
+/// The tuple on a sequence's only page (FormData_pg_sequence_data in commands/sequence.h).
+#[repr(C)]
+struct SequenceData {
+    last_value: i64,
+    log_cnt: i64,
+    is_called: bool,
+}
+
+/// Numbers that one WAL record covers ahead of use, as in sequence.c.
+const LOG_AHEAD: i64 = 32;
+const XLOG_SEQ_LOG: u8 = 0;
+
+#[cfg(any(feature = "pg14", feature = "pg15"))]
+// SAFETY: the caller passes an open relation.
+unsafe fn file_of(rel: pg_sys::Relation) -> pg_sys::RelFileNode {
+    // SAFETY: as above.
+    unsafe { (*rel).rd_node }
+}
+
+#[cfg(not(any(feature = "pg14", feature = "pg15")))]
+// SAFETY: the caller passes an open relation.
+unsafe fn file_of(rel: pg_sys::Relation) -> pg_sys::RelFileLocator {
+    // SAFETY: as above.
+    unsafe { (*rel).rd_locator }
+}
+
+/// Draws `count` consecutive numbers and returns the first. Numbers drawn by a transaction that
+/// aborts are lost, as with `nextval`.
+pub fn draw(sequence: pg_sys::Oid, count: i64) -> i64 {
+    let rel = OpenRelation::table(sequence, pg_sys::RowExclusiveLock);
+    // SAFETY: `rel` is open. The buffer is pinned and exclusively locked while the page is read and
+    // written, and the order (mark dirty, register, insert, set LSN, final values) inside a critical
+    // section is the one that sequence.c follows; an ERROR in there becomes a PANIC, as it must.
+    unsafe {
+        if (*(*rel.raw()).rd_rel).relkind != pg_sys::RELKIND_SEQUENCE as i8 as std::ffi::c_char {
+            broken("auditspine's sequence is not a sequence".to_owned());
+        }
+        let logged = (*(*rel.raw()).rd_rel).relpersistence
+            == pg_sys::RELPERSISTENCE_PERMANENT as i8 as std::ffi::c_char;
+        if logged {
+            // The commit record of a transaction without an id would not flush our WAL.
+            pg_sys::GetTopTransactionId();
+        }
+        let buffer = pg_sys::ReadBuffer(rel.raw(), 0);
+        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_EXCLUSIVE as i32);
+        let page = pg_sys::BufferGetPage(buffer);
+        let item = pg_sys::PageGetItemId(page, 1);
+        let header = pg_sys::PageGetItem(page, item).cast::<pg_sys::HeapTupleHeaderData>();
+        let data = header
+            .cast::<u8>()
+            .add(usize::from((*header).t_hoff))
+            .cast::<SequenceData>();
+
+        let first = (*data).last_value + i64::from((*data).is_called);
+        let Some(last) = first
+            .checked_add(count - 1)
+            .filter(|last| *last < i64::MAX - LOG_AHEAD)
+        else {
+            pg_sys::UnlockReleaseBuffer(buffer);
+            broken(format!("auditspine's sequence is exhausted at {first}"));
+        };
+        let used = last - (*data).last_value;
+        let page_header = page.cast::<pg_sys::PageHeaderData>();
+        let lsn = u64::from((*page_header).pd_lsn.xlogid) << 32
+            | u64::from((*page_header).pd_lsn.xrecoff);
+        // After a checkpoint the page must be logged anew, or replay would start from an old one.
+        let log = !(*data).is_called || (*data).log_cnt < used || lsn <= pg_sys::GetRedoRecPtr();
+        let ahead = if log {
+            LOG_AHEAD
+        } else {
+            (*data).log_cnt - used
+        };
+
+        pg_sys::CritSectionCount += 1;
+        pg_sys::MarkBufferDirty(buffer);
+        if log && logged {
+            (*data).last_value = last + LOG_AHEAD;
+            (*data).is_called = true;
+            (*data).log_cnt = 0;
+            let mut file = file_of(rel.raw());
+            pg_sys::XLogBeginInsert();
+            pg_sys::XLogRegisterBuffer(0, buffer, pg_sys::REGBUF_WILL_INIT as u8);
+            pg_sys::XLogRegisterData((&raw mut file).cast(), size_of_val(&file) as _);
+            pg_sys::XLogRegisterData(header.cast(), (*item).lp_len() as _);
+            let lsn = pg_sys::XLogInsert(pg_sys::RmgrIds::RM_SEQ_ID as u8, XLOG_SEQ_LOG);
+            (*page_header).pd_lsn.xlogid = (lsn >> 32) as u32;
+            (*page_header).pd_lsn.xrecoff = lsn as u32;
+        }
+        (*data).last_value = last;
+        (*data).is_called = true;
+        (*data).log_cnt = ahead;
+        pg_sys::CritSectionCount -= 1;
+        pg_sys::UnlockReleaseBuffer(buffer);
+        first
+    }
+}

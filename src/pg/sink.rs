@@ -1,0 +1,56 @@
+//! Sinks for canonical text that may be large.
+
+use auditspine_core::hash::Sink;
+
+use crate::error::Failure;
+
+/// Passes on to another sink, and lets the query be cancelled meanwhile.
+pub struct Interruptible<'a, S>(pub &'a mut S);
+
+impl<S: Sink> Sink for Interruptible<'_, S> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        pgrx::check_for_interrupts!();
+        self.0.put(bytes);
+    }
+
+    #[inline]
+    fn put_byte(&mut self, byte: u8) {
+        self.0.put_byte(byte);
+    }
+}
+
+/// A buffer for what becomes an SQL value: raises 54000 when that would be larger than PostgreSQL
+/// allows, 1 GB.
+#[derive(Default)]
+pub struct ValueSink {
+    bytes: Vec<u8>,
+}
+
+/// MaxAllocSize (utils/memutils.h) less the value's header.
+const MAX_CONTENT: usize = 0x3fff_ffff - 4;
+
+impl ValueSink {
+    /// What was written.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+impl Sink for ValueSink {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        if self.bytes.len() + bytes.len() > MAX_CONTENT {
+            raise_too_large();
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+}
+
+#[cold]
+fn raise_too_large() -> ! {
+    Failure::ResultTooLarge.raise(
+        "the canonical JSON is larger than 1 GB, the limit of a value",
+        "canonical_json_hash() hashes it without building it.",
+    )
+}

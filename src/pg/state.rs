@@ -1,0 +1,228 @@
+//! Where the extension's own tables are: their oids, found by name once and remembered until
+//! PostgreSQL says that one of them changed.
+
+use std::cell::{Cell, RefCell};
+
+use pgrx::pg_sys;
+
+use super::relation::{OpenRelation, index_columns};
+use crate::error::Failure;
+
+/// Oids of the extension's state.
+#[derive(Clone, Copy, Debug)]
+pub struct State {
+    /// auditspine.audit_chain
+    pub audit_chain: pg_sys::Oid,
+    head_index: Option<pg_sys::Oid>,
+    /// auditspine.chain
+    pub chain: pg_sys::Oid,
+    name_index: Option<pg_sys::Oid>,
+    /// auditspine.audit_seq
+    pub seq: pg_sys::Oid,
+    /// auditspine.chain_id_seq
+    pub chain_id_seq: pg_sys::Oid,
+}
+
+impl State {
+    /// The index of auditspine.audit_chain that begins with (chain_id, lane, pos).
+    pub fn head_index(&self) -> pg_sys::Oid {
+        self.head_index
+            .unwrap_or_else(|| broken("auditspine.audit_chain has lost its primary key".to_owned()))
+    }
+
+    /// The index of auditspine.chain that begins with (name).
+    pub fn name_index(&self) -> pg_sys::Oid {
+        self.name_index.unwrap_or_else(|| {
+            broken("auditspine.chain has lost its unique index on name".to_owned())
+        })
+    }
+}
+
+/// Columns of auditspine.audit_chain, as sql/schema.sql creates them; attribute numbers are one
+/// higher.
+pub mod column {
+    #![allow(missing_docs)]
+    pub const SEQ: usize = 0;
+    pub const CHAIN_ID: usize = 1;
+    pub const LANE: usize = 2;
+    pub const POS: usize = 3;
+    pub const VERSION: usize = 4;
+    pub const OP: usize = 5;
+    pub const EVENT_KIND: usize = 6;
+    pub const EVENT_PK: usize = 7;
+    pub const XID: usize = 8;
+    pub const APPENDED_AT: usize = 9;
+    pub const DB_USER: usize = 10;
+    pub const ACTOR: usize = 11;
+    pub const CONTEXT: usize = 12;
+    pub const LAYOUT: usize = 13;
+    pub const PAYLOAD: usize = 14;
+    pub const PAYLOAD_HASH: usize = 15;
+    pub const EVENT_HASH: usize = 16;
+    pub const PREV_HASH: usize = 17;
+    pub const CHAIN_HASH: usize = 18;
+    pub const COUNT: usize = 19;
+}
+
+/// Columns of auditspine.chain.
+pub mod chain_column {
+    #![allow(missing_docs)]
+    pub const CHAIN_ID: usize = 0;
+    pub const NAME: usize = 1;
+    pub const LANES: usize = 2;
+    pub const CREATED_AT: usize = 3;
+    pub const COUNT: usize = 4;
+}
+
+const AUDIT_CHAIN_TYPES: [pg_sys::BuiltinOid; column::COUNT] = {
+    use pg_sys::BuiltinOid::*;
+    [
+        INT8OID,
+        INT4OID,
+        INT2OID,
+        INT8OID,
+        INT2OID,
+        CHAROID,
+        TEXTOID,
+        TEXTOID,
+        XID8OID,
+        TIMESTAMPTZOID,
+        TEXTOID,
+        TEXTOID,
+        JSONBOID,
+        INT4OID,
+        JSONBOID,
+        BYTEAOID,
+        BYTEAOID,
+        BYTEAOID,
+        BYTEAOID,
+    ]
+};
+const CHAIN_TYPES: [pg_sys::BuiltinOid; chain_column::COUNT] = {
+    use pg_sys::BuiltinOid::*;
+    [INT4OID, TEXTOID, INT2OID, TIMESTAMPTZOID]
+};
+
+thread_local! {
+    static STATE: Cell<Option<State>> = const { Cell::new(None) };
+    static STALE: Cell<bool> = const { Cell::new(false) };
+    static WATCHED: RefCell<Vec<pg_sys::Oid>> = const { RefCell::new(Vec::new()) };
+}
+
+/// To be called from the relcache callback; `relid` invalid stands for every relation. Must not
+/// touch a catalog.
+pub fn relation_changed(relid: pg_sys::Oid) -> bool {
+    let ours = relid == pg_sys::InvalidOid
+        || WATCHED.with(|watched| watched.try_borrow().is_ok_and(|oids| oids.contains(&relid)));
+    if ours {
+        STALE.set(true);
+    }
+    ours
+}
+
+/// The state's oids; an ERROR if the tables are not as the extension created them.
+pub fn state() -> State {
+    if !STALE.get()
+        && let Some(state) = STATE.get()
+    {
+        return state;
+    }
+    STALE.set(false);
+    let state = find();
+    WATCHED.with(|watched| *watched.borrow_mut() = vec![state.audit_chain, state.chain]);
+    STATE.set(Some(state));
+    state
+}
+
+/// Raises an error unless the database's encoding is UTF8: hashes are over UTF-8 text, and a stored
+/// text must be the hashed one, byte for byte.
+pub fn expect_utf8() {
+    // SAFETY: reads the encoding of the current database; the name is a static string.
+    unsafe {
+        let encoding = pg_sys::GetDatabaseEncoding();
+        if encoding != pg_sys::pg_enc::PG_UTF8 as i32 {
+            let name = std::ffi::CStr::from_ptr(pg_sys::GetDatabaseEncodingName());
+            Failure::UnsupportedEncoding.raise(
+                format!(
+                    "auditspine does not work in a database with encoding {}",
+                    name.to_string_lossy()
+                ),
+                "create the database with ENCODING 'UTF8'",
+            );
+        }
+    }
+}
+
+fn find() -> State {
+    expect_utf8();
+    // SAFETY: a catalog lookup by a NUL-terminated name.
+    let schema = unsafe { pg_sys::get_namespace_oid(c"auditspine".as_ptr(), true) };
+    let find = |name: &std::ffi::CStr| {
+        // SAFETY: as above.
+        let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
+        if oid == pg_sys::InvalidOid {
+            broken(format!(
+                "relation auditspine.{} does not exist",
+                name.to_string_lossy()
+            ));
+        }
+        oid
+    };
+    let audit_chain = find(c"audit_chain");
+    let chain = find(c"chain");
+    State {
+        audit_chain,
+        head_index: check(audit_chain, &AUDIT_CHAIN_TYPES, &[2, 3, 4], "audit_chain"),
+        chain,
+        name_index: check(chain, &CHAIN_TYPES, &[2], "chain"),
+        seq: find(c"audit_seq"),
+        chain_id_seq: find(c"chain_id_seq"),
+    }
+}
+
+/// Checks the column types of a state table and finds its B-tree index that begins with `key`. Its
+/// loss stops appending, but must not stop verifying.
+fn check(
+    table: pg_sys::Oid,
+    types: &[pg_sys::BuiltinOid],
+    key: &[i16],
+    name: &str,
+) -> Option<pg_sys::Oid> {
+    let table = OpenRelation::table(table, pg_sys::AccessShareLock);
+    // SAFETY: the descriptor of an open relation has natts attributes.
+    let found: Vec<pg_sys::Oid> = unsafe {
+        let desc = pgrx::PgTupleDesc::from_pg_unchecked(table.tuple_desc());
+        desc.iter()
+            .map(|attribute| {
+                if attribute.attisdropped {
+                    pg_sys::InvalidOid
+                } else {
+                    attribute.atttypid
+                }
+            })
+            .collect()
+    };
+    if found != types.iter().map(|oid| oid.value()).collect::<Vec<_>>() {
+        broken(format!(
+            "auditspine.{name} does not have the columns it was created with"
+        ));
+    }
+    table.index_oids().into_iter().find(|oid| {
+        let index = OpenRelation::index(*oid, pg_sys::AccessShareLock);
+        // SAFETY: rd_index and rd_rel of an open index are set.
+        let usable = unsafe {
+            (*(*index.raw()).rd_index).indisvalid
+                && (*(*index.raw()).rd_rel).relam == pg_sys::Oid::from(pg_sys::BTREE_AM_OID)
+                && pg_sys::RelationGetIndexPredicate(index.raw()).is_null()
+        };
+        usable && index_columns(&index).starts_with(key)
+    })
+}
+
+/// Raises the error for state that somebody has altered.
+pub fn broken(message: String) -> ! {
+    Failure::BrokenInstallation.raise(
+        message,
+        "restore the extension's tables as sql/schema.sql creates them, or reinstall the extension",
+    )
+}

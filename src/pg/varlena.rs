@@ -1,0 +1,218 @@
+//! Variable-length values, and text in the server's encoding.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use pgrx::pg_sys;
+use pgrx::varlena::{varatt_is_1b, varatt_is_1b_e, varatt_is_4b_u, vardata_any, varsize_any_exhdr};
+
+/// The content of a variable-length value: it is read where it lies, or, if that is compressed or
+/// stored elsewhere, from a copy in the current memory context, which is freed on drop.
+pub struct Varlena {
+    value: *const pg_sys::varlena,
+    copied: bool,
+}
+
+impl Varlena {
+    /// Takes a value as it comes; its content may lie at any address.
+    ///
+    /// # Safety
+    /// `datum` is a valid non-null varlena that outlives the result.
+    #[inline]
+    pub unsafe fn packed(datum: pg_sys::Datum) -> Varlena {
+        let value = datum.cast_mut_ptr::<pg_sys::varlena>();
+        // SAFETY: the caller passes a valid varlena; these read its header.
+        let plain =
+            unsafe { varatt_is_4b_u(value) || (varatt_is_1b(value) && !varatt_is_1b_e(value)) };
+        if plain {
+            return Varlena {
+                value,
+                copied: false,
+            };
+        }
+        // SAFETY: as above.
+        unsafe { Varlena::expand(value) }
+    }
+
+    /// Takes a value whose header has four bytes and whose content is aligned, as composite values
+    /// and arrays need.
+    ///
+    /// # Safety
+    /// As for [`Varlena::packed`].
+    #[inline]
+    pub unsafe fn aligned(datum: pg_sys::Datum) -> Varlena {
+        let value = datum.cast_mut_ptr::<pg_sys::varlena>();
+        // SAFETY: the caller passes a valid varlena.
+        if unsafe { varatt_is_4b_u(value) } {
+            return Varlena {
+                value,
+                copied: false,
+            };
+        }
+        // SAFETY: as above.
+        unsafe { Varlena::expand(value) }
+    }
+
+    #[cold]
+    unsafe fn expand(value: *mut pg_sys::varlena) -> Varlena {
+        // SAFETY: the caller passes a valid varlena.
+        let plain = unsafe { pg_sys::pg_detoast_datum(value) };
+        Varlena {
+            value: plain,
+            copied: !std::ptr::eq(plain, value),
+        }
+    }
+
+    /// Where the value begins, header included.
+    pub fn as_ptr(&self) -> *mut pg_sys::varlena {
+        self.value.cast_mut()
+    }
+}
+
+impl Deref for Varlena {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        // SAFETY: `value` is a plain varlena, so its header tells where its content is and how long;
+        // it lives as long as `self`.
+        unsafe {
+            std::slice::from_raw_parts(
+                vardata_any(self.value).cast::<u8>(),
+                varsize_any_exhdr(self.value),
+            )
+        }
+    }
+}
+
+impl Drop for Varlena {
+    #[inline]
+    fn drop(&mut self) {
+        // While an error passes through, its transaction's memory goes anyhow.
+        if self.copied && !std::thread::panicking() {
+            // SAFETY: the copy was palloc'd by `expand` and nothing refers to it any more.
+            unsafe { pg_sys::pfree(self.value.cast_mut().cast()) }
+        }
+    }
+}
+
+/// The content of a varlena that lies, plain, at the beginning of `bytes`; `None` if there is none.
+#[inline]
+pub fn embedded_content(bytes: &[u8]) -> Option<&[u8]> {
+    let first = *bytes.first()?;
+    let short = if cfg!(target_endian = "big") {
+        first & 0x80 != 0
+    } else {
+        first & 1 != 0
+    };
+    if short {
+        let size = if cfg!(target_endian = "big") {
+            first & 0x7f
+        } else {
+            first >> 1
+        };
+        return bytes.get(1..usize::from(size));
+    }
+    let header = u32::from_ne_bytes(*bytes.first_chunk()?);
+    let (size, flags) = if cfg!(target_endian = "big") {
+        (header & 0x3fff_ffff, header >> 30)
+    } else {
+        (header >> 2, header & 3)
+    };
+    if flags != 0 {
+        return None;
+    }
+    bytes.get(4..size as usize)
+}
+
+/// Whether the database's encoding is UTF-8.
+#[inline]
+pub fn server_is_utf8() -> bool {
+    const YES: u8 = 1;
+    const NO: u8 = 2;
+    static KNOWN: AtomicU8 = AtomicU8::new(0);
+    match KNOWN.load(Ordering::Relaxed) {
+        YES => true,
+        NO => false,
+        _ => {
+            // SAFETY: reads a backend-wide setting, fixed once connected to a database.
+            let utf8 = unsafe { pg_sys::GetDatabaseEncoding() } == pg_sys::pg_enc::PG_UTF8 as i32;
+            KNOWN.store(if utf8 { YES } else { NO }, Ordering::Relaxed);
+            utf8
+        }
+    }
+}
+
+/// Hands `text`, which is in the server's encoding, to `use_it` in UTF-8. Text that has no such form
+/// raises what PostgreSQL raises (22021, 22P05).
+#[inline]
+pub fn with_utf8<R>(text: &[u8], use_it: impl FnOnce(&[u8]) -> R) -> R {
+    if server_is_utf8() {
+        use_it(text)
+    } else {
+        use_it(&Converted::to_utf8(text))
+    }
+}
+
+/// Hands `text`, which is UTF-8, to `use_it` in the server's encoding; errors as for [`with_utf8`].
+pub fn with_server_encoding<R>(text: &[u8], use_it: impl FnOnce(&[u8]) -> R) -> R {
+    if server_is_utf8() {
+        use_it(text)
+    } else {
+        use_it(&Converted::from_utf8(text))
+    }
+}
+
+struct Converted<'a> {
+    text: &'a [u8],
+    copied: bool,
+}
+
+impl<'a> Converted<'a> {
+    fn to_utf8(text: &'a [u8]) -> Converted<'a> {
+        // SAFETY: reads `text.len()` bytes; a varlena's length fits an i32.
+        let converted = unsafe {
+            pg_sys::pg_server_to_any(text.as_ptr().cast(), text.len() as i32, UTF8_ENCODING)
+        };
+        Converted::new(text, converted)
+    }
+
+    fn from_utf8(text: &'a [u8]) -> Converted<'a> {
+        // SAFETY: as above.
+        let converted = unsafe {
+            pg_sys::pg_any_to_server(text.as_ptr().cast(), text.len() as i32, UTF8_ENCODING)
+        };
+        Converted::new(text, converted)
+    }
+
+    fn new(text: &'a [u8], converted: *mut std::ffi::c_char) -> Converted<'a> {
+        if std::ptr::eq(converted.cast_const().cast(), text.as_ptr()) {
+            return Converted {
+                text,
+                copied: false,
+            };
+        }
+        // SAFETY: a conversion yields a NUL-terminated palloc'd string, freed on drop.
+        let text = unsafe { std::ffi::CStr::from_ptr(converted) }.to_bytes();
+        Converted { text, copied: true }
+    }
+}
+
+const UTF8_ENCODING: i32 = pg_sys::pg_enc::PG_UTF8 as i32;
+
+impl Deref for Converted<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.text
+    }
+}
+
+impl Drop for Converted<'_> {
+    fn drop(&mut self) {
+        if self.copied && !std::thread::panicking() {
+            // SAFETY: `text` begins the palloc'd result of a conversion.
+            unsafe { pg_sys::pfree(self.text.as_ptr().cast_mut().cast()) }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Running a verification: privileges, snapshot, the pass, and its results as rows.
+
+use std::sync::Arc;
+
+use auditspine_core::canonical::write_string;
+use auditspine_core::entry::write_integer;
+use auditspine_core::hash::{Hash, Sink};
+use auditspine_core::verify::{ChainReport, Finding, Limits, Neighbour, Verifier, Window};
+use pgrx::pg_sys;
+
+use super::arena::DatumArena;
+use super::flush::{self, jsonb};
+use super::memory::SideContext;
+use super::scan;
+use super::srf::RowStore;
+use super::state::state;
+use crate::error::Failure;
+
+/// What is to be verified.
+pub struct Request<'a> {
+    /// Name of a chain; `None` for all.
+    pub chain: Option<&'a [u8]>,
+    /// First `seq`.
+    pub start: i64,
+    /// Last `seq`.
+    pub end: Option<i64>,
+}
+
+/// Verifies the links and hands every finding to `sink`.
+pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<ChainReport> {
+    let state = state();
+    expect_select(state.audit_chain);
+    expect_select(state.chain);
+    let _snapshot = CurrentSnapshot::push();
+    let chains = scan::chains(request.chain);
+    if let Some(name) = request.chain
+        && chains.is_empty()
+    {
+        let name = String::from_utf8_lossy(name);
+        Failure::UnknownChain.raise(
+            format!("audit chain \"{name}\" does not exist"),
+            "see auditspine.chain for the chains there are; NULL verifies all",
+        );
+    }
+    let only = request
+        .chain
+        .and_then(|_| chains.first().map(|(id, _)| *id));
+    let window = Window::new(request.start, request.end);
+    let mut verifier = Verifier::new(Arc::new(scan::names(&chains)), window, Limits::default());
+    scan::entries(request.start, request.end, |entry| {
+        if only.is_none_or(|only| only == entry.chain_id) {
+            verifier.push(entry);
+        }
+    });
+    match verifier.finish(&mut scan::ByPlace, sink) {
+        Ok(reports) => reports,
+        Err(never) => match never {},
+    }
+}
+
+/// Raises PostgreSQL's own error unless the current user may read the table.
+fn expect_select(table: pg_sys::Oid) {
+    // SAFETY: a privilege check on an existing relation.
+    unsafe {
+        let result = pg_sys::pg_class_aclcheck(
+            table,
+            pg_sys::GetUserId(),
+            pg_sys::ACL_SELECT as pg_sys::AclMode,
+        );
+        if result != pg_sys::AclResult::ACLCHECK_OK {
+            let name = pg_sys::get_rel_name(table);
+            pg_sys::aclcheck_error(result, pg_sys::ObjectType::OBJECT_TABLE, name);
+        }
+    }
+}
+
+/// The snapshot of a verification, active while `self` lives. It sees what this transaction has done
+/// so far, its pending events included: they are linked first.
+struct CurrentSnapshot;
+
+impl CurrentSnapshot {
+    fn push() -> CurrentSnapshot {
+        let (linked, _) = flush::flush();
+        // SAFETY: inside a transaction; after the counter is incremented, the transaction's snapshot
+        // sees what the flush wrote.
+        unsafe {
+            if linked > 0 {
+                pg_sys::CommandCounterIncrement();
+            }
+            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        }
+        CurrentSnapshot
+    }
+}
+
+impl Drop for CurrentSnapshot {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: pushed by us, popped once; an ERROR's clean-up pops it otherwise.
+            unsafe { pg_sys::PopActiveSnapshot() };
+        }
+    }
+}
+
+/// Rows of auditspine.chain_verdict.
+pub fn verdicts(request: &Request<'_>, rows: &mut RowStore) {
+    let mut arena = DatumArena::default();
+    for report in verify(request, &mut |_| {}) {
+        let big = |value: Option<i64>| value.map(pg_sys::Datum::from);
+        rows.put([
+            Some(chain_name(
+                report.chain.as_deref(),
+                report.chain_id,
+                &mut arena,
+            )),
+            Some(report.ok().into()),
+            big(Some(report.entries as i64)),
+            Some((report.lanes as i32).into()),
+            big(report.first_bad_seq),
+            big(Some(report.findings as i64)),
+            big(report.first_seq),
+            big(report.head_seq),
+        ]);
+        arena.clear();
+    }
+}
+
+/// Rows of auditspine.chain_finding.
+pub fn findings(request: &Request<'_>, rows: &mut RowStore) {
+    let mut arena = DatumArena::default();
+    let evidence = SideContext::new();
+    verify(request, &mut |finding| {
+        let text = |arena: &mut DatumArena, text: &[u8]| {
+            // Stored text is valid, but what was cut or forged in a bytea column need not be.
+            arena.varlena(String::from_utf8_lossy(text).as_bytes())
+        };
+        let row = [
+            Some(chain_name(
+                finding.chain.as_deref(),
+                finding.chain_id,
+                &mut arena,
+            )),
+            Some(i32::from(finding.lane).into()),
+            Some(finding.pos.into()),
+            Some(finding.seq.into()),
+            Some(text(&mut arena, finding.kind.label().as_bytes())),
+            Some(text(&mut arena, finding.detail.as_bytes())),
+            finding.expected.map(|hash| arena.varlena(&hash.0)),
+            finding.found.as_deref().map(|bytes| arena.varlena(bytes)),
+            Some(text(&mut arena, &finding.event_kind)),
+            finding.event_pk.as_deref().map(|pk| text(&mut arena, pk)),
+            evidence_of(&finding).map(|json| evidence.run(|| jsonb(&json))),
+        ];
+        rows.put(row);
+        evidence.reset();
+        arena.clear();
+    });
+}
+
+fn chain_name(name: Option<&str>, id: i32, arena: &mut DatumArena) -> pg_sys::Datum {
+    match name {
+        Some(name) => arena.varlena(name.as_bytes()),
+        None => arena.varlena(format!("(unknown chain_id {id})").as_bytes()),
+    }
+}
+
+/// The neighbours, as canonical JSON.
+fn evidence_of(finding: &Finding) -> Option<Vec<u8>> {
+    let neighbours = [
+        ("predecessor", finding.predecessor),
+        ("successor", finding.successor),
+    ];
+    let mut json = Vec::new();
+    for (name, neighbour) in neighbours {
+        if let Some(neighbour) = neighbour {
+            json.put_byte(if json.is_empty() { b'{' } else { b',' });
+            write_string(name.as_bytes(), &mut json);
+            json.put_byte(b':');
+            write_neighbour(&neighbour, &mut json);
+        }
+    }
+    (!json.is_empty()).then(|| {
+        json.put_byte(b'}');
+        json
+    })
+}
+
+fn write_neighbour(neighbour: &Neighbour, json: &mut Vec<u8>) {
+    let hash = |name: &str, hash: Option<Hash>, json: &mut Vec<u8>| {
+        write_string(name.as_bytes(), json);
+        json.put_byte(b':');
+        match hash {
+            Some(hash) => write_string(&hash.to_hex(), json),
+            None => json.put(b"null"),
+        }
+        json.put_byte(b',');
+    };
+    json.put_byte(b'{');
+    hash("chain_hash", neighbour.chain_hash, json);
+    hash("prev_hash", neighbour.prev_hash, json);
+    json.put(b"\"pos\":");
+    write_integer(neighbour.pos, json);
+    json.put(b",\"seq\":");
+    write_integer(neighbour.seq, json);
+    json.put_byte(b'}');
+}

@@ -1,0 +1,20 @@
+//! What the multi-process tests share: servers, clients that remember what they committed, and
+//! checks of the result that do not rely on auditspine's own verifiers.
+//!
+//! The tests need a running PostgreSQL with the extension installed (`PGHOST`, `PGPORT`, `PGUSER`,
+//! `AUDITSPINE_PGBIN`); those that stop, kill or copy a server make their own with the script named
+//! by `AUDITSPINE_PGCTL`. `make test` sets all of it.
+//!
+//! - [`server`]: connections and databases; [`scratch`]: servers of the test's own.
+//! - [`session`]: one client, its transactions and savepoints; [`mix`]: the mixed load.
+//! - [`ledger`]: what a client committed; [`check`]: the ledger and the chain held together.
+
+#![forbid(unsafe_code)]
+
+pub mod check;
+pub mod ledger;
+pub mod mix;
+pub mod rng;
+pub mod scratch;
+pub mod server;
+pub mod session;

@@ -1,0 +1,153 @@
+//! Connections and databases.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use postgres::{Client, Config, Error, NoTls};
+
+/// Where a server listens, and as whom to connect.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Host name, or the directory of the Unix socket.
+    pub host: String,
+    /// TCP port, or the number in the socket's name.
+    pub port: u16,
+    /// A superuser.
+    pub user: String,
+}
+
+impl Server {
+    /// The server that the environment names.
+    ///
+    /// # Panics
+    /// If `PGHOST`, `PGPORT` or `PGUSER` is missing: a test without a server must not pass.
+    pub fn from_env() -> Server {
+        let port = required("PGPORT");
+        Server {
+            host: required("PGHOST"),
+            port: port
+                .parse()
+                .unwrap_or_else(|_| panic!("PGPORT is not a port: {port:?}")),
+            user: required("PGUSER"),
+        }
+    }
+
+    /// How to reach database `name`.
+    pub fn database(&self, name: &str) -> Database {
+        Database {
+            server: self.clone(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Makes database `name` anew, with the extension in it.
+    pub fn fresh_database(&self, name: &str) -> Database {
+        let database = self.empty_database(name);
+        database.run("CREATE EXTENSION auditspine");
+        database
+    }
+
+    /// Makes database `name` anew, with nothing in it.
+    pub fn empty_database(&self, name: &str) -> Database {
+        let mut admin = self.database("postgres").connect();
+        for command in [
+            format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"),
+            format!(
+                "CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+            ),
+        ] {
+            admin
+                .batch_execute(&command)
+                .unwrap_or_else(|e| panic!("{command}: {e:?}"));
+        }
+        self.database(name)
+    }
+
+    /// A client program of the server's own version, told to connect to this server.
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(PathBuf::from(required("AUDITSPINE_PGBIN")).join(name));
+        command
+            .env("PGHOST", &self.host)
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", &self.user);
+        command
+    }
+}
+
+/// One database of a server.
+#[derive(Clone, Debug)]
+pub struct Database {
+    server: Server,
+    name: String,
+}
+
+impl Database {
+    /// Name of the database.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// Whatever the server or the network says.
+    pub fn try_connect(&self) -> Result<Client, Error> {
+        Config::new()
+            .host(&self.server.host)
+            .port(self.server.port)
+            .user(&self.server.user)
+            .dbname(&self.name)
+            .application_name("auditspine-load")
+            .connect(NoTls)
+    }
+
+    /// Connects.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub fn connect(&self) -> Client {
+        self.try_connect()
+            .unwrap_or_else(|e| panic!("cannot connect to {self:?}: {e:?}"))
+    }
+
+    /// Runs a script on a connection of its own.
+    ///
+    /// # Panics
+    /// If a statement fails.
+    pub fn run(&self, script: &str) {
+        run(&mut self.connect(), script);
+    }
+}
+
+/// Runs a script.
+///
+/// # Panics
+/// If a statement fails.
+pub fn run(client: &mut Client, script: &str) {
+    client
+        .batch_execute(script)
+        .unwrap_or_else(|e| panic!("{script}\nfailed: {e:?}"));
+}
+
+/// The one value that a query returns.
+///
+/// # Panics
+/// If the query fails, or returns anything but one row whose first column is a `T`.
+pub fn scalar<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, query: &str) -> T {
+    client
+        .query_one(query, &[])
+        .unwrap_or_else(|e| panic!("{query}\nfailed: {e:?}"))
+        .get(0)
+}
+
+/// SQLSTATE of an error; `08000` where the connection was lost without one.
+pub fn sqlstate(error: &Error) -> &str {
+    error.code().map_or("08000", |code| code.code())
+}
+
+pub(crate) fn required(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set; these tests need a server with auditspine installed: run `make test`")
+    })
+}
