@@ -88,23 +88,31 @@ impl Speller<'_> {
         self.text.push('"');
     }
 
+    /// The same decimal, with the same digits but for zeros, in another notation.
+    fn number(&mut self, text: &str) -> String {
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let exponent: i64 = exponent.parse().unwrap();
+        match self.choose(4) {
+            1 => format!("{whole}.{fraction}000e{exponent}"),
+            2 => format!("{whole}.{fraction}0E{exponent:+04}"),
+            3 if !whole.ends_with('0') => {
+                format!(
+                    "{whole}{fraction}00e{}",
+                    exponent - fraction.len() as i64 - 2
+                )
+            }
+            _ => text.to_owned(),
+        }
+    }
+
     fn value(&mut self, value: &Value) {
         self.space();
         match value {
             Value::String(string) => self.string(string),
             Value::Number(number) => {
-                let spelled = match (number.as_f64(), self.choose(3)) {
-                    (Some(value), 1) => format!("{value:e}"),
-                    (Some(value), 2) => format!("{value:E}").replace("E-", "0E-0"),
-                    _ => number.to_string(),
-                };
-                // std leaves out the point that the zero added must follow.
-                let misspelled = spelled.contains("0E-0") && !spelled.contains('.');
-                self.text.push_str(&if misspelled {
-                    number.to_string()
-                } else {
-                    spelled
-                });
+                let respelled = self.number(&number.to_string());
+                self.text.push_str(&respelled);
             }
             Value::Array(items) => {
                 self.text.push('[');

@@ -46,18 +46,23 @@ pub fn write_decimal<S: Sink>(
     if negative {
         out.put_byte(b'-');
     }
-    if is_own_rendering(digits, point) {
-        return lay_out(digits, point, out);
-    }
+    let is_integer = digits.len() as i64 <= point;
     if numbers == Numbers::Interchange
+        && !is_integer
         && digits.len() <= MAX_DOUBLE_DIGITS
-        && point < digits.len() as i64
+        && !is_safe(digits, point)
         && let Some(value) = nearest(digits, point).filter(|value| *value != 0.0)
     {
         let shortest = Shortest::of_f64(value);
         return lay_out(shortest.digits(), shortest.point, out);
     }
-    lay_out_plainly(digits, point, out);
+    // Where ECMAScript uses no exponent either, a number's own rendering and its exact digits are
+    // the same.
+    if has_exponent(point) && is_own_rendering(digits, point) {
+        lay_out(digits, point, out);
+    } else {
+        lay_out_plainly(digits, point, out);
+    }
 }
 
 /// Writes PostgreSQL's numeric: the sum of `digits[i] * 10000^(weight - i)`, negated if `negative`.
@@ -125,30 +130,26 @@ const MAX_DOUBLE_DIGITS: usize = 17;
 /// many by its double (C's `DBL_DIG`): so its digits are that double's shortest.
 const SAFE_DIGITS: usize = 15;
 
-/// Whether the rendering of the double nearest to `0.digits * 10^point` has just these digits.
-/// `digits` neither begin nor end with a zero.
+/// Whether these digits are certainly the shortest of the double nearest to `0.digits * 10^point`.
 #[inline]
-fn is_own_rendering(digits: &[u8], point: i64) -> bool {
-    if digits.len() <= SAFE_DIGITS && (-300..=300).contains(&point) {
-        return true;
-    }
-    if digits.len() > MAX_DOUBLE_DIGITS {
-        return false;
-    }
-    // Doubles up to 2^53 lie at most 1 apart, so of 16-digit integers each has its own.
-    if digits.len() == 16 && point == 16 && digits <= b"9007199254740992".as_slice() {
-        return true;
-    }
-    nearest(digits, point).is_some_and(|value| {
-        if value == 0.0 || value.is_infinite() {
-            return false;
-        }
-        let shortest = Shortest::of_f64(value);
-        shortest.point == point && shortest.digits() == digits
-    })
+fn is_safe(digits: &[u8], point: i64) -> bool {
+    digits.len() <= SAFE_DIGITS && (-300..=300).contains(&point)
 }
 
-/// The double nearest to `0.digits * 10^point`, for at most [`MAX_DOUBLE_DIGITS`] digits.
+/// Whether these digits are the shortest of the double nearest to `0.digits * 10^point`. They
+/// neither begin nor end with a zero.
+#[inline]
+fn is_own_rendering(digits: &[u8], point: i64) -> bool {
+    is_safe(digits, point)
+        || digits.len() <= MAX_DOUBLE_DIGITS
+            && nearest(digits, point).is_some_and(|value| {
+                let shortest = Shortest::of_f64(value);
+                shortest.point == point && shortest.digits() == digits
+            })
+}
+
+/// The double nearest to `0.digits * 10^point`, for at most [`MAX_DOUBLE_DIGITS`] digits; `None` if
+/// there is none but infinity.
 fn nearest(digits: &[u8], point: i64) -> Option<f64> {
     // Beyond these lie only zero and infinity.
     let exponent = point.clamp(-400, 400) - digits.len() as i64;
@@ -158,7 +159,8 @@ fn nearest(digits: &[u8], point: i64) -> Option<f64> {
     write!(rest, "e{exponent}").ok()?;
     let unused = rest.len();
     let spelled = &buffer[..buffer.len() - unused];
-    std::str::from_utf8(spelled).ok()?.parse().ok()
+    let value: f64 = std::str::from_utf8(spelled).ok()?.parse().ok()?;
+    value.is_finite().then_some(value)
 }
 
 /// The shortest digits that round to a finite positive number: it is about `0.digits * 10^point`.
@@ -230,7 +232,7 @@ fn put_not_finite<S: Sink>(value: f64, out: &mut S) {
 /// `Number::toString`, steps 5 to 10; `point` is its n).
 #[inline]
 fn lay_out<S: Sink>(digits: &[u8], point: i64, out: &mut S) {
-    if -6 < point && point <= 21 {
+    if !has_exponent(point) {
         return lay_out_plainly(digits, point, out);
     }
     out.put(&digits[..1]);
@@ -248,6 +250,12 @@ fn lay_out<S: Sink>(digits: &[u8], point: i64, out: &mut S) {
         out.put_byte(b'0' + (exponent / 10 % 10) as u8);
     }
     out.put_byte(b'0' + (exponent % 10) as u8);
+}
+
+/// Whether ECMAScript writes numbers of this magnitude with an exponent.
+#[inline]
+fn has_exponent(point: i64) -> bool {
+    point <= -6 || point > 21
 }
 
 /// Writes `0.digits * 10^point` without an exponent.
@@ -280,15 +288,15 @@ fn put_zeros<S: Sink>(mut count: u64, out: &mut S) {
 /// Spells each base-10000 digit in four ASCII digits; `ascii` has the room for just that.
 #[inline]
 fn spell_base10000(digits: &[i16], ascii: &mut [u8]) {
-    for (four, digit) in ascii.chunks_exact_mut(4).zip(digits) {
-        let digit = digit.rem_euclid(10_000) as u16;
-        let (high, low) = ((digit / 100) as u8, (digit % 100) as u8);
-        four.copy_from_slice(&[
-            b'0' + high / 10,
-            b'0' + high % 10,
-            b'0' + low / 10,
-            b'0' + low % 10,
-        ]);
+    let (fours, _) = ascii.as_chunks_mut::<4>();
+    for (four, digit) in fours.iter_mut().zip(digits) {
+        let digit = match *digit {
+            digit @ 0..10_000 => digit as u32,
+            digit => digit.rem_euclid(10_000) as u32,
+        };
+        let (high, low) = (digit / 100, digit % 100);
+        let spelled = [high / 10, high % 10, low / 10, low % 10];
+        *four = spelled.map(|digit| b'0' + digit as u8);
     }
 }
 

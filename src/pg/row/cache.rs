@@ -7,7 +7,6 @@ use std::rc::Rc;
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
-use crate::pg::row::output::cast_changes;
 use crate::pg::row::{DeformedRow, OwnedContext, RowLayout};
 use crate::pg::varlena::Varlena;
 
@@ -43,19 +42,17 @@ impl TypeLayout {
 }
 
 /// What identifies a row type's current definition: it changes when a column is added, dropped,
-/// renamed or retyped, and when layouts cease to be current for another reason.
+/// renamed or retyped.
 fn type_identity(type_oid: pg_sys::Oid, typmod: i32) -> u64 {
     // SAFETY: looks up a row type; for other types it raises an error.
-    let identifier = unsafe {
+    unsafe {
         if type_oid == pg_sys::RECORDOID {
             pg_sys::assign_record_type_identifier(type_oid, typmod)
         } else {
             let entry = pg_sys::lookup_type_cache(type_oid, pg_sys::TYPECACHE_TUPDESC as i32);
             (*entry).tupDesc_identifier
         }
-    };
-    // Either part only ever grows.
-    identifier + cast_changes()
+    }
 }
 
 /// The layout of a row type, made if it is new or has changed.
@@ -105,7 +102,7 @@ impl Layouts {
         let last = self
             .last
             .as_ref()
-            .filter(|last| last.identity == identity)?;
+            .filter(|last| last.identity == identity && last.layout.layout.is_current())?;
         Some(Rc::clone(&last.layout))
     }
 

@@ -31,7 +31,8 @@ pub struct RowLayout {
     writers: Vec<Option<Writer>>,
     settings: Settings,
     calls_functions: bool,
-    casts: u64,
+    /// [`output::function_changes`] when this was made, if what it calls may change.
+    functions: Option<u64>,
     // Last, so that it goes after the writers, which refer to memory in it.
     _context: OwnedContext,
 }
@@ -52,7 +53,7 @@ impl RowLayout {
     /// `tupdesc` is a valid tuple descriptor.
     pub unsafe fn new(tupdesc: pg_sys::TupleDesc, exclude: &[i16]) -> RowLayout {
         let context = OwnedContext::new();
-        let casts = output::cast_changes();
+        let functions = output::function_changes();
         let mut writers = Vec::new();
         let mut names: Vec<(usize, Vec<u8>)> = Vec::new();
         // SAFETY: the caller passes a valid descriptor.
@@ -101,21 +102,28 @@ impl RowLayout {
                 .filter_map(|column| writers[column.index].as_ref())
         };
         let settings = used().fold(Settings::NONE, |all, writer| all | writer.settings());
+        let functions = writers
+            .iter()
+            .flatten()
+            .any(Writer::may_change)
+            .then_some(functions);
         let calls_functions = used().any(Writer::calls_functions);
         RowLayout {
             columns,
             writers,
             settings,
             calls_functions,
-            casts,
+            functions,
             _context: context,
         }
     }
 
-    /// Whether a layout made now from the same descriptor would be the same: no cast to json has come
-    /// or gone, which may change how values read.
+    /// Whether a layout made now from the same descriptor would be the same: casts to json, which
+    /// change how values read, come and go.
+    #[inline]
     pub fn is_current(&self) -> bool {
-        self.casts == output::cast_changes()
+        self.functions
+            .is_none_or(|then| then == output::function_changes())
     }
 
     /// Writes a row as a canonical JSON object. Raises what the values' types raise.
@@ -277,8 +285,13 @@ impl OwnedContext {
 impl Drop for OwnedContext {
     fn drop(&mut self) {
         // SAFETY: no one else refers to the context, and it is not the current one: `Entered` guards
-        // are dropped before it.
-        unsafe { pg_sys::MemoryContextDelete(self.0) }
+        // are dropped before it. What is kept for the backend's life is dropped as it exits, when
+        // PostgreSQL's functions are not to be called any more.
+        unsafe {
+            if !pg_sys::proc_exit_inprogress {
+                pg_sys::MemoryContextDelete(self.0);
+            }
+        }
     }
 }
 
