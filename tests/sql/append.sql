@@ -1,5 +1,4 @@
 -- What the trigger records, for every way in which a row can come, change and go.
-CREATE EXTENSION auditspine;
 SET TimeZone = 'UTC';
 CREATE VIEW entry AS
 SELECT c.name AS chain, a.op, a.event_kind AS kind, a.event_pk AS pk, a.payload, a.payload_hash, a.actor,
@@ -301,8 +300,3 @@ SELECT * FROM news();
 -- Every chain is whole; every payload that was kept is the one that was hashed.
 SELECT chain, ok, entries, findings FROM verify_chain() ORDER BY chain COLLATE "C";
 SELECT count(*) AS wrong FROM entry WHERE payload IS NOT NULL AND payload_hash <> canonical_json_hash(payload);
-
-DROP TABLE finding, item, tenant_row, part, parent, child, loose, late, form CASCADE;
-DROP FUNCTION news, write_late;
-DROP VIEW entry;
-DROP EXTENSION auditspine;

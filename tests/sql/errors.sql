@@ -1,6 +1,5 @@
 -- What a user can do wrong, and the SQLSTATE that says so. Each failure ends the statement, or the
 -- transaction whose commit it is, and leaves neither row nor entry.
-CREATE EXTENSION auditspine;
 \set VERBOSITY sqlstate
 CREATE TABLE item (id integer PRIMARY KEY, tenant text, v integer);
 CREATE TABLE bare (id integer, note text);
@@ -185,8 +184,3 @@ BEGIN;
 INSERT INTO item VALUES (71);
 COMMIT;
 SELECT count(*) AS rows FROM item WHERE id >= 70;
-
-DROP VIEW item_view;
-DROP TABLE item, bare;
-DROP FUNCTION declared, attached, broken_by;
-DROP EXTENSION auditspine;

@@ -1,6 +1,5 @@
 -- Who may do what: writers of audited tables need nothing on auditspine.*, and can do nothing there;
 -- an auditor reads and verifies; not even a superuser changes an entry by accident.
-CREATE EXTENSION auditspine;
 SELECT create_chain('ledger', 2) > 1 AS made;
 CREATE ROLE regress_auditspine_writer;
 CREATE ROLE regress_auditspine_auditor;
@@ -129,7 +128,6 @@ SELECT bool_and(ok) AS ok FROM verify_chain();
 
 DROP TABLE item, mine;
 DROP FUNCTION attempt;
-DROP EXTENSION auditspine;
 REVOKE CREATE ON SCHEMA public FROM regress_auditspine_owner;
 DROP ROLE regress_auditspine_writer;
 DROP ROLE regress_auditspine_auditor;

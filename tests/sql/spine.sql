@@ -1,5 +1,4 @@
 -- The root of an evidence spine: SHA-256 of the concatenated result hashes, in order.
-CREATE EXTENSION auditspine;
 
 CREATE TABLE segment (spine integer, idx integer, result_hash text);
 INSERT INTO segment
@@ -49,6 +48,3 @@ SELECT spine_root_hash(h ORDER BY i) FROM (VALUES (1, :good), (2, NULL)) v(i, h)
 \set VERBOSITY sqlstate
 SELECT spine_root_hash(ARRAY[:good, 'nonsense']);
 SELECT spine_root_hash(ARRAY[:good, NULL]);
-
-DROP TABLE segment;
-DROP EXTENSION auditspine;

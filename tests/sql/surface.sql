@@ -1,5 +1,6 @@
 -- The SQL surface: everything that CREATE EXTENSION installs, exactly. An object that is not meant to
 -- be there, or whose signature, volatility or privileges changed, shows here.
+DROP EXTENSION auditspine;
 CREATE SCHEMA verbs;
 CREATE EXTENSION auditspine SCHEMA verbs;
 

@@ -3,8 +3,17 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use postgres::{Client, Config, Error, NoTls};
+
+/// Lets the tests of one program take turns, however it was called: each brings nearly as many
+/// connections as a server takes by default. To be held for the length of the test.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A test that failed says nothing about the next.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Where a server listens, and as whom to connect.
 #[derive(Clone, Debug)]

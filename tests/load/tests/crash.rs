@@ -11,7 +11,7 @@ use auditspine_load::ledger::Ledger;
 use auditspine_load::mix::{run_clients, step};
 use auditspine_load::rng::Rng;
 use auditspine_load::scratch::Scratch;
-use auditspine_load::server::{Database, run};
+use auditspine_load::server::{Database, run, turn};
 use auditspine_load::session::{Session, create_item};
 
 const CLIENTS: i64 = 16;
@@ -123,10 +123,12 @@ fn crashes(lanes: i32) {
 
 #[test]
 fn one_lane_survives_crashes() {
+    let _turn = turn();
     crashes(1);
 }
 
 #[test]
 fn many_lanes_survive_crashes() {
+    let _turn = turn();
     crashes(32);
 }

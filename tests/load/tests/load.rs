@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use auditspine_load::check::assert_all;
 use auditspine_load::mix::run_mix;
-use auditspine_load::server::Server;
+use auditspine_load::server::{Server, turn};
 use auditspine_load::session::create_item;
 
 const CLIENTS: i64 = 32;
@@ -59,30 +59,36 @@ fn mixed_load(isolation: &str, lanes: u32) {
 
 #[test]
 fn read_committed_one_lane() {
+    let _turn = turn();
     mixed_load("read committed", 1);
 }
 
 #[test]
 fn read_committed_many_lanes() {
+    let _turn = turn();
     mixed_load("read committed", 32);
 }
 
 #[test]
 fn repeatable_read_one_lane() {
+    let _turn = turn();
     mixed_load("repeatable read", 1);
 }
 
 #[test]
 fn repeatable_read_many_lanes() {
+    let _turn = turn();
     mixed_load("repeatable read", 32);
 }
 
 #[test]
 fn serializable_one_lane() {
+    let _turn = turn();
     mixed_load("serializable", 1);
 }
 
 #[test]
 fn serializable_many_lanes() {
+    let _turn = turn();
     mixed_load("serializable", 32);
 }

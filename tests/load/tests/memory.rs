@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use auditspine_load::server::{Database, Server, run, scalar};
+use auditspine_load::server::{Database, Server, run, scalar, turn};
 
 const FEW: i64 = 50_000;
 const MANY: i64 = 500_000;
@@ -53,6 +53,7 @@ fn peak_of(database: &Database, query: &str) -> (u64, String) {
 
 #[test]
 fn memory_does_not_grow_with_the_chain() {
+    let _turn = turn();
     let database = Server::from_env().fresh_database("memory");
     let mut admin = database.connect();
     run(

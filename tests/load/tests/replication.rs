@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use auditspine_load::check::{assert_linked, assert_verified};
 use auditspine_load::scratch::Scratch;
-use auditspine_load::server::{run, scalar};
+use auditspine_load::server::{run, scalar, turn};
 use postgres::Client;
 
 const TABLE: &str = "CREATE TABLE item (k bigint PRIMARY KEY, v integer NOT NULL)";
@@ -35,6 +35,7 @@ fn entries(client: &mut Client, kind: &str) -> String {
 
 #[test]
 fn applied_changes_are_recorded() {
+    let _turn = turn();
     let scratch = Scratch::new("replication", &["wal_level=logical"]);
     let server = scratch.server();
     let mut source = server.empty_database("source").connect();

@@ -4,7 +4,7 @@
 use auditspine_load::check::assert_verified;
 use auditspine_load::ledger::{Ledger, Outcome};
 use auditspine_load::mix::run_clients;
-use auditspine_load::server::{Database, Server, run, scalar};
+use auditspine_load::server::{Database, Server, run, scalar, turn};
 use auditspine_load::session::{Session, audit_item, create_item};
 
 const CLIENTS: i64 = 32;
@@ -97,10 +97,12 @@ fn no_added_failure(isolation: &str) {
 
 #[test]
 fn repeatable_read_fails_no_more_with_the_trigger() {
+    let _turn = turn();
     no_added_failure("repeatable read");
 }
 
 #[test]
 fn serializable_fails_no_more_with_the_trigger() {
+    let _turn = turn();
     no_added_failure("serializable");
 }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use auditspine_load::check::{assert_all, assert_linked, assert_verified};
 use auditspine_load::mix::run_mix;
 use auditspine_load::scratch::Scratch;
-use auditspine_load::server::scalar;
+use auditspine_load::server::{scalar, turn};
 use auditspine_load::session::create_item;
 
 #[test]
 fn standby_verifies_while_the_primary_writes() {
+    let _turn = turn();
     let settings = ["hot_standby_feedback=on", "max_standby_streaming_delay=-1"];
     let primary = Scratch::new("standby-primary", &settings);
     let database = primary.server().fresh_database("standby");

@@ -6,7 +6,7 @@ use auditspine_load::check::{assert_linked, assert_no_rows, assert_verified};
 use auditspine_load::ledger::{Ledger, Outcome};
 use auditspine_load::mix::run_clients;
 use auditspine_load::rng::Rng;
-use auditspine_load::server::{Database, Server, run, scalar, sqlstate};
+use auditspine_load::server::{Database, Server, run, scalar, sqlstate, turn};
 use postgres::Client;
 
 const TENANTS: i64 = 10_000;
@@ -53,6 +53,7 @@ fn assert_tenants(admin: &mut Client, per_row: i64) {
 
 #[test]
 fn one_transaction_for_ten_thousand_tenants() {
+    let _turn = turn();
     let (_, mut admin) = prepare("tenants_bulk");
     let default_locks: String = scalar(
         &mut admin,
@@ -91,6 +92,7 @@ fn one_transaction_for_ten_thousand_tenants() {
 
 #[test]
 fn same_new_tenants_at_once() {
+    let _turn = turn();
     const CLIENTS: i64 = 16;
     const NEW: u64 = 300;
     let (database, mut admin) = prepare("tenants_race");

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use auditspine_load::check::{assert_linked, assert_no_rows, assert_verified};
-use auditspine_load::server::{Database, Server, run, scalar, sqlstate};
+use auditspine_load::server::{Database, Server, run, scalar, sqlstate, turn};
 use postgres::Client;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,30 +54,28 @@ fn end_while_waiting(
         wait_until(admin, "a wait for the lane", &waits);
         run(admin, &format!("SELECT {blow}({pid})"));
         let state = ended.join().expect("the victim's client");
-        if blow == "pg_terminate_backend" {
-            let gone =
-                format!("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = {pid})");
-            wait_until(admin, "the end of the backend", &gone);
-        }
+        // The client hears of it before the transaction is cleaned up.
         let locks = format!(
-            "SELECT row(l.*)::text FROM pg_locks l WHERE pid = {pid} AND database IS NOT NULL"
+            "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE pid = {pid} AND database IS NOT NULL)"
         );
-        assert_no_rows(admin, "a lock left behind", &locks);
+        wait_until(admin, "the release of the victim's locks", &locks);
         state
     })
 }
 
 #[test]
 fn ended_while_waiting_for_a_lane() {
+    let _turn = turn();
     let (database, mut admin) = prepare("terminate");
     let mut holder = database.connect();
     run(
         &mut holder,
         "BEGIN; INSERT INTO item VALUES (1); SELECT audit_flush()",
     );
+    // Of a connection that ends, the client may see the end before the reason.
     for (blow, expected) in [
-        ("pg_terminate_backend", "57P01"),
-        ("pg_cancel_backend", "57014"),
+        ("pg_terminate_backend", ["57P01", "08000"]),
+        ("pg_cancel_backend", ["57014", "57014"]),
     ] {
         for statement in [
             "INSERT INTO item VALUES (2)",
@@ -85,7 +83,7 @@ fn ended_while_waiting_for_a_lane() {
         ] {
             let state = end_while_waiting(&database, &mut admin, statement, blow);
             println!("{blow} of {statement:?}: {state}");
-            assert_eq!(state, expected);
+            assert!(expected.contains(&state.as_str()), "{state}");
         }
     }
     run(&mut holder, "COMMIT; INSERT INTO item VALUES (4)");

@@ -7,7 +7,7 @@ use std::path::Path;
 use auditspine_load::check::{UNLINKED, assert_linked, assert_verified};
 use auditspine_load::ledger::Ledger;
 use auditspine_load::mix::run_clients;
-use auditspine_load::server::{Database, Server, run, scalar};
+use auditspine_load::server::{Database, Server, run, scalar, turn};
 use auditspine_load::session::{Session, create_item};
 
 const CLIENTS: i64 = 32;
@@ -31,6 +31,7 @@ fn textbook_sql() -> String {
 
 #[test]
 fn textbook_trigger_forks() {
+    let _turn = turn();
     let database = Server::from_env().empty_database("textbook");
     let mut admin = database.connect();
     create_item(&mut admin, None);
@@ -58,6 +59,7 @@ fn textbook_trigger_forks() {
 
 #[test]
 fn ours_does_not_fork() {
+    let _turn = turn();
     for lanes in [1, 32] {
         let database = Server::from_env().fresh_database(&format!("textbook_ours_{lanes}"));
         let mut admin = database.connect();

@@ -3,7 +3,7 @@
 
 use auditspine_load::check::{assert_linked, assert_no_rows, assert_verified};
 use auditspine_load::scratch::Scratch;
-use auditspine_load::server::{Database, run, scalar, sqlstate};
+use auditspine_load::server::{Database, run, scalar, sqlstate, turn};
 use postgres::Client;
 
 const SETTINGS: [&str; 1] = ["max_prepared_transactions=10"];
@@ -55,6 +55,7 @@ fn assert_recorded(client: &mut Client, keys: &str) {
 
 #[test]
 fn commit_and_rollback_prepared() {
+    let _turn = turn();
     let scratch = Scratch::new("two-phase", &SETTINGS);
     let database = prepare(&scratch, 4);
     leave_prepared(&database, "kept", "1, 2, 3");
@@ -74,6 +75,7 @@ fn commit_and_rollback_prepared() {
 
 #[test]
 fn the_session_that_prepared_goes_on_clean() {
+    let _turn = turn();
     let scratch = Scratch::new("two-phase-session", &SETTINGS);
     let database = prepare(&scratch, 4);
     let mut client = database.connect();
@@ -94,6 +96,7 @@ fn the_session_that_prepared_goes_on_clean() {
 
 #[test]
 fn prepared_across_restarts() {
+    let _turn = turn();
     let scratch = Scratch::new("two-phase-restart", &SETTINGS);
     let database = prepare(&scratch, 4);
     leave_prepared(&database, "kept", "1, 2, 3");
@@ -115,6 +118,7 @@ fn prepared_across_restarts() {
 
 #[test]
 fn one_lane_is_held_until_the_end() {
+    let _turn = turn();
     let scratch = Scratch::new("two-phase-lane", &SETTINGS);
     let database = prepare(&scratch, 1);
     leave_prepared(&database, "holder", "1");
@@ -145,6 +149,7 @@ fn one_lane_is_held_until_the_end() {
 
 #[test]
 fn two_lanes_let_others_pass() {
+    let _turn = turn();
     let scratch = Scratch::new("two-phase-lanes", &SETTINGS);
     let database = prepare(&scratch, 2);
     leave_prepared(&database, "holder", "1");
