@@ -86,7 +86,11 @@ fn refuse(message: String) -> ! {
 }
 
 fn columns(argument: &str, value: &str) -> Vec<String> {
-    let names = split(value);
+    let Some(names) = split(value) else {
+        refuse(format!(
+            "trigger argument \"{argument}\" has an unbalanced double quote"
+        ));
+    };
     let repeated = names
         .iter()
         .enumerate()
@@ -99,8 +103,9 @@ fn columns(argument: &str, value: &str) -> Vec<String> {
     names
 }
 
-/// Splits at commas outside double quotes; `""` inside quotes is a quote.
-fn split(list: &str) -> Vec<String> {
+/// Splits at commas outside double quotes; `""` inside quotes is a quote. `None` if a quote is left
+/// open.
+fn split(list: &str) -> Option<Vec<String>> {
     let mut names = Vec::new();
     let (mut name, mut quoted, mut was_quoted) = (String::new(), false, false);
     let mut end = |name: &mut String, was_quoted: &mut bool| {
@@ -128,5 +133,5 @@ fn split(list: &str) -> Vec<String> {
         }
     }
     end(&mut name, &mut was_quoted);
-    names
+    (!quoted).then_some(names)
 }

@@ -45,6 +45,8 @@ pub enum Failure {
     ResultTooLarge,
     /// A stored binary value is not as its type says.
     CorruptedData,
+    /// A part of an aggregate was called by itself.
+    AggregateProtocol,
 }
 
 impl Failure {
@@ -70,6 +72,7 @@ impl Failure {
             Failure::NullElement => ERRCODE_NULL_VALUE_NOT_ALLOWED,
             Failure::DuplicateColumn => ERRCODE_DUPLICATE_COLUMN,
             Failure::ResultTooLarge => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            Failure::AggregateProtocol => ERRCODE_FEATURE_NOT_SUPPORTED,
             Failure::CorruptedData => ERRCODE_DATA_CORRUPTED,
         }
     }

@@ -10,3 +10,22 @@ mod declaration;
 mod error;
 mod guc;
 mod pg;
+
+/// Tests that run inside a backend, by topic.
+#[cfg(any(test, feature = "pg_test"))]
+#[path = "../pgrx-tests/mod.rs"]
+mod tests;
+
+/// What the harness of `#[pg_test]` asks for.
+#[cfg(test)]
+pub mod pg_test {
+    /// Runs before each test, outside of the server; `attributes` are those of the test's function.
+    pub fn setup(attributes: Vec<&str>) {
+        crate::tests::tell_if_skipped(&attributes);
+    }
+
+    /// Lines for postgresql.conf of the tests' server.
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        Vec::new()
+    }
+}

@@ -30,12 +30,17 @@ impl SpineRoot {
         if !is_digest(element) {
             return Err(SpineError {
                 element: self.elements + 1,
-                value: element.to_owned(),
+                value: element.chars().take(SHOWN).collect(),
             });
         }
         self.hasher.update(element);
         self.elements += 1;
         Ok(())
+    }
+
+    /// How many elements it has.
+    pub fn elements(&self) -> u64 {
+        self.elements
     }
 
     /// The root of the elements so far, in lower-case hex; `None` if there are none.
@@ -44,12 +49,15 @@ impl SpineRoot {
     }
 }
 
+/// What an error shows of an element, in characters; twice what a right one has.
+const SHOWN: usize = 2 * ("sha256:".len() + 64);
+
 /// An element that is not a SHA-256 digest in one of the two forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpineError {
     /// Number of the element, from 1.
     pub element: u64,
-    /// The element, as given.
+    /// The element as given, cut where it is far too long.
     pub value: String,
 }
 

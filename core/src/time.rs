@@ -92,7 +92,7 @@ pub fn write_timestamp<S: Sink>(micros: i64, with_zone: bool, out: &mut S) {
     let mut fraction = (of_day % 1_000_000) as u64;
     if fraction > 0 {
         let mut width = 6;
-        while fraction % 10 == 0 {
+        while fraction.is_multiple_of(10) {
             fraction /= 10;
             width -= 1;
         }

@@ -8,6 +8,9 @@ extension_sql!(
     r#"
 CREATE FUNCTION audit_chain_append() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'auditspine_append_trigger';
+-- Whoever may attach it to a table of their own can write entries of any kind to any chain. Needed at
+-- CREATE TRIGGER only.
+REVOKE ALL ON FUNCTION audit_chain_append() FROM PUBLIC;
 COMMENT ON FUNCTION audit_chain_append() IS
     'trigger: records each row change (AFTER … FOR EACH ROW) and TRUNCATE (FOR EACH STATEMENT) in an audit chain';
 

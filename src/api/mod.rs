@@ -2,6 +2,7 @@
 
 mod append;
 mod canonical;
+mod spine;
 mod verify;
 
 ::pgrx::extension_sql_file!("../../sql/schema.sql", name = "schema", bootstrap);

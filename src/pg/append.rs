@@ -47,12 +47,16 @@ pub fn by_hand(arguments: &ByHand<'_>) -> pg_sys::Datum {
     });
     let fields = Fields {
         chain: buffer::intern(chain),
+        creates_chain: false,
         kind: buffer::intern(kind),
         op: b'A',
         attribution: attribution::current(),
+        layout: None,
         payload_hash: Hash::of(payload.as_deref().unwrap_or(b"null")),
     };
-    buffer::with_mut(|buffer| buffer.push(fields, arguments.pk, payload.as_deref()));
+    // JSON null and SQL NULL have one hash, so they are stored alike.
+    let stored = payload.as_deref().filter(|payload| *payload != b"null");
+    buffer::with_mut(|buffer| buffer.push(fields, arguments.pk, stored));
     match flush::flush() {
         (_, Some(place)) => row_at(place),
         (_, None) => broken("an event that was just buffered was not linked".to_owned()),

@@ -52,7 +52,9 @@ pub fn current() -> AttributionId {
                 actor: actor.as_ref().map(|actor| actor.to_bytes().into()),
                 context: context
                     .as_ref()
-                    .map(|context| canonical_context(context.to_bytes())),
+                    .map(|context| canonical_context(context.to_bytes()))
+                    // In the event an absent context is a null, so it is stored alike.
+                    .filter(|context| **context != *b"null"),
             };
             used.all.push(Rc::new(attribution));
             (used.actor, used.context) = (actor, context);

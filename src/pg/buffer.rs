@@ -22,11 +22,13 @@ use super::attribution::AttributionId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NameId(u32);
 
-/// An event before it is linked.
+/// What an event is made of, beside its key and payload.
 #[derive(Clone, Copy, Debug)]
-pub struct Pending {
+pub struct Fields {
     /// Name of the chain.
     pub chain: NameId,
+    /// Whether the chain is made if it does not exist yet.
+    pub creates_chain: bool,
     /// Kind of the event.
     pub kind: NameId,
     /// `I`, `U`, `D`, `T`, `A` or `S`.
@@ -37,6 +39,13 @@ pub struct Pending {
     pub layout: Option<i32>,
     /// SHA-256 of the canonical payload.
     pub payload_hash: Hash,
+}
+
+/// An event before it is linked.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending {
+    /// What it is made of.
+    pub fields: Fields,
     has_pk: bool,
     has_payload: bool,
     /// The subtransaction that flushed it; 0 for none.
@@ -45,20 +54,6 @@ pub struct Pending {
     start: usize,
     pk_len: usize,
     payload_len: usize,
-}
-
-/// What an event is made of, beside its key and payload.
-pub struct Fields {
-    /// Name of the chain.
-    pub chain: NameId,
-    /// Kind of the event.
-    pub kind: NameId,
-    /// `I`, `U`, `D`, `T`, `A` or `S`.
-    pub op: u8,
-    /// Actor and context.
-    pub attribution: AttributionId,
-    /// SHA-256 of the canonical payload.
-    pub payload_hash: Hash,
 }
 
 /// Pending events, with keys and payloads in one block of memory.
@@ -80,20 +75,8 @@ impl Buffer {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(pk.unwrap_or_default());
         self.bytes.extend_from_slice(payload.unwrap_or_default());
-        let Fields {
-            chain,
-            kind,
-            op,
-            attribution,
-            payload_hash,
-        } = fields;
         self.events.push(Pending {
-            chain,
-            kind,
-            op,
-            attribution,
-            layout: None,
-            payload_hash,
+            fields,
             has_pk: pk.is_some(),
             has_payload: payload.is_some(),
             flushed_by: 0,
@@ -185,7 +168,17 @@ thread_local! {
     static NAMES: RefCell<Names> = RefCell::default();
 }
 
-/// Runs `f` on the backend's buffer. `f` must not call PostgreSQL code that can fire triggers.
+/// Takes the backend's buffer out, leaving an empty one.
+pub fn take() -> Buffer {
+    BUFFER.take()
+}
+
+/// Puts the buffer back that [`take`] took.
+pub fn put_back(buffer: Buffer) {
+    BUFFER.set(buffer);
+}
+
+/// Runs `f` on the backend's buffer. `f` must not call into PostgreSQL where it can wait, fail or fire triggers.
 pub fn with_mut<R>(f: impl FnOnce(&mut Buffer) -> R) -> R {
     BUFFER.with(|buffer| f(&mut buffer.borrow_mut()))
 }

@@ -5,7 +5,7 @@
 //! two changes of one row has the larger `seq`, also where the row moved from one chain to another.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use auditspine_core::entry::{Event, EventHasher, VERSION, chain_hash};
@@ -14,7 +14,7 @@ use pgrx::pg_sys;
 
 use super::arena::DatumArena;
 use super::attribution::{self, Attribution, AttributionId};
-use super::buffer::{self, Buffer, NameId, Pending};
+use super::buffer::{self, Buffer, Fields, NameId, Pending};
 use super::chains;
 use super::head::{self, Head};
 use super::insert::{BATCH, Inserter};
@@ -59,19 +59,27 @@ pub fn flush_if_due(limit: usize) {
 }
 
 /// Links all pending events; returns how many, and the place of the last one.
+///
+/// The buffer is taken out of its cell meanwhile: linking may wait, and a backend that is told to
+/// terminate while it waits runs our callbacks on top of this very stack, without unwinding it.
 pub fn flush() -> (usize, Option<Place>) {
-    let written = buffer::with(|buffer| {
-        let count = buffer.pending().len();
-        if count == 0 {
-            (0, None)
-        } else {
-            (count, Some(link(buffer)))
-        }
-    });
-    if written.0 > 0 {
-        buffer::with_mut(Buffer::mark_flushed);
+    let mut taken = Taken(buffer::take());
+    let count = taken.0.pending().len();
+    if count == 0 {
+        return (0, None);
     }
-    written
+    let last = link(&taken.0);
+    taken.0.mark_flushed();
+    (count, Some(last))
+}
+
+/// Puts the buffer back, also when linking fails: the error may only end a savepoint.
+struct Taken(Buffer);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        buffer::put_back(std::mem::take(&mut self.0));
+    }
 }
 
 /// A lane that this flush holds, and its end so far.
@@ -131,21 +139,28 @@ struct Lanes {
 
 impl Lanes {
     fn take(events: &[Pending], state: &State, inserter: &Inserter) -> Lanes {
-        let mut names: Vec<NameId> = Vec::new();
-        let mut seen = HashMap::new();
-        for event in events {
-            if names.last() != Some(&event.chain) && seen.insert(event.chain, ()).is_none() {
-                names.push(event.chain);
+        let mut names: Vec<(NameId, Rc<[u8]>)> = Vec::new();
+        let mut created: Vec<Rc<[u8]>> = Vec::new();
+        let mut seen = HashSet::new();
+        for Fields {
+            chain,
+            creates_chain,
+            ..
+        } in events.iter().map(|event| event.fields)
+        {
+            let again = names.last().is_some_and(|(last, _)| *last == chain);
+            if !again && seen.insert(chain) {
+                let text = buffer::name(chain);
+                names.push((chain, text.clone()));
+                created.extend(creates_chain.then_some(text));
             }
         }
-        let texts: Vec<Rc<[u8]>> = names.iter().map(|id| buffer::name(*id)).collect();
-        chains::ensure(texts.iter().map(|text| &text[..]));
+        chains::ensure(created.iter().map(|text| &text[..]));
         let mut wanted: Vec<_> = names
-            .iter()
-            .zip(texts)
+            .into_iter()
             .map(|(id, text)| {
                 let chain = chains::expect(&text);
-                (lane::lock_order(chain.id), *id, text, chain)
+                (lane::lock_order(chain.id), id, text, chain)
             })
             .collect();
         wanted.sort_by_key(|(order, ..)| *order);
@@ -238,14 +253,14 @@ impl Batch {
         self.arena.clear();
         let first = sequence::draw(self.seq, events.len() as i64);
         for (seq, event) in (first..).zip(events) {
-            self.add(buffer, event, seq, lanes.of(event.chain));
+            self.add(buffer, event, seq, lanes.of(event.fields.chain));
         }
     }
 
     fn add(&mut self, buffer: &Buffer, pending: &Pending, seq: i64, lane: &mut Lane) {
-        let shared = self.attributions[&pending.attribution.index()].clone();
+        let shared = self.attributions[&pending.fields.attribution.index()].clone();
         let pk = buffer.pk(pending);
-        let kind = buffer::name(pending.kind);
+        let kind = buffer::name(pending.fields.kind);
         let event = Event {
             actor: shared.attribution.actor.as_deref(),
             appended_at: self.now,
@@ -254,9 +269,9 @@ impl Batch {
             db_user: &self.user,
             kind: &kind,
             lane: lane.lane,
-            layout: pending.layout,
-            op: pending.op,
-            payload_hash: pending.payload_hash,
+            layout: pending.fields.layout,
+            op: pending.fields.op,
+            payload_hash: pending.fields.payload_hash,
             pk,
             pos: lane.head.pos + 1,
             version: VERSION,
@@ -315,9 +330,9 @@ impl Batch {
     fn share_attributions(&mut self, events: &[Pending]) {
         for event in events {
             self.attributions
-                .entry(event.attribution.index())
+                .entry(event.fields.attribution.index())
                 .or_insert_with(|| {
-                    let attribution = attribution::get(event.attribution);
+                    let attribution = attribution::get(event.fields.attribution);
                     let context = attribution.context.as_deref().map(jsonb);
                     SharedValues {
                         attribution,
@@ -343,7 +358,12 @@ fn hash_event(
     event: &Event<'_>,
 ) -> Hash {
     let known = hashers.iter_mut().find(|(chain, kind, attribution, _)| {
-        (*chain, *kind, *attribution) == (pending.chain, pending.kind, pending.attribution)
+        (*chain, *kind, *attribution)
+            == (
+                pending.fields.chain,
+                pending.fields.kind,
+                pending.fields.attribution,
+            )
     });
     if let Some((.., hasher)) = known {
         return hasher.hash(event);
@@ -353,7 +373,12 @@ fn hash_event(
     }
     let mut hasher = EventHasher::new(event);
     let hash = hasher.hash(event);
-    hashers.push((pending.chain, pending.kind, pending.attribution, hasher));
+    hashers.push((
+        pending.fields.chain,
+        pending.fields.kind,
+        pending.fields.attribution,
+        hasher,
+    ));
     hash
 }
 

@@ -4,6 +4,7 @@ use pgrx::pg_sys;
 
 use super::relation::{OpenRelation, index_columns, name_of};
 use super::state::broken;
+use crate::error::Failure;
 
 /// How many tuples go to the heap in one call.
 pub const BATCH: usize = 1000;
@@ -158,12 +159,17 @@ impl TargetIndex {
                 return None;
             }
             if !(*info).ii_Expressions.is_null() || !(*info).ii_Predicate.is_null() {
-                broken(format!(
-                    "index \"{}\" on auditspine.{} has an expression or a WHERE clause, which the \
-                     append does not maintain",
-                    String::from_utf8_lossy(name_of(&(*(*index.raw()).rd_rel).relname)),
-                    String::from_utf8_lossy(name_of(&(*(*table.raw()).rd_rel).relname)),
-                ));
+                let name = String::from_utf8_lossy(name_of(&(*(*index.raw()).rd_rel).relname));
+                Failure::BrokenInstallation.raise(
+                    format!(
+                        "index \"{name}\" on auditspine.{} has an expression or a WHERE clause, \
+                         which the append does not maintain",
+                        String::from_utf8_lossy(name_of(&(*(*table.raw()).rd_rel).relname)),
+                    ),
+                    format!(
+                        "DROP INDEX auditspine.\"{name}\"; an index on plain columns is kept up"
+                    ),
+                );
             }
             let columns: Vec<usize> = index_columns(&index)
                 .iter()

@@ -63,15 +63,18 @@ pub fn draw(sequence: pg_sys::Oid, count: i64) -> i64 {
             .add(usize::from((*header).t_hoff))
             .cast::<SequenceData>();
 
-        let first = (*data).last_value + i64::from((*data).is_called);
-        let Some(last) = first
-            .checked_add(count - 1)
-            .filter(|last| *last < i64::MAX - LOG_AHEAD)
-        else {
+        let before = (*data).last_value;
+        let first = before
+            .checked_add(i64::from((*data).is_called))
+            .filter(|first| *first > 0 && first.checked_add(count + LOG_AHEAD).is_some());
+        let Some(first) = first else {
             pg_sys::UnlockReleaseBuffer(buffer);
-            broken(format!("auditspine's sequence is exhausted at {first}"));
+            broken(format!(
+                "auditspine's sequence stands at {before}, with no {count} numbers left"
+            ));
         };
-        let used = last - (*data).last_value;
+        let last = first + (count - 1);
+        let used = last - before;
         let page_header = page.cast::<pg_sys::PageHeaderData>();
         let lsn = u64::from((*page_header).pd_lsn.xlogid) << 32
             | u64::from((*page_header).pd_lsn.xrecoff);

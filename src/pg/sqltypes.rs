@@ -8,7 +8,7 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
 
-use crate::pg::varlena::{Varlena, with_server_encoding};
+use crate::pg::varlena::{Varlena, with_server_encoding, with_utf8};
 
 /// Makes a Rust type stand for an SQL type.
 macro_rules! sql_type {
@@ -61,6 +61,15 @@ pub struct TextArg(pub Varlena);
 sql_argument!(TextArg, "text");
 
 impl TextArg {
+    /// Hands the text, in UTF-8, to `use_it`. Raises 22021 for text that is not valid in the
+    /// server's encoding, where PostgreSQL does not check that.
+    pub fn with_str<R>(&self, use_it: impl FnOnce(&str) -> R) -> R {
+        with_utf8(&self.0, |text| match std::str::from_utf8(text) {
+            Ok(text) => use_it(text),
+            Err(_) => use_it(&String::from_utf8_lossy(text)),
+        })
+    }
+
     unsafe fn from_value(datum: pg_sys::Datum) -> TextArg {
         // SAFETY: the caller passes a text.
         TextArg(unsafe { Varlena::packed(datum) })
@@ -91,6 +100,46 @@ impl RecordArg {
     pub fn write<S: auditspine_core::hash::Sink>(&self, out: &mut S) {
         // SAFETY: the value is a record, and arguments outlive the call.
         unsafe { crate::pg::row::write_composite(self.0, out) }
+    }
+}
+
+/// A `text[]`.
+pub struct TextArrayArg(Varlena);
+sql_argument!(TextArrayArg, "text[]");
+
+impl TextArrayArg {
+    unsafe fn from_value(datum: pg_sys::Datum) -> TextArrayArg {
+        // SAFETY: the caller passes a text[].
+        TextArrayArg(unsafe { Varlena::aligned(datum) })
+    }
+
+    /// The number of dimensions; 0 if it is empty.
+    pub fn dimensions(&self) -> i32 {
+        // SAFETY: `aligned` made it a plain array.
+        unsafe { (*self.0.as_ptr().cast::<pg_sys::ArrayType>()).ndim }
+    }
+
+    /// The elements in order of storage; `None` for null.
+    pub fn elements(&self) -> Vec<Option<TextArg>> {
+        let (mut values, mut nulls) = (std::ptr::null_mut(), std::ptr::null_mut());
+        let mut count = 0;
+        // SAFETY: a text[] has elements of this storage; both results are arrays of `count`, and
+        // the elements lie in the array, which the caller holds.
+        unsafe {
+            pg_sys::deconstruct_array(
+                self.0.as_ptr().cast(),
+                pg_sys::TEXTOID,
+                -1,
+                false,
+                pg_sys::TYPALIGN_INT as _,
+                &mut values,
+                &mut nulls,
+                &mut count,
+            );
+            (0..count as usize)
+                .map(|at| (!*nulls.add(at)).then(|| TextArg::from_value(*values.add(at))))
+                .collect()
+        }
     }
 }
 

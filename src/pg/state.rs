@@ -74,33 +74,38 @@ pub mod chain_column {
     pub const COUNT: usize = 4;
 }
 
-const AUDIT_CHAIN_TYPES: [pg_sys::BuiltinOid; column::COUNT] = {
+const AUDIT_CHAIN_COLUMNS: [(&str, pg_sys::BuiltinOid); column::COUNT] = {
     use pg_sys::BuiltinOid::*;
     [
-        INT8OID,
-        INT4OID,
-        INT2OID,
-        INT8OID,
-        INT2OID,
-        CHAROID,
-        TEXTOID,
-        TEXTOID,
-        XID8OID,
-        TIMESTAMPTZOID,
-        TEXTOID,
-        TEXTOID,
-        JSONBOID,
-        INT4OID,
-        JSONBOID,
-        BYTEAOID,
-        BYTEAOID,
-        BYTEAOID,
-        BYTEAOID,
+        ("seq", INT8OID),
+        ("chain_id", INT4OID),
+        ("lane", INT2OID),
+        ("pos", INT8OID),
+        ("version", INT2OID),
+        ("op", CHAROID),
+        ("event_kind", TEXTOID),
+        ("event_pk", TEXTOID),
+        ("xid", XID8OID),
+        ("appended_at", TIMESTAMPTZOID),
+        ("db_user", TEXTOID),
+        ("actor", TEXTOID),
+        ("context", JSONBOID),
+        ("layout", INT4OID),
+        ("payload", JSONBOID),
+        ("payload_hash", BYTEAOID),
+        ("event_hash", BYTEAOID),
+        ("prev_hash", BYTEAOID),
+        ("chain_hash", BYTEAOID),
     ]
 };
-const CHAIN_TYPES: [pg_sys::BuiltinOid; chain_column::COUNT] = {
+const CHAIN_COLUMNS: [(&str, pg_sys::BuiltinOid); chain_column::COUNT] = {
     use pg_sys::BuiltinOid::*;
-    [INT4OID, TEXTOID, INT2OID, TIMESTAMPTZOID]
+    [
+        ("chain_id", INT4OID),
+        ("name", TEXTOID),
+        ("lanes", INT2OID),
+        ("created_at", TIMESTAMPTZOID),
+    ]
 };
 
 thread_local! {
@@ -127,9 +132,16 @@ pub fn state() -> State {
     {
         return state;
     }
+    STATE.set(None);
     STALE.set(false);
     let state = find();
-    WATCHED.with(|watched| *watched.borrow_mut() = vec![state.audit_chain, state.chain]);
+    let relations = [
+        state.audit_chain,
+        state.chain,
+        state.seq,
+        state.chain_id_seq,
+    ];
+    WATCHED.with(|watched| *watched.borrow_mut() = relations.to_vec());
     STATE.set(Some(state));
     state
 }
@@ -172,37 +184,32 @@ fn find() -> State {
     let chain = find(c"chain");
     State {
         audit_chain,
-        head_index: check(audit_chain, &AUDIT_CHAIN_TYPES, &[2, 3, 4], "audit_chain"),
+        head_index: check(audit_chain, &AUDIT_CHAIN_COLUMNS, &[2, 3, 4], "audit_chain"),
         chain,
-        name_index: check(chain, &CHAIN_TYPES, &[2], "chain"),
+        name_index: check(chain, &CHAIN_COLUMNS, &[2], "chain"),
         seq: find(c"audit_seq"),
         chain_id_seq: find(c"chain_id_seq"),
     }
 }
 
-/// Checks the column types of a state table and finds its B-tree index that begins with `key`. Its
+/// Checks the columns of a state table and finds its B-tree index that begins with `key`. Its
 /// loss stops appending, but must not stop verifying.
 fn check(
     table: pg_sys::Oid,
-    types: &[pg_sys::BuiltinOid],
+    columns: &[(&str, pg_sys::BuiltinOid)],
     key: &[i16],
     name: &str,
 ) -> Option<pg_sys::Oid> {
     let table = OpenRelation::table(table, pg_sys::AccessShareLock);
     // SAFETY: the descriptor of an open relation has natts attributes.
-    let found: Vec<pg_sys::Oid> = unsafe {
-        let desc = pgrx::PgTupleDesc::from_pg_unchecked(table.tuple_desc());
-        desc.iter()
-            .map(|attribute| {
-                if attribute.attisdropped {
-                    pg_sys::InvalidOid
-                } else {
-                    attribute.atttypid
-                }
-            })
-            .collect()
-    };
-    if found != types.iter().map(|oid| oid.value()).collect::<Vec<_>>() {
+    let desc = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(table.tuple_desc()) };
+    let as_created = desc.len() == columns.len()
+        && desc.iter().zip(columns).all(|(attribute, (name, oid))| {
+            !attribute.attisdropped
+                && attribute.name() == *name
+                && attribute.atttypid == oid.value()
+        });
+    if !as_created {
         broken(format!(
             "auditspine.{name} does not have the columns it was created with"
         ));

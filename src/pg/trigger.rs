@@ -238,9 +238,11 @@ fn record(call: &Call, spec: &Spec, work: &mut Work, op: u8) {
     let attribution = attribution::current();
     let fields = Fields {
         chain,
+        creates_chain: matches!(spec.chain, ChainColumns::By(_)),
         kind: spec.kind,
         op,
         attribution,
+        layout: None,
         payload_hash,
     };
     let payload = spec.full_payload.then_some(&text[..]);
@@ -265,9 +267,11 @@ fn capture_truncate(call: &Call) {
     };
     let fields = Fields {
         chain: buffer::intern(chain),
+        creates_chain: false,
         kind,
         op: b'T',
         attribution: attribution::current(),
+        layout: None,
         payload_hash: Hash::of(b"null"),
     };
     buffer::with_mut(|buffer| buffer.push(fields, Some(&table), None));
@@ -345,17 +349,19 @@ fn spec(call: &Call) -> Rc<Spec> {
         specs.recent = Some((trigger, spec.clone()));
         Some(spec)
     });
-    known.unwrap_or_else(|| {
-        let spec = Rc::new(resolve(call));
-        // SAFETY: the call's relation is open.
-        let relid = unsafe { (*call.data().tg_relation).rd_id };
-        SPECS.with(|specs| {
-            let mut specs = specs.borrow_mut();
-            specs.by_trigger.insert(trigger, (relid, spec.clone()));
-            specs.recent = Some((trigger, spec.clone()));
-        });
-        spec
-    })
+    known
+        .filter(|spec| spec.layout.is_current())
+        .unwrap_or_else(|| {
+            let spec = Rc::new(resolve(call));
+            // SAFETY: the call's relation is open.
+            let relid = unsafe { (*call.data().tg_relation).rd_id };
+            SPECS.with(|specs| {
+                let mut specs = specs.borrow_mut();
+                specs.by_trigger.insert(trigger, (relid, spec.clone()));
+                specs.recent = Some((trigger, spec.clone()));
+            });
+            spec
+        })
 }
 
 fn resolve(call: &Call) -> Spec {

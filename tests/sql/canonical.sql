@@ -82,8 +82,8 @@ SELECT count(*) AS rows, bool_and(canonical_row_hash(s) = canonical_json_hash(to
 FROM (SELECT i2, i4, i8, o, n, n2, b, t, v, c, na, u, j::jsonb AS j, jb, d, ts, tstz, mo, po, ia, ta, ma FROM everything) s;
 SELECT canonical_row_hash(s) = sha256('{"a":1,"b":"x","c":null,"d":[1.5,null]}') AS by_hand
 FROM (SELECT 1.0 AS a, 'x'::text AS b, NULL::date AS c, ARRAY[1.50, NULL] AS d) s;
-SELECT canonical_row_hash(s) = sha256('{"f":0.1,"inf":"Infinity","nan":"NaN","neg":"-Infinity","s":1.1}') AS floats
-FROM (SELECT 0.1::float8 AS f, 'nan'::float8 AS nan, 'inf'::float8 AS inf, '-inf'::float8 AS neg, 1.1::float4 AS s) s;
+SELECT canonical_row_hash(s) = sha256('{"f":0.1,"inf":"Infinity","nan":"NaN","neg":"-Infinity","single":1.1}') AS floats
+FROM (SELECT 0.1::float8 AS f, 'nan'::float8 AS nan, 'inf'::float8 AS inf, '-inf'::float8 AS neg, 1.1::float4 AS single) s;
 SELECT canonical_row_hash(s) = sha256('{"t":"2026-02-28T01:02:03.456789+00:00"}') AS utc
 FROM (SELECT '2026-02-28 01:02:03.456789+00'::timestamptz AS t) s;
 

@@ -8,7 +8,7 @@ SELECT pg_describe_object(classid, objid, objsubid) AS object
 FROM pg_depend
 WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'auditspine')
-ORDER BY object COLLATE "C";
+ORDER BY pg_describe_object(classid, objid, objsubid) COLLATE "C";
 
 -- Verbs are in the chosen schema, state in its own, and both belong together.
 SELECT extnamespace::regnamespace AS verbs, extrelocatable AS relocatable FROM pg_extension
@@ -29,32 +29,32 @@ WHERE d.deptype = 'e' AND d.classid = 'pg_proc'::regclass
   AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'auditspine')
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 
--- Tables and their columns.
+-- Composite types that results have, tables, and their columns.
 SELECT attrelid::regclass AS relation, attnum, attname, format_type(atttypid, atttypmod) AS type,
        attnotnull AS not_null, collname AS collation, pg_get_expr(adbin, adrelid) AS "default"
 FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
 LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 LEFT JOIN pg_collation co ON co.oid = attcollation
-WHERE relnamespace = 'auditspine'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND attnum > 0
-ORDER BY relation::text COLLATE "C", attnum;
+WHERE relnamespace = 'auditspine'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'c') AND attnum > 0
+ORDER BY attrelid::regclass::text COLLATE "C", attnum;
 
 SELECT conrelid::regclass AS relation, conname, pg_get_constraintdef(oid) AS definition
 FROM pg_constraint WHERE connamespace = 'auditspine'::regnamespace AND contype <> 'n'
-ORDER BY 1::text COLLATE "C", conname COLLATE "C";
+ORDER BY conrelid::regclass::text COLLATE "C", conname COLLATE "C";
 
 SELECT indrelid::regclass AS relation, pg_get_indexdef(indexrelid) AS definition
 FROM pg_index JOIN pg_class c ON c.oid = indrelid
-WHERE relnamespace = 'auditspine'::regnamespace ORDER BY 1::text COLLATE "C", 2 COLLATE "C";
+WHERE relnamespace = 'auditspine'::regnamespace ORDER BY pg_get_indexdef(indexrelid) COLLATE "C";
 
 SELECT tgrelid::regclass AS relation, tgname, tgenabled, pg_get_triggerdef(t.oid) AS definition
 FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
 WHERE relnamespace = 'auditspine'::regnamespace AND NOT tgisinternal
-ORDER BY 1::text COLLATE "C", tgname COLLATE "C";
+ORDER BY tgrelid::regclass::text COLLATE "C", tgname COLLATE "C";
 
 SELECT seqrelid::regclass AS sequence, seqtypid::regtype AS type, seqstart, seqincrement, seqmin, seqmax,
        seqcache, seqcycle
 FROM pg_sequence JOIN pg_class c ON c.oid = seqrelid
-WHERE relnamespace = 'auditspine'::regnamespace ORDER BY 1::text COLLATE "C";
+WHERE relnamespace = 'auditspine'::regnamespace ORDER BY seqrelid::regclass::text COLLATE "C";
 
 -- Privileges of anybody but the owner.
 SELECT 'schema ' || nspname AS object, coalesce(nullif(grantee, 0)::regrole::text, 'public') AS grantee, privilege_type

@@ -69,3 +69,15 @@ impl fmt::Display for TextError {
         write!(f, " at byte offset {}", self.position)
     }
 }
+
+/// Values in messages are cut to so many characters.
+const SHOWN_CHARS: usize = 80;
+
+/// As much of a value as a message shows.
+pub(super) fn cut(mut value: impl Iterator<Item = char>) -> String {
+    let mut shown: String = value.by_ref().take(SHOWN_CHARS).collect();
+    if value.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}

@@ -2,6 +2,7 @@
 
 mod error;
 mod number;
+mod numeral;
 mod order;
 mod string;
 mod text;

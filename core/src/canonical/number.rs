@@ -46,18 +46,23 @@ pub fn write_decimal<S: Sink>(
     if negative {
         out.put_byte(b'-');
     }
-    if is_own_rendering(digits, point) {
-        return lay_out(digits, point, out);
-    }
+    let is_integer = digits.len() as i64 <= point;
     if numbers == Numbers::Interchange
+        && !is_integer
         && digits.len() <= MAX_DOUBLE_DIGITS
-        && point < digits.len() as i64
+        && !is_safe(digits, point)
         && let Some(value) = nearest(digits, point).filter(|value| *value != 0.0)
     {
         let shortest = Shortest::of_f64(value);
         return lay_out(shortest.digits(), shortest.point, out);
     }
-    lay_out_plainly(digits, point, out);
+    // Where ECMAScript uses no exponent either, a number's own rendering and its exact digits are
+    // the same.
+    if has_exponent(point) && is_own_rendering(digits, point) {
+        lay_out(digits, point, out);
+    } else {
+        lay_out_plainly(digits, point, out);
+    }
 }
 
 /// Writes PostgreSQL's numeric: the sum of `digits[i] * 10000^(weight - i)`, negated if `negative`.
@@ -125,30 +130,26 @@ const MAX_DOUBLE_DIGITS: usize = 17;
 /// many by its double (C's `DBL_DIG`): so its digits are that double's shortest.
 const SAFE_DIGITS: usize = 15;
 
-/// Whether the rendering of the double nearest to `0.digits * 10^point` has just these digits.
-/// `digits` neither begin nor end with a zero.
+/// Whether these digits are certainly the shortest of the double nearest to `0.digits * 10^point`.
 #[inline]
-fn is_own_rendering(digits: &[u8], point: i64) -> bool {
-    if digits.len() <= SAFE_DIGITS && (-300..=300).contains(&point) {
-        return true;
-    }
-    if digits.len() > MAX_DOUBLE_DIGITS {
-        return false;
-    }
-    // Doubles up to 2^53 lie at most 1 apart, so of 16-digit integers each has its own.
-    if digits.len() == 16 && point == 16 && digits <= b"9007199254740992".as_slice() {
-        return true;
-    }
-    nearest(digits, point).is_some_and(|value| {
-        if value == 0.0 || value.is_infinite() {
-            return false;
-        }
-        let shortest = Shortest::of_f64(value);
-        shortest.point == point && shortest.digits() == digits
-    })
+fn is_safe(digits: &[u8], point: i64) -> bool {
+    digits.len() <= SAFE_DIGITS && (-300..=300).contains(&point)
 }
 
-/// The double nearest to `0.digits * 10^point`, for at most [`MAX_DOUBLE_DIGITS`] digits.
+/// Whether these digits are the shortest of the double nearest to `0.digits * 10^point`. They
+/// neither begin nor end with a zero.
+#[inline]
+fn is_own_rendering(digits: &[u8], point: i64) -> bool {
+    is_safe(digits, point)
+        || digits.len() <= MAX_DOUBLE_DIGITS
+            && nearest(digits, point).is_some_and(|value| {
+                let shortest = Shortest::of_f64(value);
+                shortest.point == point && shortest.digits() == digits
+            })
+}
+
+/// The double nearest to `0.digits * 10^point`, for at most [`MAX_DOUBLE_DIGITS`] digits; `None` if
+/// there is none but infinity.
 fn nearest(digits: &[u8], point: i64) -> Option<f64> {
     // Beyond these lie only zero and infinity.
     let exponent = point.clamp(-400, 400) - digits.len() as i64;
@@ -158,41 +159,51 @@ fn nearest(digits: &[u8], point: i64) -> Option<f64> {
     write!(rest, "e{exponent}").ok()?;
     let unused = rest.len();
     let spelled = &buffer[..buffer.len() - unused];
-    std::str::from_utf8(spelled).ok()?.parse().ok()
+    let value: f64 = std::str::from_utf8(spelled).ok()?.parse().ok()?;
+    value.is_finite().then_some(value)
 }
 
 /// The shortest digits that round to a finite positive number: it is about `0.digits * 10^point`.
 struct Shortest {
-    buffer: [u8; MAX_DOUBLE_DIGITS],
+    buffer: [u8; 32],
     len: usize,
     point: i64,
 }
 
 impl Shortest {
     fn of_f64(value: f64) -> Shortest {
-        Shortest::parse(format!("{value:e}").as_bytes())
+        Shortest::parse(zmij::Buffer::new().format_finite(value).as_bytes())
     }
 
     fn of_f32(value: f32) -> Shortest {
-        Shortest::parse(format!("{value:e}").as_bytes())
+        Shortest::parse(zmij::Buffer::new().format_finite(value).as_bytes())
     }
 
+    /// Takes digits and their place from any layout: `120.0`, `0.0012`, `1.2e-7`.
     fn parse(spelled: &[u8]) -> Shortest {
         let mut shortest = Shortest {
-            buffer: [b'0'; MAX_DOUBLE_DIGITS],
+            buffer: [b'0'; 32],
             len: 0,
-            point: 1,
+            point: 0,
         };
+        let mut before_point = true;
         let mut bytes = spelled.iter();
-        for byte in bytes
-            .by_ref()
-            .take_while(|byte| **byte != b'e')
-            .filter(|byte| **byte != b'.')
-        {
-            shortest.buffer[shortest.len] = *byte;
-            shortest.len += 1;
+        for byte in bytes.by_ref().take_while(|byte| **byte != b'e') {
+            if *byte == b'.' {
+                before_point = false;
+                continue;
+            }
+            let is_leading_zero = *byte == b'0' && shortest.len == 0;
+            shortest.point += i64::from(before_point) - i64::from(is_leading_zero);
+            if !is_leading_zero && shortest.len < shortest.buffer.len() {
+                shortest.buffer[shortest.len] = *byte;
+                shortest.len += 1;
+            }
         }
-        let exponent = std::str::from_utf8(bytes.as_slice()).unwrap_or("0");
+        while shortest.digits().last() == Some(&b'0') {
+            shortest.len -= 1;
+        }
+        let exponent = std::str::from_utf8(bytes.as_slice()).unwrap_or_default();
         shortest.point += exponent.parse::<i64>().unwrap_or(0);
         shortest
     }
@@ -221,7 +232,7 @@ fn put_not_finite<S: Sink>(value: f64, out: &mut S) {
 /// `Number::toString`, steps 5 to 10; `point` is its n).
 #[inline]
 fn lay_out<S: Sink>(digits: &[u8], point: i64, out: &mut S) {
-    if -6 < point && point <= 21 {
+    if !has_exponent(point) {
         return lay_out_plainly(digits, point, out);
     }
     out.put(&digits[..1]);
@@ -239,6 +250,12 @@ fn lay_out<S: Sink>(digits: &[u8], point: i64, out: &mut S) {
         out.put_byte(b'0' + (exponent / 10 % 10) as u8);
     }
     out.put_byte(b'0' + (exponent % 10) as u8);
+}
+
+/// Whether ECMAScript writes numbers of this magnitude with an exponent.
+#[inline]
+fn has_exponent(point: i64) -> bool {
+    point <= -6 || point > 21
 }
 
 /// Writes `0.digits * 10^point` without an exponent.
@@ -271,14 +288,109 @@ fn put_zeros<S: Sink>(mut count: u64, out: &mut S) {
 /// Spells each base-10000 digit in four ASCII digits; `ascii` has the room for just that.
 #[inline]
 fn spell_base10000(digits: &[i16], ascii: &mut [u8]) {
-    for (four, digit) in ascii.chunks_exact_mut(4).zip(digits) {
-        let digit = digit.rem_euclid(10_000) as u16;
-        let (high, low) = ((digit / 100) as u8, (digit % 100) as u8);
-        four.copy_from_slice(&[
-            b'0' + high / 10,
-            b'0' + high % 10,
-            b'0' + low / 10,
-            b'0' + low % 10,
-        ]);
+    let (fours, _) = ascii.as_chunks_mut::<4>();
+    for (four, digit) in fours.iter_mut().zip(digits) {
+        let digit = match *digit {
+            digit @ 0..10_000 => digit as u32,
+            digit => digit.rem_euclid(10_000) as u32,
+        };
+        let (high, low) = (digit / 100, digit % 100);
+        let spelled = [high / 10, high % 10, low / 10, low % 10];
+        *four = spelled.map(|digit| b'0' + digit as u8);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn layouts_are_those_of_ecmascript() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (-1.0, "-1"),
+            (1e20, "100000000000000000000"),
+            (123456789012345680000.0, "123456789012345680000"),
+            (1e21, "1e+21"),
+            (1.5e21, "1.5e+21"),
+            (-1.5e300, "-1.5e+300"),
+            (1e-6, "0.000001"),
+            (1.25e-6, "0.00000125"),
+            (1e-7, "1e-7"),
+            (1.25e-7, "1.25e-7"),
+            (5e-324, "5e-324"),
+            (2.2250738585072014e-308, "2.2250738585072014e-308"),
+            (123.456, "123.456"),
+            // Halfway between two shortest ones: the even one.
+            (5130354191277178.0 / 8.0, "641294273909647.2"),
+            (f64::NAN, "\"NaN\""),
+            (-f64::NAN, "\"NaN\""),
+            (f64::INFINITY, "\"Infinity\""),
+            (f64::NEG_INFINITY, "\"-Infinity\""),
+        ] {
+            assert_eq!(text(|out| write_f64(value, out)), expected);
+        }
+        for (value, expected) in [
+            (0.1, "0.1"),
+            (-0.0, "0"),
+            (16777216.0, "16777216"),
+            (3.4028235e38, "3.4028235e+38"),
+            (1e-45, "1e-45"),
+            (9218025.0 / 4.0, "2304506.2"),
+            (f32::NAN, "\"NaN\""),
+            (f32::INFINITY, "\"Infinity\""),
+            (f32::NEG_INFINITY, "\"-Infinity\""),
+        ] {
+            assert_eq!(text(|out| write_f32(value, out)), expected);
+        }
+    }
+
+    #[test]
+    fn zero_has_one_form() {
+        for numbers in [Numbers::Exact, Numbers::Interchange] {
+            for digits in ["", "0", "000"] {
+                for exponent in [0, 5, -5, i64::MAX, i64::MIN] {
+                    let zero = text(|out| {
+                        write_decimal(true, digits.as_bytes(), exponent, numbers, out);
+                    });
+                    assert_eq!(zero, "0");
+                }
+            }
+            assert_eq!(
+                text(|out| write_base10000(true, i32::MAX, &[], numbers, out)),
+                "0"
+            );
+            assert_eq!(
+                text(|out| write_base10000(true, i32::MIN, &[0, 0], numbers, out)),
+                "0"
+            );
+        }
+    }
+
+    #[test]
+    fn base10000_places_its_digits() {
+        for (weight, digits, expected) in [
+            (0, [42].as_slice(), "42"),
+            (1, &[123, 4567, 8900], "1234567.89"),
+            (-1, &[5000], "0.5"),
+            (-2, &[1], "1e-8"),
+            (5, &[1], "100000000000000000000"),
+            (6, &[1], "1e+24"),
+            (4, &[900, 7199, 2547, 4099, 3000], "9007199254740993000"),
+            (4, &[900, 7199, 2547, 4099, 3001], "9007199254740993001"),
+            // No valid numeric, but no panic either.
+            (0, &[-1], "9999"),
+            (0, &[i16::MAX], "2767"),
+        ] {
+            let written = text(|out| write_base10000(false, weight, digits, Numbers::Exact, out));
+            assert_eq!(written, expected, "{digits:?}");
+        }
     }
 }

@@ -27,12 +27,14 @@ pub(super) struct Draft {
     fixes: Vec<Fix>,
     /// The members of objects in `fixes`, each object's in canonical order.
     sorted: Vec<Member>,
+    /// Of the object being sorted: each member's key and its place among them.
+    keys: Vec<(u64, u32)>,
 }
 
 /// Why an object cannot be put in order.
 pub(super) enum OrderError {
-    /// The name at this offset of the source occurs before in its object.
-    Duplicate(usize),
+    /// This name, at this offset of the source, occurs before in its object.
+    Duplicate { name: String, source: usize },
     /// The draft has no room for more.
     Full,
 }
@@ -139,7 +141,7 @@ impl Draft {
         if let [.., previous, last] = &self.members[object.members as usize..] {
             match compare(&self.text, object.escapes, previous, last) {
                 Ordering::Less => {}
-                Ordering::Equal => return Err(OrderError::Duplicate(last.source as usize)),
+                Ordering::Equal => return Err(last.duplicate(&self.text)),
                 Ordering::Greater => object.in_order = false,
             }
         }
@@ -155,19 +157,8 @@ impl Draft {
             return Ok(());
         };
         if !object.in_order {
-            let members = &mut self.members[object.members as usize..];
-            let text = &self.text;
-            members.sort_unstable_by(|left, right| compare(text, object.escapes, left, right));
-            let duplicate = members
-                .windows(2)
-                .filter(|pair| compare(text, object.escapes, &pair[0], &pair[1]).is_eq())
-                .map(|pair| pair[0].source.max(pair[1].source))
-                .min();
-            if let Some(source) = duplicate {
-                return Err(OrderError::Duplicate(source as usize));
-            }
             let from = self.sorted.len() as u32;
-            self.sorted.extend_from_slice(members);
+            self.sort_members(&object)?;
             let to = self.sorted.len() as u32;
             let by = Replacement::Members { from, to };
             self.fixes.push(Fix {
@@ -178,6 +169,33 @@ impl Draft {
             });
         }
         self.members.truncate(object.members as usize);
+        Ok(())
+    }
+
+    /// Adds this object's members to `sorted`.
+    fn sort_members(&mut self, object: &Object) -> Result<(), OrderError> {
+        let (text, escapes) = (&self.text, object.escapes);
+        let members = &self.members[object.members as usize..];
+        let keys = members.iter().map(|member| member.key(text, escapes));
+        self.keys.clear();
+        self.keys.extend(keys.zip(0..));
+        let member = |at: u32| &members[at as usize];
+        let compare = |left: &(u64, u32), right: &(u64, u32)| {
+            let by_key = left.0.cmp(&right.0);
+            by_key.then_with(|| compare(text, escapes, member(left.1), member(right.1)))
+        };
+        self.keys.sort_unstable_by(compare);
+        let duplicate = self
+            .keys
+            .windows(2)
+            .filter(|pair| compare(&pair[0], &pair[1]).is_eq())
+            .map(|pair| member(pair[0].1.max(pair[1].1)))
+            .min_by_key(|later| later.source);
+        if let Some(later) = duplicate {
+            return Err(later.duplicate(text));
+        }
+        self.sorted
+            .extend(self.keys.iter().map(|key| member(key.1)));
         Ok(())
     }
 
@@ -222,13 +240,13 @@ impl Draft {
                     }
                     Replacement::Members { from, to } => {
                         out.put_byte(b'{');
-                        self.push_member(from, to, &mut steps);
+                        self.put_members(from, to, &mut steps, out);
                     }
                 },
                 Step::Members { from, to } if from == to => out.put_byte(b'}'),
                 Step::Members { from, to } => {
                     out.put_byte(b',');
-                    self.push_member(from, to, &mut steps);
+                    self.put_members(from, to, &mut steps, out);
                 }
             }
         }
@@ -237,17 +255,26 @@ impl Draft {
         self.sorted.clear();
     }
 
-    /// Pushes, last first, what puts the first of these members and then the others.
-    fn push_member(&self, from: u32, to: u32, steps: &mut Vec<Step>) {
-        let Member {
-            start,
-            end,
-            fixes,
-            fixes_end,
-            ..
-        } = self.sorted[from as usize];
-        steps.push(Step::Members { from: from + 1, to });
-        self.push_steps(start, end, fixes, fixes_end, steps);
+    /// Puts these members up to the first with a fix within it, and pushes what puts the rest.
+    fn put_members<S: Sink>(&self, from: u32, to: u32, steps: &mut Vec<Step>, out: &mut S) {
+        for at in from..to {
+            if at > from {
+                out.put_byte(b',');
+            }
+            let Member {
+                start,
+                end,
+                fixes,
+                fixes_end,
+                ..
+            } = self.sorted[at as usize];
+            if fixes < fixes_end {
+                steps.push(Step::Members { from: at + 1, to });
+                return self.push_steps(start, end, fixes, fixes_end, steps);
+            }
+            out.put(&self.text[start as usize..end as usize]);
+        }
+        out.put_byte(b'}');
     }
 
     /// Pushes, last first, what puts this part of the draft with these fixes in it.
@@ -301,6 +328,39 @@ fn compare(text: &[u8], escapes: bool, left: &Member, right: &Member) -> Orderin
 }
 
 impl Member {
+    /// The first bytes of the name as a number: where two differ, they differ as [`cmp_utf16`] says.
+    /// So most comparisons need not look at names, which are anywhere in memory.
+    fn key(&self, text: &[u8], escapes: bool) -> u64 {
+        let name = self.name(text);
+        let add = |key: u64, byte: u8| {
+            // UTF-16 has what UTF-8 begins with 0xF0..0xF4 before what it begins with 0xEE and 0xEF.
+            let rank = match byte {
+                0xEE.. => (byte - 0xEE + 5) % 7 + 0xEE,
+                _ => byte,
+            };
+            key << 8 | u64::from(rank)
+        };
+        let (key, len) = if escapes {
+            let bytes = || unescaped(name).take(8);
+            (bytes().fold(0, add), bytes().count())
+        } else {
+            let bytes = &name[..name.len().min(8)];
+            (bytes.iter().copied().fold(0, add), bytes.len())
+        };
+        key.checked_shl(8 * (8 - len as u32)).unwrap_or(0)
+    }
+
+    /// What is told of this member when its name occurs before.
+    #[cold]
+    fn duplicate(&self, text: &[u8]) -> OrderError {
+        let name: Vec<u8> = unescaped(self.name(text)).collect();
+        let name = String::from_utf8_lossy(&name).into_owned();
+        OrderError::Duplicate {
+            name,
+            source: self.source as usize,
+        }
+    }
+
     /// The name, still escaped, without its quotes.
     fn name<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         let start = self.start as usize;

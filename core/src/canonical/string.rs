@@ -47,9 +47,9 @@ pub fn write_string_content<S: Sink>(mut text: &[u8], out: &mut S) {
 #[inline]
 pub(super) fn plain_len(text: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut words = text.chunks_exact(8);
+    let (words, rest) = text.as_chunks::<8>();
     let mut len = 0;
-    for word in words.by_ref() {
+    for word in words {
         // The top bit of each byte that is less than 0x20, or `"`, or `\`. A borrow may set that
         // of a later byte too, but never of an earlier one.
         let word = word
@@ -57,17 +57,17 @@ pub(super) fn plain_len(text: &[u8]) -> usize {
             .rev()
             .fold(0, |word, byte| word << 8 | u64::from(*byte));
         let found = (word.wrapping_sub(ONES * 0x20)
-            | (word ^ ONES * u64::from(b'"')).wrapping_sub(ONES)
-            | (word ^ ONES * u64::from(b'\\')).wrapping_sub(ONES))
+            | (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES)
+            | (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES))
             & !word
-            & ONES << 7;
+            & (ONES << 7);
         if found != 0 {
             return len + (found.trailing_zeros() / 8) as usize;
         }
         len += 8;
     }
     let is_plain = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
-    len + words.remainder().iter().take_while(is_plain).count()
+    len + rest.iter().take_while(is_plain).count()
 }
 
 /// The bytes that the content of a canonical JSON string stands for.
@@ -134,7 +134,43 @@ mod tests {
         assert_eq!(text(""), "\"\"");
     }
 
+    #[test]
+    fn plain_len_stops_at_the_first_byte_that_is_not() {
+        for len in 0..40 {
+            for at in 0..len {
+                for byte in 0..=255u8 {
+                    let mut text = vec![0xff; len];
+                    text[at] = byte;
+                    let is_plain = byte >= 0x20 && byte != b'"' && byte != b'\\';
+                    assert_eq!(
+                        plain_len(&text),
+                        if is_plain { len } else { at },
+                        "{text:?}"
+                    );
+                }
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn plain_len_is_that_of_a_plain_loop(
+            text in prop::collection::vec(prop_oneof![9 => 0x20..=255u8, 1 => any::<u8>()], 0..60),
+        ) {
+            let special = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\');
+            let expected = text.iter().position(special).unwrap_or(text.len());
+            prop_assert_eq!(plain_len(&text), expected);
+        }
+
+        #[test]
+        fn unescaping_undoes_escaping(string in any::<String>(), controls in "[\x00-\x22\\\\/]*") {
+            for string in [string, controls] {
+                let mut content = Vec::new();
+                write_string_content(string.as_bytes(), &mut content);
+                prop_assert_eq!(unescaped(&content).collect::<Vec<u8>>(), string.as_bytes());
+            }
+        }
+
         #[test]
         fn order_is_that_of_utf16(left in "\\PC*", right in "\\PC*") {
             let expected = left.encode_utf16().cmp(right.encode_utf16());

@@ -1,9 +1,10 @@
 //! From JSON text (RFC 8259) to canonical text.
 
-use super::error::{TextError, TextErrorKind};
-use super::number::{Numbers, write_decimal};
+use super::error::{TextError, TextErrorKind, cut};
+use super::number::Numbers;
+use super::numeral::Numeral;
 use super::order::{Draft, OrderError};
-use super::string::{plain_len, unescaped, write_string_content};
+use super::string::{plain_len, write_string_content};
 use crate::hash::Sink;
 
 /// Reads one JSON document (RFC 8259, UTF-8, white space around it) and writes its canonical text.
@@ -48,15 +49,8 @@ pub fn canonical_text(text: &[u8], numbers: Numbers) -> Result<Vec<u8>, TextErro
 /// How much is drafted before it goes to the sink.
 const DRAFT_BYTES: usize = 32 * 1024;
 
-/// PostgreSQL's numeric: `NUMERIC_WEIGHT_MAX` and `NUMERIC_DSCALE_MAX` in decimal digits.
-const MAX_WHOLE_DIGITS: i64 = 131_072;
-const MAX_FRACTION_DIGITS: i64 = 16_383;
-
 /// By how many bytes a number's canonical text may exceed it within an object that is kept.
 const MAX_GROWTH: usize = 64;
-
-/// Values in messages are cut to so many characters.
-const SHOWN_CHARS: usize = 80;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Container {
@@ -313,7 +307,7 @@ impl<'a, S: Sink> Reader<'a, S> {
     fn number(&mut self) -> Result<(), TextError> {
         const COPIED_DIGITS: usize = 15;
         let start = self.position;
-        let Some(number) = NumberParts::read(&self.bytes[start..]) else {
+        let Some(number) = Numeral::read(&self.bytes[start..]) else {
             return self.fail_at_number(TextErrorKind::InvalidNumber, start);
         };
         self.position += number.len;
@@ -338,7 +332,7 @@ impl<'a, S: Sink> Reader<'a, S> {
     fn flush(&mut self) {
         let (bytes, numbers) = (self.bytes, self.numbers);
         self.draft.flush(self.out, |start, end, out| {
-            if let Some(number) = NumberParts::read(&bytes[start..end]) {
+            if let Some(number) = Numeral::read(&bytes[start..end]) {
                 number.write(numbers, out);
             }
         });
@@ -388,127 +382,11 @@ impl<'a, S: Sink> Reader<'a, S> {
     fn fail_in_order<T>(&self, error: OrderError) -> Result<T, TextError> {
         match error {
             OrderError::Full => self.fail(TextErrorKind::TooLarge, self.position),
-            OrderError::Duplicate(start) => {
-                let mut name = Vec::new();
-                let mut reader = Reader::new(self.text, self.numbers, &mut name);
-                reader.position = start;
-                reader.string()?;
-                let quoted = &reader.draft.text;
-                let name: Vec<u8> = unescaped(&quoted[1..quoted.len() - 1]).collect();
-                let name = String::from_utf8_lossy(&name);
-                self.fail(TextErrorKind::DuplicateName(cut(name.chars())), start)
+            OrderError::Duplicate { name, source } => {
+                self.fail(TextErrorKind::DuplicateName(cut(name.chars())), source)
             }
         }
     }
-}
-
-/// As much of a value as a message shows.
-fn cut(mut value: impl Iterator<Item = char>) -> String {
-    let mut shown: String = value.by_ref().take(SHOWN_CHARS).collect();
-    if value.next().is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
-/// A number as RFC 8259 section 6 spells it.
-struct NumberParts<'a> {
-    negative: bool,
-    whole: &'a [u8],
-    fraction: &'a [u8],
-    /// Bounded to values that are out of range with any digits that fit into memory.
-    exponent: i64,
-    /// Neither fraction nor exponent are there.
-    is_plain_integer: bool,
-    /// In bytes of text.
-    len: usize,
-}
-
-impl<'a> NumberParts<'a> {
-    /// The number that `text` begins with.
-    #[inline]
-    fn read(text: &'a [u8]) -> Option<NumberParts<'a>> {
-        let negative = text.first() == Some(&b'-');
-        let start = usize::from(negative);
-        let whole = leading_digits(&text[start..]);
-        if whole.is_empty() || (whole.len() > 1 && whole[0] == b'0') {
-            return None;
-        }
-        let mut len = start + whole.len();
-        let mut number = NumberParts {
-            negative,
-            whole,
-            fraction: b"",
-            exponent: 0,
-            is_plain_integer: true,
-            len,
-        };
-        if text.get(len) == Some(&b'.') {
-            number.is_plain_integer = false;
-            number.fraction = leading_digits(&text[len + 1..]);
-            if number.fraction.is_empty() {
-                return None;
-            }
-            len += 1 + number.fraction.len();
-        }
-        if let Some(b'e' | b'E') = text.get(len) {
-            const BOUND: i64 = 1 << 50;
-            number.is_plain_integer = false;
-            let sign = text.get(len + 1);
-            len += 1 + usize::from(matches!(sign, Some(b'+' | b'-')));
-            let digits = leading_digits(&text[len..]);
-            if digits.is_empty() {
-                return None;
-            }
-            len += digits.len();
-            let exponent = digits.iter().fold(0, |exponent, digit| {
-                (exponent * 10 + i64::from(digit - b'0')).min(BOUND)
-            });
-            number.exponent = if sign == Some(&b'-') {
-                -exponent
-            } else {
-                exponent
-            };
-        }
-        number.len = len;
-        Some(number)
-    }
-
-    /// Writes its canonical text; false if it is out of range.
-    fn write<S: Sink>(&self, numbers: Numbers, out: &mut S) -> bool {
-        const STACK_DIGITS: usize = 64;
-        let len = self.whole.len() + self.fraction.len();
-        if len <= STACK_DIGITS {
-            let mut digits = [0; STACK_DIGITS];
-            digits[..self.whole.len()].copy_from_slice(self.whole);
-            digits[self.whole.len()..len].copy_from_slice(self.fraction);
-            self.write_digits(&digits[..len], numbers, out)
-        } else {
-            self.write_digits(&[self.whole, self.fraction].concat(), numbers, out)
-        }
-    }
-
-    fn write_digits<S: Sink>(&self, digits: &[u8], numbers: Numbers, out: &mut S) -> bool {
-        let is_zero = |digit: &&u8| **digit == b'0';
-        let digits = &digits[digits.iter().take_while(is_zero).count()..];
-        let trailing = digits.iter().rev().take_while(is_zero).count();
-        let exponent = self.exponent - self.fraction.len() as i64 + trailing as i64;
-        let digits = &digits[..digits.len() - trailing];
-        let in_range =
-            -exponent <= MAX_FRACTION_DIGITS && exponent + digits.len() as i64 <= MAX_WHOLE_DIGITS;
-        if !digits.is_empty() && !in_range {
-            return false;
-        }
-        write_decimal(self.negative, digits, exponent, numbers, out);
-        true
-    }
-}
-
-/// The digits that `text` begins with.
-#[inline]
-fn leading_digits(text: &[u8]) -> &[u8] {
-    let len = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    &text[..len]
 }
 
 #[cfg(test)]

@@ -92,8 +92,8 @@ pub(super) struct Lane {
 #[derive(Debug)]
 struct Deferred {
     from: i64,
-    /// First position of the stretch that `from` lies in.
-    base: i64,
+    /// The stretch that `from` lies in, unless `from` lies before it: then it tells nothing.
+    base: Option<Run>,
 }
 
 impl Lane {
@@ -139,7 +139,7 @@ impl Lane {
         let pos = run.first_pos;
         if let Some(deferred) = &mut self.deferred {
             if pos <= deferred.from.saturating_add(MARGIN) {
-                *deferred = Deferred::before(pos, deferred.base);
+                deferred.from = pos.saturating_sub(MARGIN);
             }
             return;
         }
@@ -187,21 +187,18 @@ impl Lane {
         if self.deferred.is_some() {
             return;
         }
-        let lowest = self.runs().into_iter().next();
-        let spot = self.spots.first().copied();
+        let base = self.first_run();
+        let first_doubt = self
+            .spots
+            .first()
+            .copied()
+            .into_iter()
+            .chain(base.map(|b| b.last_pos));
+        let from = first_doubt.min().unwrap_or(i64::MIN).saturating_sub(MARGIN);
         self.current = None;
         self.others = BTreeMap::new();
         self.spots = BTreeSet::new();
-        self.deferred = Some(match lowest {
-            Some(run) => Deferred::before(
-                spot.map_or(run.last_pos, |s| s.min(run.last_pos)),
-                run.first_pos,
-            ),
-            None => Deferred {
-                from: i64::MIN,
-                base: i64::MIN,
-            },
-        });
+        self.deferred = Some(Deferred { from, base });
     }
 
     /// The stretches in order of position.
@@ -211,9 +208,12 @@ impl Lane {
         runs
     }
 
-    /// The first stretch that is known, if the lane was followed to the end.
+    /// The first stretch that is known.
     pub fn first_run(&self) -> Option<Run> {
-        self.runs().into_iter().next()
+        match &self.deferred {
+            Some(deferred) => deferred.base,
+            None => self.runs().into_iter().next(),
+        }
     }
 
     /// Last known position and its chain hash, if the lane was followed to the end.
@@ -225,7 +225,7 @@ impl Lane {
     /// known to begin rightly.
     pub fn suspects(&self, begins: bool) -> Vec<Suspect> {
         if let Some(deferred) = &self.deferred {
-            let anchored = deferred.from > deferred.base;
+            let anchored = begins && deferred.base.is_some_and(|b| deferred.from > b.first_pos);
             let from = if anchored { deferred.from } else { i64::MIN };
             return vec![Suspect {
                 from,
@@ -273,14 +273,5 @@ impl Lane {
             }
         }
         suspects
-    }
-}
-
-impl Deferred {
-    fn before(pos: i64, base: i64) -> Deferred {
-        Deferred {
-            from: pos.saturating_sub(MARGIN),
-            base,
-        }
     }
 }

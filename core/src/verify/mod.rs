@@ -17,8 +17,15 @@
 //! rewritten, without a trace in the lane itself. What was published outside shows that.
 
 mod check;
+mod diagnose;
+mod examined;
 mod finding;
+mod finish;
+mod judge;
 mod lane;
+mod moves;
+mod output;
+mod reader;
 mod view;
 
 use std::collections::HashMap;
@@ -128,6 +135,11 @@ impl Verifier {
         }
     }
 
+    /// How much is remembered beyond one stretch per lane; at most [`Limits::waiting`].
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
     /// Looks again where something did not fit, hands every finding to `sink` and sums up: one
     /// report per chain given to [`Verifier::new`] and per unknown `chain_id` seen, in order of id.
     pub fn finish<S: Store>(
@@ -135,7 +147,6 @@ impl Verifier {
         store: &mut S,
         sink: &mut dyn FnMut(Finding),
     ) -> Result<Vec<ChainReport>, S::Error> {
-        let _ = (store, sink);
-        todo!()
+        finish::finish(self, store, sink)
     }
 }

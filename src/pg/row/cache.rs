@@ -11,9 +11,8 @@ use crate::pg::row::{DeformedRow, OwnedContext, RowLayout};
 use crate::pg::varlena::Varlena;
 
 /// A row type's layout, without exclusions, and a descriptor of its own.
-pub struct TypeLayout {
-    /// How rows of the type are written.
-    pub layout: RowLayout,
+struct TypeLayout {
+    layout: RowLayout,
     tupdesc: pg_sys::TupleDesc,
     // Holds `tupdesc`.
     _context: OwnedContext,
@@ -43,24 +42,21 @@ impl TypeLayout {
 }
 
 /// What identifies a row type's current definition: it changes when a column is added, dropped,
-/// renamed or retyped, and when a cast to json comes or goes, which may change how values read.
-pub fn type_identity(type_oid: pg_sys::Oid, typmod: i32) -> u64 {
-    watch_casts();
+/// renamed or retyped.
+fn type_identity(type_oid: pg_sys::Oid, typmod: i32) -> u64 {
     // SAFETY: looks up a row type; for other types it raises an error.
-    let identifier = unsafe {
+    unsafe {
         if type_oid == pg_sys::RECORDOID {
             pg_sys::assign_record_type_identifier(type_oid, typmod)
         } else {
             let entry = pg_sys::lookup_type_cache(type_oid, pg_sys::TYPECACHE_TUPDESC as i32);
             (*entry).tupDesc_identifier
         }
-    };
-    // Either part only ever grows.
-    identifier + CAST_CHANGES.get()
+    }
 }
 
 /// The layout of a row type, made if it is new or has changed.
-pub fn type_layout(type_oid: pg_sys::Oid, typmod: i32) -> Rc<TypeLayout> {
+fn type_layout(type_oid: pg_sys::Oid, typmod: i32) -> Rc<TypeLayout> {
     let identity = type_identity(type_oid, typmod);
     let key = (type_oid, typmod);
     if let Some(found) = LAYOUTS.with_borrow_mut(|layouts| layouts.find(key, identity)) {
@@ -106,7 +102,7 @@ impl Layouts {
         let last = self
             .last
             .as_ref()
-            .filter(|last| last.identity == identity)?;
+            .filter(|last| last.identity == identity && last.layout.layout.is_current())?;
         Some(Rc::clone(&last.layout))
     }
 
@@ -122,8 +118,6 @@ impl Layouts {
 thread_local! {
     static LAYOUTS: RefCell<Layouts> = RefCell::default();
     static ROWS: Cell<Vec<DeformedRow>> = const { Cell::new(Vec::new()) };
-    static CAST_CHANGES: Cell<u64> = const { Cell::new(0) };
-    static WATCHING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Writes a composite value.
@@ -156,23 +150,4 @@ pub unsafe fn write_record<S: Sink>(datum: pg_sys::Datum, out: &mut S) {
     let mut rows = ROWS.take();
     rows.push(row);
     ROWS.set(rows);
-}
-
-fn watch_casts() {
-    if !WATCHING.get() {
-        // SAFETY: registers a callback, once, for the backend's life.
-        unsafe {
-            pg_sys::CacheRegisterSyscacheCallback(
-                pg_sys::SysCacheIdentifier::CASTSOURCETARGET as i32,
-                Some(on_cast_change),
-                pg_sys::Datum::null(),
-            );
-        }
-        WATCHING.set(true);
-    }
-}
-
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn on_cast_change(_arg: pg_sys::Datum, _cache: i32, _hash: u32) {
-    CAST_CHANGES.set(CAST_CHANGES.get() + 1);
 }

@@ -20,7 +20,6 @@ use pgrx::pg_sys;
 
 use crate::error::Failure;
 use crate::pg::varlena::with_utf8;
-pub use cache::{TypeLayout, type_identity, type_layout};
 use settings::{Settings, with_pinned};
 use value::Writer;
 
@@ -32,6 +31,8 @@ pub struct RowLayout {
     writers: Vec<Option<Writer>>,
     settings: Settings,
     calls_functions: bool,
+    /// [`output::function_changes`] when this was made, if what it calls may change.
+    functions: Option<u64>,
     // Last, so that it goes after the writers, which refer to memory in it.
     _context: OwnedContext,
 }
@@ -52,6 +53,7 @@ impl RowLayout {
     /// `tupdesc` is a valid tuple descriptor.
     pub unsafe fn new(tupdesc: pg_sys::TupleDesc, exclude: &[i16]) -> RowLayout {
         let context = OwnedContext::new();
+        let functions = output::function_changes();
         let mut writers = Vec::new();
         let mut names: Vec<(usize, Vec<u8>)> = Vec::new();
         // SAFETY: the caller passes a valid descriptor.
@@ -100,14 +102,28 @@ impl RowLayout {
                 .filter_map(|column| writers[column.index].as_ref())
         };
         let settings = used().fold(Settings::NONE, |all, writer| all | writer.settings());
+        let functions = writers
+            .iter()
+            .flatten()
+            .any(Writer::may_change)
+            .then_some(functions);
         let calls_functions = used().any(Writer::calls_functions);
         RowLayout {
             columns,
             writers,
             settings,
             calls_functions,
+            functions,
             _context: context,
         }
+    }
+
+    /// Whether a layout made now from the same descriptor would be the same: casts to json, which
+    /// change how values read, come and go.
+    #[inline]
+    pub fn is_current(&self) -> bool {
+        self.functions
+            .is_none_or(|then| then == output::function_changes())
     }
 
     /// Writes a row as a canonical JSON object. Raises what the values' types raise.
@@ -170,14 +186,6 @@ pub struct DeformedRow {
 }
 
 impl DeformedRow {
-    /// No row yet.
-    pub const fn new() -> DeformedRow {
-        DeformedRow {
-            values: Vec::new(),
-            nulls: Vec::new(),
-        }
-    }
-
     /// Takes a tuple apart.
     ///
     /// # Safety
@@ -277,8 +285,13 @@ impl OwnedContext {
 impl Drop for OwnedContext {
     fn drop(&mut self) {
         // SAFETY: no one else refers to the context, and it is not the current one: `Entered` guards
-        // are dropped before it.
-        unsafe { pg_sys::MemoryContextDelete(self.0) }
+        // are dropped before it. What is kept for the backend's life is dropped as it exits, when
+        // PostgreSQL's functions are not to be called any more.
+        unsafe {
+            if !pg_sys::proc_exit_inprogress {
+                pg_sys::MemoryContextDelete(self.0);
+            }
+        }
     }
 }
 

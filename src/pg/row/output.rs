@@ -1,6 +1,6 @@
 //! Values of types that have no native writer: their output function, or their cast to json.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::CStr;
 
 use auditspine_core::canonical::write_string;
@@ -17,6 +17,7 @@ pub struct OutputFunction {
     function: Box<UnsafeCell<pg_sys::FmgrInfo>>,
     settings: Settings,
     kind: Kind,
+    may_change: bool,
 }
 
 enum Kind {
@@ -51,12 +52,19 @@ impl OutputFunction {
             function: info,
             settings,
             kind,
+            may_change: !is_built_in(type_oid),
         }
     }
 
     /// What must be pinned when this is called.
     pub fn settings(&self) -> Settings {
         self.settings
+    }
+
+    /// Whether another function may take its place: the types of users have casts made and dropped,
+    /// and their functions replaced.
+    pub fn may_change(&self) -> bool {
+        self.may_change
     }
 
     /// Writes the value as JSON; with `RAW`, a text without quotes and escapes. [`Self::settings`]
@@ -94,8 +102,12 @@ impl OutputFunction {
     }
 }
 
+fn is_built_in(type_oid: pg_sys::Oid) -> bool {
+    type_oid.to_u32() < pg_sys::FirstNormalObjectId
+}
+
 unsafe fn cast_to_json(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    if type_oid.to_u32() < pg_sys::FirstNormalObjectId {
+    if is_built_in(type_oid) {
         return None;
     }
     let mut function = pg_sys::InvalidOid;
@@ -110,6 +122,38 @@ unsafe fn cast_to_json(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     };
     (path == pg_sys::CoercionPathType::COERCION_PATH_FUNC && function != pg_sys::InvalidOid)
         .then_some(function)
+}
+
+/// How often casts or functions have changed in this database since this was first asked, as far as
+/// the backend has heard; only ever grows. Output functions looked up before may be others now.
+pub fn function_changes() -> u64 {
+    if !WATCHING.get() {
+        for cache in [
+            pg_sys::SysCacheIdentifier::CASTSOURCETARGET,
+            pg_sys::SysCacheIdentifier::PROCOID,
+        ] {
+            // SAFETY: registers a callback, once, for the backend's life.
+            unsafe {
+                pg_sys::CacheRegisterSyscacheCallback(
+                    cache as i32,
+                    Some(on_function_change),
+                    pg_sys::Datum::null(),
+                );
+            }
+        }
+        WATCHING.set(true);
+    }
+    FUNCTION_CHANGES.get()
+}
+
+thread_local! {
+    static FUNCTION_CHANGES: Cell<u64> = const { Cell::new(0) };
+    static WATCHING: Cell<bool> = const { Cell::new(false) };
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn on_function_change(_arg: pg_sys::Datum, _cache: i32, _hash: u32) {
+    FUNCTION_CHANGES.set(FUNCTION_CHANGES.get() + 1);
 }
 
 /// The settings that the output function of a type reads.

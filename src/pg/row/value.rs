@@ -100,6 +100,15 @@ impl Writer {
         }
     }
 
+    /// Whether the type may come to be printed by another function.
+    pub fn may_change(&self) -> bool {
+        match self {
+            Writer::Other(function) => function.may_change(),
+            Writer::Array(elements) => elements.writer.may_change(),
+            _ => false,
+        }
+    }
+
     /// The settings that must be pinned for output functions; what lies in composite values shows
     /// only when it is written, and is seen to then.
     pub fn settings(&self) -> Settings {

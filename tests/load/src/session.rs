@@ -32,14 +32,19 @@ pub const ITEM_JSON: &str = "format(
 pub fn create_item(client: &mut Client, audit: Option<&str>) {
     run(client, CREATE_ITEM);
     if let Some(arguments) = audit {
-        run(
-            client,
-            &format!(
-                "CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON item
-                 FOR EACH ROW EXECUTE FUNCTION audit_chain_append({arguments})"
-            ),
-        );
+        audit_item(client, arguments);
     }
+}
+
+/// Gives table `item` its trigger, with these arguments.
+pub fn audit_item(client: &mut Client, arguments: &str) {
+    run(
+        client,
+        &format!(
+            "CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON item
+             FOR EACH ROW EXECUTE FUNCTION audit_chain_append({arguments})"
+        ),
+    );
 }
 
 /// A row of `item` that this client made and that still is there.
@@ -160,7 +165,12 @@ impl Session {
         }
         match error {
             None => self.ledger.end(outcome, changes),
-            Some(error) => self.ledger.fail(sqlstate(&error), outcome, changes),
+            Some(error) => {
+                if sqlstate(&error).starts_with("XX") {
+                    println!("client {}: {error:?}", self.id);
+                }
+                self.ledger.fail(sqlstate(&error), outcome, changes);
+            }
         }
         outcome
     }

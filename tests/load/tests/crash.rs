@@ -105,6 +105,11 @@ fn crashes(lanes: i32) {
     assert!(ledger.commits > 500, "{ledger}");
     let lost = ledger.failed_with(&["08000", "57P01", "57P02", "57P03"]);
     assert!(lost > 0, "no connection was ever lost: {ledger}");
+    assert_eq!(
+        lost,
+        ledger.failures.values().sum::<u64>(),
+        "failures of another kind: {ledger}"
+    );
     let mut admin = database.connect();
     assert_all(&mut admin, &ledger);
     // The chain goes on where it stood.

@@ -27,7 +27,7 @@ fn entries(client: &mut Client, kind: &str) -> String {
     scalar(
         client,
         &format!(
-            "SELECT coalesce(string_agg(op || event_pk, ' ' ORDER BY seq), '')
+            "SELECT coalesce(string_agg(op::text || event_pk, ' ' ORDER BY seq), '')
              FROM auditspine.audit_chain WHERE event_kind = '{kind}'"
         ),
     )

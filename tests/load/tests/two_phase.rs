@@ -87,10 +87,8 @@ fn the_session_that_prepared_goes_on_clean() {
         &mut client,
         "BEGIN; INSERT INTO item VALUES (4); PREPARE TRANSACTION 'second'",
     );
-    run(
-        &mut client,
-        "ROLLBACK PREPARED 'first'; COMMIT PREPARED 'second'",
-    );
+    run(&mut client, "ROLLBACK PREPARED 'first'");
+    run(&mut client, "COMMIT PREPARED 'second'");
     assert_recorded(&mut client, "2 4");
 }
 
@@ -108,10 +106,8 @@ fn prepared_across_restarts() {
     let mut admin = database.connect();
     run(&mut admin, "INSERT INTO item VALUES (7)");
     assert_recorded(&mut admin, "6 7");
-    run(
-        &mut admin,
-        "COMMIT PREPARED 'kept'; ROLLBACK PREPARED 'undone'",
-    );
+    run(&mut admin, "COMMIT PREPARED 'kept'");
+    run(&mut admin, "ROLLBACK PREPARED 'undone'");
     assert_recorded(&mut admin, "1 2 3 6 7");
     run(&mut admin, "INSERT INTO item VALUES (8)");
     assert_recorded(&mut admin, "1 2 3 6 7 8");
@@ -142,10 +138,8 @@ fn one_lane_is_held_until_the_end() {
         assert_recorded(&mut writer, "");
     }
     let mut writer = database.connect();
-    run(
-        &mut writer,
-        "COMMIT PREPARED 'holder'; INSERT INTO item VALUES (4)",
-    );
+    run(&mut writer, "COMMIT PREPARED 'holder'");
+    run(&mut writer, "INSERT INTO item VALUES (4)");
     assert_recorded(&mut writer, "1 4");
 }
 
@@ -164,10 +158,8 @@ fn two_lanes_let_others_pass() {
         .batch_execute("INSERT INTO item VALUES (4)")
         .expect_err("both lanes are taken");
     assert_eq!(sqlstate(&error), "55P03", "{error:?}");
-    run(
-        &mut writer,
-        "ROLLBACK PREPARED 'second holder'; INSERT INTO item VALUES (5)",
-    );
+    run(&mut writer, "ROLLBACK PREPARED 'second holder'");
+    run(&mut writer, "INSERT INTO item VALUES (5)");
     run(&mut writer, "COMMIT PREPARED 'holder'");
     assert_recorded(&mut writer, "1 2 5");
     assert_no_rows(

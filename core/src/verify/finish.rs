@@ -1,0 +1,162 @@
+//! From the pass to the report: which parts need the second look, and the summary.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use super::Verifier;
+use super::diagnose::Doubt;
+use super::examined::Examined;
+use super::finding::{ChainReport, Finding, FindingKind};
+use super::judge::judge;
+use super::lane::{Lane, Run};
+use super::moves::{Moves, Place, Tail};
+use super::output::Output;
+use super::reader::Reader;
+use super::view::{Chains, Store, Window};
+use crate::hash::Hash;
+
+/// Finishes a verification; see [`Verifier::finish`].
+pub(super) fn finish<S: Store>(
+    verifier: Verifier,
+    store: &mut S,
+    sink: &mut dyn FnMut(Finding),
+) -> Result<Vec<ChainReport>, S::Error> {
+    let Verifier {
+        chains,
+        window,
+        limits,
+        mut lanes,
+        ..
+    } = verifier;
+    lanes.sort_unstable_by_key(|lane| (lane.chain_id, lane.lane));
+    let mut output = Output::new(&chains, sink);
+    let mut moves = Moves::new(limits.candidates);
+    let mut ends = BTreeMap::new();
+    for (at, lane) in lanes.iter().enumerate() {
+        let place = (lane.chain_id, lane.lane);
+        let Some(name) = chains.name(lane.chain_id) else {
+            unknown_chain(store, window, lane, &mut output, &mut moves)?;
+            continue;
+        };
+        let begins = match lane.first_run() {
+            Some(run) => begins(store, window, lane, &run)?,
+            None => false,
+        };
+        for part in lane.suspects(begins) {
+            let reader = Reader::new(store, window, Some(name), place, &part);
+            let end = judge(reader, window, &part, &mut output, &mut moves)?;
+            if lane.tail().is_none_or(|(last, _)| part.to >= last) {
+                ends.insert(at, end);
+            }
+        }
+    }
+    let tails: Vec<Tail> = if moves.wants_tails() {
+        let tail = |(at, lane): (usize, &Lane)| {
+            let (pos, chain) = ends.get(&at).copied().unwrap_or_else(|| lane.tail())?;
+            Some(Tail {
+                place: Place {
+                    chain_id: lane.chain_id,
+                    lane: lane.lane,
+                    pos,
+                },
+                chain,
+            })
+        };
+        lanes.iter().enumerate().filter_map(tail).collect()
+    } else {
+        Vec::new()
+    };
+    moves.resolve(&tails, &mut output);
+    Ok(reports(&chains, &lanes, &output))
+}
+
+/// Whether the first stretch of a lane is where the lane, or the window, begins.
+fn begins<S: Store>(
+    store: &mut S,
+    window: Window,
+    lane: &Lane,
+    run: &Run,
+) -> Result<bool, S::Error> {
+    if run.first_pos == 1 {
+        return Ok(run.first_prev == Hash::ZERO);
+    }
+    let mut begins = false;
+    if !window.has_beginning() {
+        store.entries_at(lane.chain_id, lane.lane, run.first_pos - 1, &mut |view| {
+            begins |= view.chain_hash == run.first_prev.0
+                && view.seq < run.first_seq
+                && !window.contains(view.seq);
+        })?;
+    }
+    Ok(begins)
+}
+
+/// Tells of a lane whose chain does not exist: once, at its first entry.
+fn unknown_chain<S: Store>(
+    store: &mut S,
+    window: Window,
+    lane: &Lane,
+    output: &mut Output<'_>,
+    moves: &mut Moves,
+) -> Result<(), S::Error> {
+    let mut first: Option<Examined> = None;
+    let mut scratch = Vec::new();
+    store.entries_from(lane.chain_id, lane.lane, i64::MIN, &mut |view| {
+        if !window.contains(view.seq) {
+            return ControlFlow::Continue(());
+        }
+        let entry = Examined::new(view, None, &mut scratch);
+        match &first {
+            Some(first) if first.pos != entry.pos => return ControlFlow::Break(()),
+            Some(first) if first.order() <= entry.order() => {}
+            _ => first = Some(entry),
+        }
+        ControlFlow::Continue(())
+    })?;
+    let Some(mut entry) = first else {
+        return Ok(());
+    };
+    let (id, more) = (lane.chain_id, lane.entries.saturating_sub(1));
+    let mut detail = format!("chain_id {id} is not in auditspine.chain");
+    let doubt = if more == 0 {
+        Doubt::Content
+    } else {
+        detail.push_str(&format!(
+            "; nor is that of {more} more entries in this lane"
+        ));
+        Doubt::None
+    };
+    let finding = output.finding(&entry, FindingKind::UnknownChain, detail, None, None);
+    moves.damaged(&mut entry, finding, doubt, output);
+    Ok(())
+}
+
+fn reports(chains: &Chains, lanes: &[Lane], output: &Output<'_>) -> Vec<ChainReport> {
+    let report = |chain_id| ChainReport {
+        chain_id,
+        chain: chains.name(chain_id).map(str::to_owned),
+        entries: 0,
+        lanes: 0,
+        findings: output.count(chain_id).findings,
+        first_bad_seq: output.count(chain_id).first_bad_seq,
+        first_seq: None,
+        head_seq: None,
+    };
+    let mut reports: BTreeMap<i32, ChainReport> = chains
+        .ids()
+        .map(|chain_id| (chain_id, report(chain_id)))
+        .collect();
+    for lane in lanes {
+        let sum = reports
+            .entry(lane.chain_id)
+            .or_insert_with_key(|&chain_id| report(chain_id));
+        sum.entries += lane.entries;
+        sum.lanes += 1;
+        sum.first_seq = Some(
+            sum.first_seq
+                .map_or(lane.first_seq, |seq| seq.min(lane.first_seq)),
+        );
+        sum.head_seq = sum.head_seq.max(Some(lane.head_seq));
+    }
+    reports.into_values().collect()
+}
