@@ -117,8 +117,8 @@ fact() { row "$section" "$1" "$2" "$3" "" "${4:-}" "${5:-}"; }
 print_rows() {
     say "Results: $1"
     awk -F'\t' -v section="$1" '
-        BEGIN { printf "    %-58s %12s %12s  %-19s %-7s %s\n", "what", "baseline", "auditspine", "ratio (rounds)", "target", "" }
-        $1 == section { printf "    %-58s %12s %12s  %-19s %-7s %s\n", $2, $3, $4, $5, $6, $7 }' "$TABLE"
+        BEGIN { printf "    %-72s %12s %12s  %-19s %-7s %s\n", "what", "baseline", "auditspine", "ratio (rounds)", "target", "" }
+        $1 == section { printf "    %-72s %12s %12s  %-19s %-7s %s\n", $2, $3, $4, $5, $6, $7 }' "$TABLE"
 }
 
 finish_results() {

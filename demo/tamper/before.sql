@@ -1,8 +1,9 @@
 -- What a superuser can do: switch the triggers off that refuse writes to the chain.
 ALTER TABLE auditspine.audit_chain DISABLE TRIGGER USER;
 
--- Where each damage is, for demo/tamper/after.sql: positions within lane 0 of chain main.
-CREATE TEMPORARY TABLE damage (what text, first_pos bigint, last_pos bigint);
+-- What must be found, for demo/tamper/after.sql: a finding of this kind at each position, in lane 0 of chain main.
+-- A gap is reported by the entry behind it.
+CREATE TEMPORARY TABLE damage (finding text, first_pos bigint, last_pos bigint);
 
 -- event_hash by the published formula, for the forger.
 CREATE FUNCTION pg_temp.demo_event_hash(e auditspine.audit_chain) RETURNS bytea LANGUAGE sql AS $$

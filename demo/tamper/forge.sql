@@ -9,4 +9,4 @@ UPDATE auditspine.audit_chain AS entry SET event_hash = pg_temp.demo_event_hash(
 WHERE chain_id = 1 AND lane = 0 AND pos = :pos;
 UPDATE auditspine.audit_chain SET chain_hash = sha256(prev_hash || event_hash || int8send(seq))
 WHERE chain_id = 1 AND lane = 0 AND pos = :pos;
-INSERT INTO damage VALUES ('forge', :pos, :pos);
+INSERT INTO damage VALUES ('entry_rewritten', :pos, :pos);

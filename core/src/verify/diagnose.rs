@@ -20,6 +20,8 @@ pub(super) struct Diagnosis {
 pub(super) enum Doubt {
     /// Nothing: the changed column is known.
     None,
+    /// Nothing, but another entry may belong where it stands.
+    Place,
     /// Its content or its place may be another entry's.
     Content,
     /// Its `seq` may be another entry's.

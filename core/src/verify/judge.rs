@@ -302,6 +302,7 @@ impl<S: Store> Judge<'_, '_, S> {
                 _ => Standing::Damaged,
             };
             verdict = Some((kind, detail.to_owned(), expected, found));
+            doubt = Doubt::Place;
         }
         if trusted {
             self.gap(&entry, &past, next);
@@ -439,6 +440,7 @@ impl<S: Store> Judge<'_, '_, S> {
                     kind => (kind, found.detail),
                 }
             } else if joined || of_branch {
+                doubt = Doubt::Place;
                 branches.extend(rival.chain.hash);
                 let what = if joined {
                     "the same predecessor"
@@ -448,6 +450,7 @@ impl<S: Store> Judge<'_, '_, S> {
                 let detail = format!("continues {what}, besides the entry with seq {}", main.seq);
                 (FindingKind::Fork, detail)
             } else {
+                doubt = Doubt::Place;
                 let detail = format!(
                     "a second entry at this position, besides seq {}, that no neighbour links to",
                     main.seq
@@ -518,6 +521,9 @@ fn link_verdict(
     let fits_neither = "fits neither its predecessor nor its successor, though its own hashes \
                         agree: forged, or put in the place of another";
     match (head.is_some(), past.kind, past.standing, forward) {
+        (true, _, _, Forward::Denied(next)) if next.continues(&past.heads).is_some() => {
+            unlinked("its neighbours link around it")
+        }
         (true, _, _, Forward::Denied(next)) => rewritten(next),
         (true, ..) => None,
         (_, PastKind::Absent, _, Forward::Denied(next)) => rewritten(next),

@@ -57,7 +57,8 @@ struct Damaged {
     event: Option<Hash>,
     prev: Option<Hash>,
     chain: Option<Hash>,
-    /// `None` where `seq` is in doubt.
+    doubt: Doubt,
+    /// Where that is in doubt.
     content: Option<Box<Content>>,
     /// The seqs of the entries before and after it.
     between: (Option<i64>, Option<i64>),
@@ -141,7 +142,7 @@ impl Moves {
         output: &mut Output<'_>,
     ) {
         let content = entry.content.take().filter(|_| doubt == Doubt::Content);
-        let open = doubt == Doubt::Seq || content.is_some();
+        let open = matches!(doubt, Doubt::Seq | Doubt::Place) || content.is_some();
         if !open || self.damaged.len() >= self.limit {
             return output.emit(finding);
         }
@@ -159,6 +160,7 @@ impl Moves {
             event: entry.event.hash,
             prev: entry.prev.hash,
             chain: entry.chain.hash,
+            doubt,
             content,
         });
     }
@@ -180,9 +182,10 @@ impl Moves {
     pub fn resolve(mut self, tails: &[Tail], output: &mut Output<'_>) {
         let mut scratch = Vec::new();
         for at in 0..self.damaged.len() {
-            let detail = match self.damaged[at].content {
-                Some(_) => self.home(at, tails, output, &mut scratch),
-                None => self.seq(at),
+            let detail = match self.damaged[at].doubt {
+                Doubt::Content => self.home(at, tails, output, &mut scratch),
+                Doubt::Seq => self.seq(at),
+                Doubt::None | Doubt::Place => None,
             };
             let finding = &mut self.damaged[at].finding;
             if let Some((kind, detail)) = detail {

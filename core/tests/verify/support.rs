@@ -270,12 +270,6 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Kinds and places, for comparison.
-    pub fn brief(&self) -> Vec<(FindingKind, i32, i16, i64, i64)> {
-        let place = |f: &Finding| (f.kind, f.chain_id, f.lane, f.pos, f.seq);
-        self.findings.iter().map(place).collect()
-    }
-
     /// Kinds and `seq`s.
     pub fn at(&self) -> Vec<(FindingKind, i64)> {
         self.findings.iter().map(|f| (f.kind, f.seq)).collect()
