@@ -10,7 +10,7 @@ SELECT 1 FROM (
                || ',"kind":' || to_json(event_kind)::text
                || ',"lane":' || lane
                || ',"layout":' || coalesce(layout::text, 'null')
-               || ',"op":"' || op
+               || ',"op":"' || op::text
                || '","payload_hash":"' || encode(payload_hash, 'hex')
                || '","pk":' || coalesce(to_json(event_pk)::text, 'null')
                || ',"pos":"' || pos

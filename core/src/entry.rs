@@ -121,6 +121,7 @@ impl Event<'_> {
 
 /// Hashes the events of one flush, which share everything that comes before `lane`: that part is
 /// fed to the compression function once.
+#[derive(Debug)]
 pub struct EventHasher {
     shared: Sha256,
     own: Vec<u8>,

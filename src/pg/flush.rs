@@ -21,7 +21,7 @@ use super::insert::{BATCH, Inserter};
 use super::lane;
 use super::memory::ScratchContext;
 use super::sequence;
-use super::state::{State, column, state};
+use super::state::{State, broken, column, state};
 
 /// An entry as it was written: what the function form of the append returns.
 #[derive(Clone, Copy, Debug)]
@@ -200,7 +200,8 @@ struct Batch {
     rows: Vec<Row>,
     arena: DatumArena,
     hashers: Vec<(NameId, NameId, AttributionId, EventHasher)>,
-    attributions: HashMap<u32, SharedValues>,
+    /// By number of the attribution.
+    attributions: Vec<Option<SharedValues>>,
     last: Place,
     seq: pg_sys::Oid,
     xid: u64,
@@ -235,7 +236,7 @@ impl Batch {
             rows: Vec::with_capacity(count.min(BATCH)),
             arena: DatumArena::default(),
             hashers: Vec::new(),
-            attributions: HashMap::new(),
+            attributions: Vec::new(),
             last: Place {
                 chain_id: 0,
                 lane: 0,
@@ -258,7 +259,11 @@ impl Batch {
     }
 
     fn add(&mut self, buffer: &Buffer, pending: &Pending, seq: i64, lane: &mut Lane) {
-        let shared = self.attributions[&pending.fields.attribution.index()].clone();
+        // `share_attributions` has filled in every one that an event of this flush has.
+        let Some(shared) = self.attributions[pending.fields.attribution.index() as usize].clone()
+        else {
+            broken("an event's attribution was forgotten".to_owned())
+        };
         let pk = buffer.pk(pending);
         let kind = buffer::name(pending.fields.kind);
         let event = Event {
@@ -328,17 +333,19 @@ impl Batch {
 
     /// Looks up what the events share, while the memory is that of the whole flush.
     fn share_attributions(&mut self, events: &[Pending]) {
-        for event in events {
-            self.attributions
-                .entry(event.fields.attribution.index())
-                .or_insert_with(|| {
-                    let attribution = attribution::get(event.fields.attribution);
-                    let context = attribution.context.as_deref().map(jsonb);
-                    SharedValues {
-                        attribution,
-                        context,
-                    }
-                });
+        for id in events.iter().map(|event| event.fields.attribution) {
+            let at = id.index() as usize;
+            if self.attributions.len() <= at {
+                self.attributions.resize(at + 1, None);
+            }
+            self.attributions[at].get_or_insert_with(|| {
+                let attribution = attribution::get(id);
+                let context = attribution.context.as_deref().map(jsonb);
+                SharedValues {
+                    attribution,
+                    context,
+                }
+            });
         }
     }
 
@@ -394,5 +401,5 @@ pub fn jsonb(canonical: &[u8]) -> pg_sys::Datum {
             &[Some(pg_sys::Datum::from(text.as_ptr()))],
         )
     };
-    jsonb.unwrap_or_else(|| super::state::broken("jsonb_in returned null".to_owned()))
+    jsonb.unwrap_or_else(|| broken("jsonb_in returned null".to_owned()))
 }

@@ -27,7 +27,9 @@ pub mod sink;
 pub mod sqltypes;
 mod srf;
 mod state;
+mod threads;
 mod trigger;
+mod tuple;
 mod varlena;
 mod verify;
 

@@ -74,27 +74,63 @@ pub fn chains(only: Option<&[u8]>) -> Vec<(i32, Vec<u8>)> {
     chains
 }
 
-/// Calls `show` with every entry that may lie in the window, and perhaps others.
-pub fn entries(start: i64, end: Option<i64>, mut show: impl FnMut(&EntryView<'_>)) {
+/// Where the entries of a window are.
+pub struct Extent {
+    table: OpenRelation,
+    /// First page and number; `None` for the whole table.
+    limits: Option<(u32, u32)>,
+    /// How many pages that is.
+    pub pages: u32,
+}
+
+/// The part of the table that can hold entries of the window; `None` if no entry lies in it.
+pub fn extent(start: i64, end: Option<i64>) -> Option<Extent> {
     let table = OpenRelation::table(state().audit_chain, pg_sys::AccessShareLock);
-    let whole = start <= 1 && end.is_none();
     // SAFETY: the table is open.
     let pages = unsafe {
         pg_sys::RelationGetNumberOfBlocksInFork(table.raw(), pg_sys::ForkNumber::MAIN_FORKNUM)
     };
-    let limits = if whole || pages < WINDOW_PAGES {
-        None
-    } else {
-        match pages_of_window(start, end) {
-            Some(limits) => Some(limits),
-            None => return,
+    if (start <= 1 && end.is_none()) || pages < WINDOW_PAGES {
+        return Some(Extent {
+            table,
+            limits: None,
+            pages,
+        });
+    }
+    let limits = pages_of_window(start, end)?;
+    Some(Extent {
+        table,
+        limits: Some(limits),
+        pages: limits.1,
+    })
+}
+
+impl Extent {
+    /// Calls `show` with the tuple of every entry in these pages, and its bytes.
+    pub fn tuples(&self, mut show: impl FnMut(&[u8])) {
+        scan_heap(&self.table, self.limits, |tuple, _| {
+            // SAFETY: the tuple's bytes lie on a pinned page until the next one is fetched.
+            show(unsafe {
+                std::slice::from_raw_parts((*tuple).t_data.cast(), (*tuple).t_len as usize)
+            });
+        });
+    }
+
+    /// Reads a tuple that [`Extent::tuples`] showed, or a copy of it that is aligned to 8 bytes.
+    pub fn read<R>(
+        &self,
+        reader: &mut EntryReader,
+        bytes: &[u8],
+        show: impl FnOnce(&EntryView<'_>) -> R,
+    ) -> R {
+        // SAFETY: the bytes are those of a tuple of this table, whose columns `state` checked.
+        unsafe {
+            let mut tuple: pg_sys::HeapTupleData = std::mem::zeroed();
+            tuple.t_len = bytes.len() as u32;
+            tuple.t_data = bytes.as_ptr().cast_mut().cast();
+            reader.read(&mut tuple, self.table.tuple_desc(), show)
         }
-    };
-    let mut reader = EntryReader::new();
-    scan_heap(&table, limits, |tuple, desc| {
-        // SAFETY: a tuple of the table, whose columns `state` checked, valid until the next one.
-        unsafe { reader.read(tuple, desc, &mut show) }
-    });
+    }
 }
 
 /// First page and number of pages that hold entries of the window; the block-range index on seq

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use auditspine_core::canonical::write_string;
 use auditspine_core::entry::write_integer;
 use auditspine_core::hash::{Hash, Sink};
-use auditspine_core::verify::{ChainReport, Finding, Limits, Neighbour, Verifier, Window};
+use auditspine_core::verify::{ChainReport, Checker, Finding, Limits, Neighbour, Verifier, Window};
 use pgrx::pg_sys;
 
 use super::arena::DatumArena;
+use super::entries::EntryReader;
 use super::flush::{self, jsonb};
 use super::memory::SideContext;
-use super::scan;
+use super::scan::{self, Extent};
 use super::srf::RowStore;
 use super::state::state;
+use super::threads::{self, Done, Helpers};
+use super::tuple;
 use crate::error::Failure;
 
 /// What is to be verified.
@@ -47,14 +50,82 @@ pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<Chain
         .and_then(|_| chains.first().map(|(id, _)| *id));
     let window = Window::new(request.start, request.end);
     let mut verifier = Verifier::new(Arc::new(scan::names(&chains)), window, Limits::default());
-    scan::entries(request.start, request.end, |entry| {
-        if only.is_none_or(|only| only == entry.chain_id) {
-            verifier.push(entry);
-        }
-    });
+    if let Some(extent) = scan::extent(request.start, request.end) {
+        let wanted = |chain_id| only.is_none_or(|only| only == chain_id);
+        std::thread::scope(|scope| {
+            let count = threads::count(extent.pages);
+            let checkers = (0..count).map(|_| verifier.checker());
+            let helpers = (count > 0).then(|| Helpers::start(scope, checkers));
+            Pass {
+                extent,
+                reader: EntryReader::new(),
+                helpers,
+            }
+            .run(&mut verifier, &wanted);
+        });
+    }
     match verifier.finish(&mut scan::ByPlace, sink) {
         Ok(reports) => reports,
         Err(never) => match never {},
+    }
+}
+
+/// The one pass over the entries.
+struct Pass {
+    extent: Extent,
+    reader: EntryReader,
+    helpers: Option<Helpers>,
+}
+
+impl Pass {
+    fn run(mut self, verifier: &mut Verifier, wanted: &dyn Fn(i32) -> bool) {
+        let mut checker = verifier.checker();
+        let Some(mut helpers) = self.helpers.take() else {
+            let Pass { extent, reader, .. } = &mut self;
+            return extent.tuples(|bytes| {
+                let checked = match tuple::decode(bytes) {
+                    Some(entry) => checker.check(&entry),
+                    None => extent.read(reader, bytes, |entry| checker.check(entry)),
+                };
+                if wanted(checked.chain_id()) {
+                    verifier.link(&checked);
+                }
+            });
+        };
+        let mut link = |helpers: &mut Helpers, done: Done, checker: &mut Checker| {
+            let unread = done.left.iter().map(|at| {
+                self.extent
+                    .read(&mut self.reader, done.batch.tuple(*at), |entry| {
+                        checker.check(entry)
+                    })
+            });
+            for checked in done.checked.iter().copied().chain(unread) {
+                if wanted(checked.chain_id()) {
+                    verifier.link(&checked);
+                }
+            }
+            helpers.reuse(done.batch);
+        };
+        let mut batch = helpers.empty();
+        self.extent.tuples(|bytes| {
+            batch.push(bytes);
+            if batch.is_full() {
+                let full = std::mem::replace(&mut batch, helpers.empty());
+                // Helpers that have enough to do leave the backend free to hash too.
+                if let Err(refused) = helpers.hand_over(full) {
+                    let done = threads::work(refused, &mut checker);
+                    link(&mut helpers, done, &mut checker);
+                }
+                while let Some(done) = helpers.finished() {
+                    link(&mut helpers, done, &mut checker);
+                }
+            }
+        });
+        let done = threads::work(batch, &mut checker);
+        link(&mut helpers, done, &mut checker);
+        while let Some(done) = helpers.last() {
+            link(&mut helpers, done, &mut checker);
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 -- Who may do what: writers of audited tables need nothing on auditspine.*, and can do nothing there;
 -- an auditor reads and verifies; not even a superuser changes an entry by accident.
 SELECT create_chain('ledger', 2) > 1 AS made;
+-- Left by a run that was interrupted.
+SET client_min_messages = warning;
+DROP ROLE IF EXISTS regress_auditspine_writer, regress_auditspine_auditor, regress_auditspine_owner;
+RESET client_min_messages;
 CREATE ROLE regress_auditspine_writer;
 CREATE ROLE regress_auditspine_auditor;
 CREATE ROLE regress_auditspine_owner;
@@ -101,8 +105,7 @@ SET SESSION AUTHORIZATION regress_auditspine_auditor;
 SELECT attempt('SELECT FROM verify_chain()');
 RESET SESSION AUTHORIZATION;
 
--- Row security on the state hides nothing from a verification by its owner, and must not stop an append.
--- An owner of a table of their own cannot forge events of another's.
+-- The owner of a table of their own cannot forge events of another's: declaring a trigger needs EXECUTE, firing it does not.
 SET SESSION AUTHORIZATION regress_auditspine_owner;
 CREATE TABLE mine (id integer PRIMARY KEY);
 SELECT attempt('CREATE TRIGGER forge AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION audit_chain_append(''item'')');
@@ -129,6 +132,7 @@ SELECT bool_and(ok) AS ok FROM verify_chain();
 DROP TABLE item, mine;
 DROP FUNCTION attempt;
 REVOKE CREATE ON SCHEMA public FROM regress_auditspine_owner;
+DROP OWNED BY regress_auditspine_auditor;
 DROP ROLE regress_auditspine_writer;
 DROP ROLE regress_auditspine_auditor;
 DROP ROLE regress_auditspine_owner;

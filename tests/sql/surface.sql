@@ -4,11 +4,13 @@ DROP EXTENSION auditspine;
 CREATE SCHEMA verbs;
 CREATE EXTENSION auditspine SCHEMA verbs;
 
--- Every object.
+-- Every object; types that merely come with a table or another type, which some versions list, left out.
 SELECT pg_describe_object(classid, objid, objsubid) AS object
 FROM pg_depend
 WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'auditspine')
+  AND NOT EXISTS (SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = typrelid
+                  WHERE classid = 'pg_type'::regclass AND t.oid = objid AND (typelem <> 0 OR relkind <> 'c'))
 ORDER BY pg_describe_object(classid, objid, objsubid) COLLATE "C";
 
 -- Verbs are in the chosen schema, state in its own, and both belong together.
