@@ -188,17 +188,13 @@ pub fn write_integer<S: Sink>(value: i64, out: &mut S) {
 }
 
 fn write_unsigned<S: Sink>(mut value: u64, out: &mut S) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
+    let len = value.checked_ilog10().map_or(1, |log| log as usize + 1);
+    let mut digits = [0; 24];
+    for digit in digits[..len].iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
         value /= 10;
-        if value == 0 {
-            break;
-        }
     }
-    out.put(&digits[at..]);
+    out.put_first(&digits, len);
 }
 
 #[cfg(test)]
