@@ -73,11 +73,21 @@ impl Event<'_> {
         Hash::of(scratch)
     }
 
+    /// The part of the event that the entries of one flush mostly share.
     fn write_shared<S: Sink>(&self, out: &mut S) {
+        self.write_before_time(out);
+        write_entry_time(self.appended_at, out);
+        self.write_after_time(out);
+    }
+
+    pub(crate) fn write_before_time<S: Sink>(&self, out: &mut S) {
         out.put(b"{\"actor\":");
         write_optional(self.actor, out);
         out.put(b",\"appended_at\":\"");
-        write_entry_time(self.appended_at, out);
+    }
+
+    /// What comes between the time and [`Event::write_own`].
+    pub(crate) fn write_after_time<S: Sink>(&self, out: &mut S) {
         out.put(b"\",\"chain\":");
         write_string(self.chain, out);
         out.put(b",\"context\":");
@@ -88,7 +98,8 @@ impl Event<'_> {
         write_string(self.kind, out);
     }
 
-    fn write_own<S: Sink>(&self, out: &mut S) {
+    /// What comes after `kind`.
+    pub(crate) fn write_own<S: Sink>(&self, out: &mut S) {
         out.put(b",\"lane\":");
         write_integer(i64::from(self.lane), out);
         out.put(b",\"layout\":");

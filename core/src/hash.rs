@@ -123,6 +123,14 @@ impl Sink for HashSink {
         }
         self.pending.extend_from_slice(bytes);
     }
+    #[inline]
+    fn put_byte(&mut self, byte: u8) {
+        if self.pending.len() >= HASH_SINK_BYTES {
+            self.hasher.update(&self.pending);
+            self.pending.clear();
+        }
+        self.pending.push(byte);
+    }
 }
 
 #[cfg(test)]

@@ -295,7 +295,7 @@ impl Walk<'_> {
         if server_is_utf8() {
             let name = (key.start, text.len() as u32);
             return Some(Member {
-                prefix: utf16_prefix(text),
+                prefix: utf16_prefix(self.content, key.range().start, text.len()),
                 name,
                 value: key,
             });
@@ -308,7 +308,7 @@ impl Walk<'_> {
             u32::try_from(names.len() - start).ok()?,
         );
         Some(Member {
-            prefix: utf16_prefix(&names[start..]),
+            prefix: utf16_prefix(names, start, names.len() - start),
             name,
             value: key,
         })
@@ -349,23 +349,34 @@ fn name<'a>(content: &'a [u8], names: &'a [u8], member: &Member) -> Option<&'a [
     source.get(start..start + len)
 }
 
-/// The first eight bytes of a name, zeros after its end, changed so that they compare as
-/// [`cmp_utf16`] compares; names that are equal up to there need that.
+/// The first eight bytes of the name that lies at `start` in `source`, zeros after its end, changed so
+/// that they compare as [`cmp_utf16`] compares; names that are equal up to there need that.
 #[inline]
-fn utf16_prefix(name: &[u8]) -> u64 {
-    let mut bytes = [0; 8];
-    let len = name.len().min(8);
-    bytes[..len].copy_from_slice(&name[..len]);
-    let prefix = u64::from_be_bytes(bytes);
+fn utf16_prefix(source: &[u8], start: usize, len: usize) -> u64 {
+    let rest = source.get(start..).unwrap_or_default();
+    let word = match rest.first_chunk::<8>() {
+        Some(word) => u64::from_be_bytes(*word),
+        None => rest
+            .iter()
+            .chain(&[0; 8])
+            .take(8)
+            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    let prefix = if len < 8 {
+        word & !(u64::MAX >> (8 * len))
+    } else {
+        word
+    };
     if prefix & 0x8080_8080_8080_8080 == 0 {
         return prefix;
     }
     // U+E000..U+FFFF (lead bytes EE, EF) come after the supplementary planes (F0..F4) in UTF-16.
-    u64::from_be_bytes(bytes.map(|byte| {
+    let above = |byte| {
         if matches!(byte, 0xEE | 0xEF) {
             byte + 0x10
         } else {
             byte
         }
-    }))
+    };
+    u64::from_be_bytes(prefix.to_be_bytes().map(above))
 }

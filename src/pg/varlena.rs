@@ -126,21 +126,25 @@ pub fn embedded_content(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether the database's encoding is UTF-8.
-#[inline]
+#[inline(always)]
 pub fn server_is_utf8() -> bool {
-    const YES: u8 = 1;
-    const NO: u8 = 2;
-    static KNOWN: AtomicU8 = AtomicU8::new(0);
-    match KNOWN.load(Ordering::Relaxed) {
+    match UTF8_SERVER.load(Ordering::Relaxed) {
         YES => true,
         NO => false,
-        _ => {
-            // SAFETY: reads a backend-wide setting, fixed once connected to a database.
-            let utf8 = unsafe { pg_sys::GetDatabaseEncoding() } == pg_sys::pg_enc::PG_UTF8 as i32;
-            KNOWN.store(if utf8 { YES } else { NO }, Ordering::Relaxed);
-            utf8
-        }
+        _ => ask_server(),
     }
+}
+
+static UTF8_SERVER: AtomicU8 = AtomicU8::new(0);
+const YES: u8 = 1;
+const NO: u8 = 2;
+
+#[cold]
+fn ask_server() -> bool {
+    // SAFETY: reads a backend-wide setting, fixed once connected to a database.
+    let utf8 = unsafe { pg_sys::GetDatabaseEncoding() } == UTF8_ENCODING;
+    UTF8_SERVER.store(if utf8 { YES } else { NO }, Ordering::Relaxed);
+    utf8
 }
 
 /// Hands `text`, which is in the server's encoding, to `use_it` in UTF-8. Text that has no such form
