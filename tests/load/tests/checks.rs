@@ -3,10 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use auditspine_load::check::assert_all;
+use auditspine_load::item::create_item;
 use auditspine_load::ledger::Change;
 use auditspine_load::mix::run_mix;
 use auditspine_load::server::{Server, run, turn};
-use auditspine_load::session::create_item;
 
 /// What is done behind the chain's back, and what the checks must say of it.
 const DAMAGE: [(&str, &str); 9] = [
