@@ -73,11 +73,21 @@ impl Event<'_> {
         Hash::of(scratch)
     }
 
+    /// The part of the event that the entries of one flush mostly share.
     fn write_shared<S: Sink>(&self, out: &mut S) {
+        self.write_before_time(out);
+        write_entry_time(self.appended_at, out);
+        self.write_after_time(out);
+    }
+
+    pub(crate) fn write_before_time<S: Sink>(&self, out: &mut S) {
         out.put(b"{\"actor\":");
         write_optional(self.actor, out);
         out.put(b",\"appended_at\":\"");
-        write_entry_time(self.appended_at, out);
+    }
+
+    /// What comes between the time and [`Event::write_own`].
+    pub(crate) fn write_after_time<S: Sink>(&self, out: &mut S) {
         out.put(b"\",\"chain\":");
         write_string(self.chain, out);
         out.put(b",\"context\":");
@@ -88,7 +98,8 @@ impl Event<'_> {
         write_string(self.kind, out);
     }
 
-    fn write_own<S: Sink>(&self, out: &mut S) {
+    /// What comes after `kind`.
+    pub(crate) fn write_own<S: Sink>(&self, out: &mut S) {
         out.put(b",\"lane\":");
         write_integer(i64::from(self.lane), out);
         out.put(b",\"layout\":");
@@ -177,17 +188,13 @@ pub fn write_integer<S: Sink>(value: i64, out: &mut S) {
 }
 
 fn write_unsigned<S: Sink>(mut value: u64, out: &mut S) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
+    let len = value.checked_ilog10().map_or(1, |log| log as usize + 1);
+    let mut digits = [0; 24];
+    for digit in digits[..len].iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
         value /= 10;
-        if value == 0 {
-            break;
-        }
     }
-    out.put(&digits[at..]);
+    out.put_first(&digits, len);
 }
 
 #[cfg(test)]

@@ -24,11 +24,11 @@ impl Hash {
 
     /// 64 lower-case hex digits in ASCII.
     pub fn to_hex(&self) -> [u8; 64] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        // Arithmetic instead of a table, so that the compiler can do many digits at once.
+        let digit = |nibble: u8| nibble + b'0' + u8::from(nibble > 9) * (b'a' - b'9' - 1);
         let mut hex = [0; 64];
-        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+        for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
         }
         hex
     }
@@ -57,6 +57,12 @@ pub trait Sink {
     fn put_byte(&mut self, byte: u8) {
         self.put(&[byte]);
     }
+
+    /// Appends the first `len` bytes of `bytes`, at most all of them.
+    #[inline]
+    fn put_first(&mut self, bytes: &[u8; 24], len: usize) {
+        self.put(&bytes[..len.min(24)]);
+    }
 }
 
 impl Sink for Vec<u8> {
@@ -68,6 +74,14 @@ impl Sink for Vec<u8> {
     #[inline]
     fn put_byte(&mut self, byte: u8) {
         self.push(byte);
+    }
+
+    #[inline]
+    fn put_first(&mut self, bytes: &[u8; 24], len: usize) {
+        // A copy of known length needs no call.
+        let end = self.len() + len.min(24);
+        self.extend_from_slice(bytes);
+        self.truncate(end);
     }
 }
 
@@ -122,6 +136,14 @@ impl Sink for HashSink {
             }
         }
         self.pending.extend_from_slice(bytes);
+    }
+    #[inline]
+    fn put_byte(&mut self, byte: u8) {
+        if self.pending.len() >= HASH_SINK_BYTES {
+            self.hasher.update(&self.pending);
+            self.pending.clear();
+        }
+        self.pending.push(byte);
     }
 }
 

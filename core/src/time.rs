@@ -65,6 +65,28 @@ pub fn write_entry_time<S: Sink>(micros: i64, out: &mut S) {
     }
     let (year, month, day) = civil(micros.div_euclid(MICROS_PER_DAY));
     let of_day = micros.rem_euclid(MICROS_PER_DAY);
+    if let Ok(year @ 1..=9999) = u32::try_from(year) {
+        // As below, without a call per number: every entry has one of these.
+        let (seconds, fraction) = ((of_day / 1_000_000) as u32, (of_day % 1_000_000) as u32);
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let pairs = [
+            (0, year / 100),
+            (2, year % 100),
+            (5, month),
+            (8, day),
+            (11, seconds / 3600),
+            (14, seconds / 60 % 60),
+            (17, seconds % 60),
+            (20, fraction / 10_000),
+            (22, fraction / 100 % 100),
+            (24, fraction % 100),
+        ];
+        for (at, pair) in pairs {
+            text[at] += (pair / 10) as u8;
+            text[at + 1] += (pair % 10) as u8;
+        }
+        return out.put(&text);
+    }
     put_date(year, month, day, out);
     out.put_byte(b'T');
     put_clock(of_day, out);
@@ -142,6 +164,22 @@ mod tests {
         assert_eq!(entry(0), "2000-01-01T00:00:00.000000Z");
         assert_eq!(entry(-1), "1999-12-31T23:59:59.999999Z");
         assert_eq!(entry(848_534_262_123_456), "2026-11-20T23:57:42.123456Z");
+        assert_eq!(
+            entry(-63_082_281_600_000_000),
+            "0001-01-01T00:00:00.000000Z"
+        );
+        assert_eq!(
+            entry(-63_082_281_600_000_001),
+            "0001-12-31T23:59:59.999999Z BC"
+        );
+        assert_eq!(
+            entry(252_455_615_999_999_999),
+            "9999-12-31T23:59:59.999999Z"
+        );
+        assert_eq!(
+            entry(252_455_616_000_000_000),
+            "10000-01-01T00:00:00.000000Z"
+        );
         assert_eq!(stamp(848_534_262_120_000), "2026-11-20T23:57:42.12+00:00");
         assert_eq!(stamp(848_534_262_000_000), "2026-11-20T23:57:42+00:00");
         assert_eq!(stamp(i64::MAX), "infinity");

@@ -65,8 +65,9 @@ pub fn by_hand(arguments: &ByHand<'_>) -> pg_sys::Datum {
 
 /// The entry at a place, as a composite value in the current memory context.
 fn row_at(place: flush::Place) -> pg_sys::Datum {
+    let table = OpenRelation::table(state().audit_chain, pg_sys::AccessShareLock);
+    // Anew: only under the lock on the table does an index stay the one to search.
     let state = state();
-    let table = OpenRelation::table(state.audit_chain, pg_sys::AccessShareLock);
     let equal = |column, function, value| Condition {
         column,
         strategy: pg_sys::BTEqualStrategyNumber,

@@ -69,11 +69,13 @@ pub fn keep_created() {
 /// The chain of that name, if there is one.
 pub fn find(name: &[u8]) -> Option<Chain> {
     // Resolving the state first lets a change of the tables empty the cache.
-    let state = state();
+    let table = state().chain;
     if let Some(chain) = CACHE.with(|cache| cache.borrow().by_name.get(name).copied()) {
         return Some(chain);
     }
-    let table = OpenRelation::table(state.chain, pg_sys::AccessShareLock);
+    let table = OpenRelation::table(table, pg_sys::AccessShareLock);
+    // Anew: only under the lock on the table does an index stay the one to search.
+    let state = state();
     let mut arena = DatumArena::default();
     let by_name = Condition {
         column: 1,

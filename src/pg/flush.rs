@@ -91,9 +91,14 @@ struct Lane {
 }
 
 fn link(buffer: &Buffer) -> Place {
-    let state = state();
     let scratch = ScratchContext::enter();
-    let mut inserter = Inserter::open(state.audit_chain, buffer.pending().len(), Some(column::SEQ));
+    let mut inserter = Inserter::open(
+        state().audit_chain,
+        buffer.pending().len(),
+        Some(column::SEQ),
+    );
+    // Anew: only under the lock on the table does an index stay the one to search.
+    let state = state();
     let mut lanes = Lanes::take(buffer.pending(), &state, &inserter);
     let events = buffer.pending();
     let mut batch = Batch::new(&state, events.len());

@@ -1,6 +1,7 @@
 //! PostgreSQL's binary `numeric` (utils/adt/numeric.c, NumericData).
 
 use auditspine_core::canonical::{Numbers, write_base10000};
+use auditspine_core::entry::write_integer;
 use auditspine_core::hash::Sink;
 
 /// What the binary form holds.
@@ -93,8 +94,24 @@ fn write_digits<S: Sink>(
             return Written::Corrupt;
         }
     }
-    write_base10000(negative, weight, digits, numbers, out);
+    match small_integer(weight, digits) {
+        Some(value) => write_integer(if negative { -value } else { value }, out),
+        None => write_base10000(negative, weight, digits, numbers, out),
+    }
     Written::Number
+}
+
+/// The value of an integer up to 2^53, which reads the same in every mode: most numbers are one.
+#[inline]
+fn small_integer(weight: i32, digits: &[i16]) -> Option<i64> {
+    const LARGEST: i64 = 1 << 53;
+    if digits.len() > 4 || weight + 1 != digits.len() as i32 {
+        return None;
+    }
+    let value = digits
+        .iter()
+        .fold(0, |value, digit| 10_000 * value + i64::from(*digit));
+    (value <= LARGEST).then_some(value)
 }
 
 #[cfg(test)]
@@ -121,6 +138,11 @@ mod tests {
         assert_eq!(text(&[0x0000, 1, 1]).as_deref(), Some("10000"));
         assert_eq!(text(&[0x4000, 0, 7]).as_deref(), Some("-7"));
         assert_eq!(text(&[0x8000]).as_deref(), Some("0"));
+        assert_eq!(text(&[0xA000]).as_deref(), Some("0"));
+        assert_eq!(
+            text(&[0x8003, 9007, 1992, 5474, 993]).as_deref(),
+            Some("9007199254740993")
+        );
         assert_eq!(text(&[0xC000]).as_deref(), Some("NaN"));
         assert_eq!(text(&[0xD000]).as_deref(), Some("Infinity"));
         assert_eq!(text(&[0xF000]).as_deref(), Some("-Infinity"));

@@ -4,10 +4,13 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
-/// A relation held open; closed on drop, its lock kept to the end of the transaction.
+/// A relation held open; closed on drop, its lock kept to the end of the transaction unless it was
+/// taken [`OpenRelation::briefly`].
 pub struct OpenRelation {
     raw: pg_sys::Relation,
     is_index: bool,
+    /// What is unlocked on drop.
+    release: u32,
 }
 
 impl OpenRelation {
@@ -18,6 +21,7 @@ impl OpenRelation {
         OpenRelation {
             raw,
             is_index: false,
+            release: pg_sys::NoLock,
         }
     }
 
@@ -28,7 +32,15 @@ impl OpenRelation {
         OpenRelation {
             raw,
             is_index: true,
+            release: pg_sys::NoLock,
         }
+    }
+
+    /// Gives the lock back on drop. For a look at a definition before the transaction's real work: a
+    /// lock kept from it and raised later could deadlock with REINDEX.
+    pub fn briefly(mut self, lock: u32) -> OpenRelation {
+        self.release = lock;
+        self
     }
 
     /// The relation, valid while `self` lives.
@@ -63,12 +75,13 @@ impl Drop for OpenRelation {
             // An ERROR is on its way: the resource owner closes what is open.
             return;
         }
-        // SAFETY: opened by us, closed once; NoLock keeps the lock to the end of the transaction.
+        // SAFETY: opened by us, closed once; NoLock keeps the lock to the end of the transaction, and another
+        // value is the lock that it was opened with.
         unsafe {
             if self.is_index {
-                pg_sys::index_close(self.raw, pg_sys::NoLock as pg_sys::LOCKMODE);
+                pg_sys::index_close(self.raw, self.release as pg_sys::LOCKMODE);
             } else {
-                pg_sys::relation_close(self.raw, pg_sys::NoLock as pg_sys::LOCKMODE);
+                pg_sys::relation_close(self.raw, self.release as pg_sys::LOCKMODE);
             }
         }
     }

@@ -200,7 +200,8 @@ fn check(
     key: &[i16],
     name: &str,
 ) -> Option<pg_sys::Oid> {
-    let table = OpenRelation::table(table, pg_sys::AccessShareLock);
+    let lock = pg_sys::AccessShareLock;
+    let table = OpenRelation::table(table, lock).briefly(lock);
     // SAFETY: the descriptor of an open relation has natts attributes.
     let desc = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(table.tuple_desc()) };
     let as_created = desc.len() == columns.len()
@@ -215,7 +216,7 @@ fn check(
         ));
     }
     table.index_oids().into_iter().find(|oid| {
-        let index = OpenRelation::index(*oid, pg_sys::AccessShareLock);
+        let index = OpenRelation::index(*oid, lock).briefly(lock);
         // SAFETY: rd_index and rd_rel of an open index are set.
         let usable = unsafe {
             (*(*index.raw()).rd_index).indisvalid

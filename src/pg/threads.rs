@@ -75,12 +75,19 @@ pub fn work(batch: Batch, checker: &mut Checker) -> Done {
         left: Vec::new(),
         batch,
     };
-    for at in 0..done.batch.tuples.len() {
-        match tuple::decode(done.batch.tuple(at)) {
-            Some(entry) => done.checked.push(checker.check(&entry)),
-            None => done.left.push(at),
+    let Done {
+        checked,
+        left,
+        batch,
+    } = &mut done;
+    let mut keep = |entry: &Checked| checked.push(*entry);
+    for at in 0..batch.tuples.len() {
+        match tuple::decode(batch.tuple(at)) {
+            Some(entry) => checker.check(&entry, &mut keep),
+            None => left.push(at),
         }
     }
+    checker.flush(&mut keep);
     done
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use auditspine_core::canonical::write_string;
 use auditspine_core::entry::write_integer;
 use auditspine_core::hash::{Hash, Sink};
-use auditspine_core::verify::{ChainReport, Checker, Finding, Limits, Neighbour, Verifier, Window};
+use auditspine_core::verify::{
+    ChainReport, Checked, Checker, Finding, Limits, Neighbour, Verifier, Window,
+};
 use pgrx::pg_sys;
 
 use super::arena::DatumArena;
@@ -80,51 +82,51 @@ struct Pass {
 impl Pass {
     fn run(mut self, verifier: &mut Verifier, wanted: &dyn Fn(i32) -> bool) {
         let mut checker = verifier.checker();
-        let Some(mut helpers) = self.helpers.take() else {
-            let Pass { extent, reader, .. } = &mut self;
-            return extent.tuples(|bytes| {
-                let checked = match tuple::decode(bytes) {
-                    Some(entry) => checker.check(&entry),
-                    None => extent.read(reader, bytes, |entry| checker.check(entry)),
-                };
-                if wanted(checked.chain_id()) {
-                    verifier.link(&checked);
-                }
-            });
-        };
-        let mut link = |helpers: &mut Helpers, done: Done, checker: &mut Checker| {
-            let unread = done.left.iter().map(|at| {
-                self.extent
-                    .read(&mut self.reader, done.batch.tuple(*at), |entry| {
-                        checker.check(entry)
-                    })
-            });
-            for checked in done.checked.iter().copied().chain(unread) {
-                if wanted(checked.chain_id()) {
-                    verifier.link(&checked);
-                }
+        let mut link = |checked: &Checked| {
+            if wanted(checked.chain_id()) {
+                verifier.link(checked);
             }
+        };
+        let Pass {
+            extent,
+            reader,
+            helpers,
+        } = &mut self;
+        let Some(helpers) = helpers else {
+            extent.tuples(|bytes| match tuple::decode(bytes) {
+                Some(entry) => checker.check(&entry, &mut link),
+                None => extent.read(reader, bytes, |entry| checker.check(entry, &mut link)),
+            });
+            return checker.flush(&mut link);
+        };
+        let mut take_in = |helpers: &mut Helpers, done: Done, checker: &mut Checker| {
+            done.checked.iter().for_each(&mut link);
+            for at in &done.left {
+                let bytes = done.batch.tuple(*at);
+                extent.read(reader, bytes, |entry| checker.check(entry, &mut link));
+            }
+            checker.flush(&mut link);
             helpers.reuse(done.batch);
         };
         let mut batch = helpers.empty();
-        self.extent.tuples(|bytes| {
+        extent.tuples(|bytes| {
             batch.push(bytes);
             if batch.is_full() {
                 let full = std::mem::replace(&mut batch, helpers.empty());
                 // Helpers that have enough to do leave the backend free to hash too.
                 if let Err(refused) = helpers.hand_over(full) {
                     let done = threads::work(refused, &mut checker);
-                    link(&mut helpers, done, &mut checker);
+                    take_in(helpers, done, &mut checker);
                 }
                 while let Some(done) = helpers.finished() {
-                    link(&mut helpers, done, &mut checker);
+                    take_in(helpers, done, &mut checker);
                 }
             }
         });
         let done = threads::work(batch, &mut checker);
-        link(&mut helpers, done, &mut checker);
+        take_in(helpers, done, &mut checker);
         while let Some(done) = helpers.last() {
-            link(&mut helpers, done, &mut checker);
+            take_in(helpers, done, &mut checker);
         }
     }
 }

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use super::digest::{BLOCK, START, State, compress, compress_two, pad, state_of};
 use super::view::{Chains, EntryView};
-use crate::entry::{Event, EventHasher, VERSION, chain_hash};
+use crate::entry::{Event, VERSION};
 use crate::hash::Hash;
+use crate::time::write_entry_time;
 
 /// What the links need to know of an entry.
 #[derive(Clone, Copy, Debug)]
@@ -28,108 +30,224 @@ impl Checked {
     }
 }
 
-/// Recomputes the hashes of entries, one at a time.
-#[derive(Debug)]
+/// Recomputes the hashes of entries, two entries at a time.
+#[derive(Clone, Debug)]
 pub struct Checker {
     chains: Arc<Chains>,
-    scratch: Vec<u8>,
-    /// What the entries of one flush share, once two in a row have it.
-    shared: Option<Shared>,
-    last_time: i64,
+    shared: Shared,
+    /// Entries whose hashes are still to be computed: the first, if `waiting`.
+    prepared: [Prepared; 2],
+    waiting: bool,
 }
 
-/// The part of an event that all of a flush have in common, hashed.
-#[derive(Debug)]
+/// An entry with all that is hashed for it, padded.
+#[derive(Clone, Debug)]
+struct Prepared {
+    entry: Checked,
+    event: Vec<u8>,
+    event_state: State,
+    event_hash: State,
+    link: [[u8; BLOCK]; 2],
+}
+
+/// The beginning of the event that was hashed last: entries of one transaction have the same.
+#[derive(Clone, Debug, Default)]
 struct Shared {
     chain_id: i32,
     appended_at: i64,
-    kind: Vec<u8>,
-    db_user: Vec<u8>,
     actor: Option<Vec<u8>>,
     context: Option<Vec<u8>>,
-    hasher: EventHasher,
-}
-
-impl Shared {
-    fn new(view: &EntryView<'_>, event: &Event<'_>) -> Shared {
-        Shared {
-            chain_id: view.chain_id,
-            appended_at: view.appended_at,
-            kind: view.kind.to_vec(),
-            db_user: view.db_user.to_vec(),
-            actor: view.actor.map(<[u8]>::to_vec),
-            context: view.context.map(<[u8]>::to_vec),
-            hasher: EventHasher::new(event),
-        }
-    }
-
-    fn fits(&self, view: &EntryView<'_>) -> bool {
-        self.appended_at == view.appended_at
-            && self.chain_id == view.chain_id
-            && self.kind == view.kind
-            && self.db_user == view.db_user
-            && self.actor.as_deref() == view.actor
-            && self.context.as_deref() == view.context
-    }
+    db_user: Vec<u8>,
+    kind: Vec<u8>,
+    text: Vec<u8>,
+    /// The time, and where it stands in `text`.
+    time: Vec<u8>,
+    time_at: usize,
+    /// The state after the whole blocks of `text`, once it was of use twice.
+    state: Option<State>,
 }
 
 impl Checker {
     /// A checker that knows these chains.
     pub fn new(chains: Arc<Chains>) -> Checker {
+        let prepared = [Prepared::new(), Prepared::new()];
         Checker {
             chains,
-            scratch: Vec::with_capacity(1024),
-            shared: None,
-            last_time: i64::MIN,
+            shared: Shared::default(),
+            prepared,
+            waiting: false,
         }
     }
 
-    /// Checks one entry against itself.
-    pub fn check(&mut self, view: &EntryView<'_>) -> Checked {
-        let sound = self.sound(view);
-        let (prev, chain, sound) =
-            sound.map_or((Hash::ZERO, Hash::ZERO, false), |(p, c)| (p, c, true));
-        Checked {
+    /// Checks one entry against itself. Results are handed to `done` in any order, up to one entry
+    /// late: call [`Checker::flush`] after the last.
+    #[inline]
+    pub fn check(&mut self, view: &EntryView<'_>, done: &mut impl FnMut(&Checked)) {
+        let prepared = &mut self.prepared[usize::from(self.waiting)];
+        prepared.entry = Checked {
             seq: view.seq,
             pos: view.pos,
             chain_id: view.chain_id,
             lane: view.lane,
-            sound,
-            prev,
-            chain,
+            sound: false,
+            prev: Hash::ZERO,
+            chain: Hash::ZERO,
+        };
+        if prepared
+            .take(view, &self.chains, &mut self.shared)
+            .is_none()
+        {
+            return done(&prepared.entry);
+        }
+        if !self.waiting {
+            self.waiting = true;
+            return;
+        }
+        self.waiting = false;
+        let [a, b] = &mut self.prepared;
+        let (mut a_link, mut b_link) = (START, START);
+        compress_two(
+            (&mut a.event_state, a.event.as_chunks().0),
+            (&mut b.event_state, b.event.as_chunks().0),
+        );
+        compress_two((&mut a_link, &a.link), (&mut b_link, &b.link));
+        done(a.judge(&a_link));
+        done(b.judge(&b_link));
+    }
+
+    /// Hands out the result that is still due, if any.
+    pub fn flush(&mut self, done: &mut impl FnMut(&Checked)) {
+        if std::mem::take(&mut self.waiting) {
+            let [last, _] = &mut self.prepared;
+            let mut link = START;
+            compress_two(
+                (&mut last.event_state, last.event.as_chunks().0),
+                (&mut link, &last.link),
+            );
+            done(last.judge(&link));
+        }
+    }
+}
+
+impl Prepared {
+    fn new() -> Prepared {
+        Prepared {
+            entry: Checked {
+                seq: 0,
+                pos: 0,
+                chain_id: 0,
+                lane: 0,
+                sound: false,
+                prev: Hash::ZERO,
+                chain: Hash::ZERO,
+            },
+            event: Vec::with_capacity(1024),
+            event_state: START,
+            event_hash: START,
+            link: [[0; BLOCK]; 2],
         }
     }
 
-    fn sound(&mut self, view: &EntryView<'_>) -> Option<(Hash, Hash)> {
+    /// Prepares the messages of an entry. `None` if it cannot be sound, whatever its hashes.
+    #[inline]
+    fn take(&mut self, view: &EntryView<'_>, chains: &Chains, shared: &mut Shared) -> Option<()> {
         let payload = Hash::from_slice(view.payload_hash)?;
         let event = Hash::from_slice(view.event_hash)?;
-        let prev = Hash::from_slice(view.prev_hash)?;
-        let chain = Hash::from_slice(view.chain_hash)?;
-        let chains = Arc::clone(&self.chains);
-        let name = chains.name(view.chain_id)?;
-        let sound = view.version == VERSION
+        self.entry.prev = Hash::from_slice(view.prev_hash)?;
+        self.entry.chain = Hash::from_slice(view.chain_hash)?;
+        let possible = view.version == VERSION
             && view.pos >= 1
             && view.lane >= 0
             && view
                 .stored_payload_hash
-                .is_none_or(|stored| stored == payload)
-            && self.event_hash(view, name, payload) == event
-            && chain_hash(&prev, &event, view.seq) == chain;
-        sound.then_some((prev, chain))
+                .is_none_or(|stored| stored == payload);
+        if !possible {
+            return None;
+        }
+        if !shared.fits(view) {
+            shared.renew(view, chains.name(view.chain_id)?);
+        } else if shared.state.is_none() {
+            let mut state = START;
+            compress(&mut state, shared.text.as_chunks().0);
+            shared.state = Some(state);
+        }
+        let (start, state) = match shared.state {
+            Some(state) => (shared.text.len() / BLOCK * BLOCK, state),
+            None => (0, START),
+        };
+        self.event.clear();
+        self.event.extend_from_slice(&shared.text[start..]);
+        event_of(view, "", payload).write_own(&mut self.event);
+        let total = start + self.event.len();
+        pad(&mut self.event, total);
+        self.event_state = state;
+        self.event_hash = state_of(&event);
+        let [hashes, rest] = &mut self.link;
+        hashes[..32].copy_from_slice(&self.entry.prev.0);
+        hashes[32..].copy_from_slice(&event.0);
+        rest[..8].copy_from_slice(&view.seq.to_be_bytes());
+        rest[8] = 0x80;
+        rest[56..].copy_from_slice(&(72u64 * 8).to_be_bytes());
+        Some(())
+    }
+
+    /// The entry, once its messages were compressed.
+    #[inline]
+    fn judge(&mut self, link: &State) -> &Checked {
+        self.entry.sound =
+            self.event_state == self.event_hash && *link == state_of(&self.entry.chain);
+        &self.entry
     }
 }
 
-impl Checker {
-    fn event_hash(&mut self, view: &EntryView<'_>, chain: &str, payload_hash: Hash) -> Hash {
-        let event = event_of(view, chain, payload_hash);
-        if let Some(shared) = self.shared.as_mut().filter(|shared| shared.fits(view)) {
-            return shared.hasher.hash(&event);
+impl Shared {
+    #[inline]
+    fn fits(&self, view: &EntryView<'_>) -> bool {
+        self.appended_at == view.appended_at && self.fits_but_for_time(view)
+    }
+
+    #[inline]
+    fn fits_but_for_time(&self, view: &EntryView<'_>) -> bool {
+        self.chain_id == view.chain_id
+            && self.kind == view.kind
+            && self.db_user == view.db_user
+            && self.actor.as_deref() == view.actor
+            && self.context.as_deref() == view.context
+            && !self.text.is_empty()
+    }
+
+    fn renew(&mut self, view: &EntryView<'_>, chain: &str) {
+        self.state = None;
+        let len = self.time.len();
+        self.time.clear();
+        write_entry_time(view.appended_at, &mut self.time);
+        if self.fits_but_for_time(view) && len == self.time.len() {
+            self.appended_at = view.appended_at;
+            self.text[self.time_at..self.time_at + len].copy_from_slice(&self.time);
+            return;
         }
-        // A single-row transaction shares nothing with its neighbours; don't prepare for more.
-        if std::mem::replace(&mut self.last_time, view.appended_at) == view.appended_at {
-            self.shared = Some(Shared::new(view, &event));
+        fn set(own: &mut Option<Vec<u8>>, text: Option<&[u8]>) {
+            *own = text.map(|text| {
+                let mut own = own.take().unwrap_or_default();
+                own.clear();
+                own.extend_from_slice(text);
+                own
+            });
         }
-        event.hash(&mut self.scratch)
+        self.chain_id = view.chain_id;
+        self.appended_at = view.appended_at;
+        set(&mut self.actor, view.actor);
+        set(&mut self.context, view.context);
+        self.db_user.clear();
+        self.db_user.extend_from_slice(view.db_user);
+        self.kind.clear();
+        self.kind.extend_from_slice(view.kind);
+        self.text.clear();
+        let event = event_of(view, chain, Hash::ZERO);
+        event.write_before_time(&mut self.text);
+        self.time_at = self.text.len();
+        self.text.extend_from_slice(&self.time);
+        event.write_after_time(&mut self.text);
     }
 }
 

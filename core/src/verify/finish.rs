@@ -25,10 +25,10 @@ pub(super) fn finish<S: Store>(
         chains,
         window,
         limits,
-        mut lanes,
+        lanes,
         ..
     } = verifier;
-    lanes.sort_unstable_by_key(|lane| (lane.chain_id, lane.lane));
+    let lanes = lanes.into_sorted();
     let mut output = Output::new(&chains, sink);
     let mut moves = Moves::new(limits.candidates);
     let mut ends = BTreeMap::new();

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! Verifier::new(chains, window, limits)
-//!   push(entry) for every entry, best in the order of the heap     or, on threads,
-//!                                                    Checker::check(entry) and Verifier::link(checked)
-//!   finish(store, sink) -> Report, with every finding handed to `sink`
+//!   push(entry) for every entry, best in the order of the heap
+//!   (or, on threads of their own: Checker::check(entry), and link(checked) with the results)
+//!   finish(store, sink) -> one report per chain; every finding is handed to `sink`
 //! ```
 //!
 //! The pass recomputes every event hash and chain hash and joins entries into stretches (`lane`).
@@ -18,53 +18,46 @@
 
 mod check;
 mod diagnose;
+mod digest;
 mod examined;
 mod finding;
 mod finish;
 mod judge;
 mod lane;
+mod lanes;
 mod moves;
 mod output;
 mod reader;
 mod view;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use check::{Checked, Checker};
 pub use finding::{ChainReport, Finding, FindingKind, Neighbour};
 pub use view::{Chains, EntryView, Limits, Store, Window};
 
-use lane::Lane;
+use lanes::Lanes;
 
 /// Verifies the entries of chains; see the module's text.
+#[derive(Debug)]
 pub struct Verifier {
     chains: Arc<Chains>,
     window: Window,
     limits: Limits,
     checker: Checker,
-    lanes: Vec<Lane>,
-    index: HashMap<(i32, i16), usize>,
-    /// The lane of the last entry.
-    last: usize,
-    /// The lane that held most when last looked at.
-    widest: usize,
-    held: usize,
+    lanes: Lanes,
 }
 
 impl Verifier {
     /// A verifier that has seen nothing yet. `chains` are the chains that exist.
     pub fn new(chains: Arc<Chains>, window: Window, limits: Limits) -> Verifier {
+        let checker = Checker::new(Arc::clone(&chains));
         Verifier {
-            checker: Checker::new(Arc::clone(&chains)),
             chains,
             window,
             limits,
-            lanes: Vec::new(),
-            index: HashMap::new(),
-            last: 0,
-            widest: 0,
-            held: 0,
+            checker,
+            lanes: Lanes::new(limits.waiting),
         }
     }
 
@@ -77,8 +70,8 @@ impl Verifier {
     #[inline]
     pub fn push(&mut self, entry: &EntryView<'_>) {
         if self.window.contains(entry.seq) {
-            let checked = self.checker.check(entry);
-            self.take(&checked);
+            let lanes = &mut self.lanes;
+            self.checker.check(entry, &mut |checked| lanes.add(checked));
         }
     }
 
@@ -86,67 +79,24 @@ impl Verifier {
     #[inline]
     pub fn link(&mut self, entry: &Checked) {
         if self.window.contains(entry.seq) {
-            self.take(entry);
-        }
-    }
-
-    #[inline]
-    fn take(&mut self, entry: &Checked) {
-        let at = self.lane_of(entry);
-        let lane = &mut self.lanes[at];
-        let before = lane.held();
-        lane.add(entry);
-        let after = lane.held();
-        if before != after {
-            self.held = self.held - before + after;
-            self.bound(at);
-        }
-    }
-
-    #[inline]
-    fn lane_of(&mut self, entry: &Checked) -> usize {
-        if let Some(lane) = self.lanes.get(self.last)
-            && lane.chain_id == entry.chain_id
-            && lane.lane == entry.lane
-        {
-            return self.last;
-        }
-        self.last = *self
-            .index
-            .entry((entry.chain_id, entry.lane))
-            .or_insert_with(|| {
-                self.lanes.push(Lane::new(entry.chain_id, entry.lane));
-                self.lanes.len() - 1
-            });
-        self.last
-    }
-
-    /// Keeps what is held within its bound, at the cost of the lane that holds most.
-    #[cold]
-    fn bound(&mut self, at: usize) {
-        if self.lanes[at].held() > self.lanes[self.widest].held() {
-            self.widest = at;
-        }
-        for lane in [self.widest, at] {
-            if self.held > self.limits.waiting {
-                self.held -= self.lanes[lane].held();
-                self.lanes[lane].defer();
-            }
+            self.lanes.add(entry);
         }
     }
 
     /// How much is remembered beyond one stretch per lane; at most [`Limits::waiting`].
     pub fn held(&self) -> usize {
-        self.held
+        self.lanes.held()
     }
 
     /// Looks again where something did not fit, hands every finding to `sink` and sums up: one
     /// report per chain given to [`Verifier::new`] and per unknown `chain_id` seen, in order of id.
     pub fn finish<S: Store>(
-        self,
+        mut self,
         store: &mut S,
         sink: &mut dyn FnMut(Finding),
     ) -> Result<Vec<ChainReport>, S::Error> {
+        let lanes = &mut self.lanes;
+        self.checker.flush(&mut |checked| lanes.add(checked));
         finish::finish(self, store, sink)
     }
 }

@@ -167,7 +167,8 @@ fn places() {
 
 #[test]
 fn the_changed_column_is_named() {
-    let cases: [(&str, fn(&mut Row)); 10] = [
+    type Change = fn(&mut Row);
+    let cases: [(&str, Change); 10] = [
         ("content does not match event_hash", |row| row.kind[0] ^= 1),
         ("version was changed from 1 to 3", |row| row.version = 3),
         ("payload_hash was changed", |row| row.payload_hash[3] ^= 1),

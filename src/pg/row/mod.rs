@@ -19,7 +19,6 @@ use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
 use crate::error::Failure;
-use crate::pg::varlena::with_utf8;
 use settings::{Settings, with_pinned};
 use value::Writer;
 
@@ -55,7 +54,7 @@ impl RowLayout {
         let context = OwnedContext::new();
         let functions = output::function_changes();
         let mut writers = Vec::new();
-        let mut names: Vec<(usize, Vec<u8>)> = Vec::new();
+        let mut names: Vec<(usize, &[u8])> = Vec::new();
         // SAFETY: the caller passes a valid descriptor.
         for (index, attribute) in unsafe { attributes(tupdesc) }.iter().enumerate() {
             if attribute.attisdropped {
@@ -70,15 +69,15 @@ impl RowLayout {
             if !exclude.contains(&attribute.attnum) && !is_virtual(attribute) {
                 // SAFETY: a name is NUL-terminated within its 64 bytes.
                 let name = unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) };
-                names.push((index, with_utf8(name.to_bytes(), <[u8]>::to_vec)));
+                names.push((index, name.to_bytes()));
             }
         }
-        names.sort_by(|left, right| cmp_utf16(&left.1, &right.1));
+        names.sort_by(|left, right| cmp_utf16(left.1, right.1));
         if let Some(pair) = names.windows(2).find(|pair| pair[0].1 == pair[1].1) {
             Failure::DuplicateColumn.raise(
                 format!(
                     "column {:?} appears twice in the row",
-                    String::from_utf8_lossy(&pair[0].1)
+                    String::from_utf8_lossy(pair[0].1)
                 ),
                 "Give the columns distinct names.",
             );

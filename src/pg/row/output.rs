@@ -9,7 +9,7 @@ use pgrx::pg_sys;
 
 use crate::pg::json::write_json_text;
 use crate::pg::row::settings::Settings;
-use crate::pg::varlena::{Varlena, with_utf8};
+use crate::pg::varlena::Varlena;
 
 /// A function that prints values of one type, looked up once.
 pub struct OutputFunction {
@@ -79,13 +79,11 @@ impl OutputFunction {
                 let text = unsafe { pg_sys::OutputFunctionCall(self.function.get(), datum) };
                 // SAFETY: as above; it is freed once written.
                 let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
-                with_utf8(bytes, |text| {
-                    if RAW {
-                        out.put(text)
-                    } else {
-                        write_string(text, out)
-                    }
-                });
+                if RAW {
+                    out.put(bytes);
+                } else {
+                    write_string(bytes, out);
+                }
                 // SAFETY: output functions return palloc'd memory.
                 unsafe { pg_sys::pfree(text.cast()) };
             }

@@ -29,7 +29,6 @@ fn rss_anon_kib(pid: i32) -> u64 {
 /// The growth of a fresh backend's anonymous memory while it runs `query`, and the query's result.
 fn peak_of(database: &Database, query: &str) -> (u64, String) {
     let mut client = database.connect();
-    run(&mut client, "SET max_parallel_workers_per_gather = 0");
     let pid: i32 = scalar(&mut client, "SELECT pg_backend_pid()");
     let before = rss_anon_kib(pid);
     let done = AtomicBool::new(false);

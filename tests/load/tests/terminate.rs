@@ -1,5 +1,5 @@
-//! A backend that is terminated while its commit waits for a lane, or has just been given one, goes
-//! without a trace: no row, no entry, no lock.
+//! Ended from outside: a commit that waits for a lane goes without a trace (no row, no entry, no
+//! lock), a verification stops at once and leaves its session as it was.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -101,4 +101,59 @@ fn ended_while_waiting_for_a_lane() {
     assert_verified(&mut admin);
     // Takes the strongest lock there is on the table.
     run(&mut admin, "SET lock_timeout = '5s'; DROP TABLE item");
+}
+
+#[test]
+fn verification_ended_at_any_moment() {
+    const ENTRIES: i64 = 60_000;
+    let _turn = turn();
+    let (database, mut admin) = prepare("terminate_verify");
+    run(
+        &mut admin,
+        &format!("INSERT INTO item SELECT k FROM generate_series(1, {ENTRIES}) k"),
+    );
+    let mut auditor = database.connect();
+    let (mut cancelled, mut finished) = (0, 0);
+    for limit in (1..=60).map(|turn| turn * 5) {
+        run(
+            &mut auditor,
+            &format!("SET statement_timeout = '{limit}ms'"),
+        );
+        match auditor.query_one("SELECT entries FROM verify_chain('one')", &[]) {
+            Ok(row) => {
+                assert_eq!(row.get::<_, i64>(0), ENTRIES);
+                finished += 1;
+            }
+            Err(error) => {
+                assert_eq!(sqlstate(&error), "57014", "{error:?}");
+                cancelled += 1;
+            }
+        }
+    }
+    println!("{cancelled} verifications cancelled, {finished} finished");
+    assert!(cancelled > 0, "none was slow enough to be cancelled");
+    run(&mut auditor, "SET statement_timeout = 0");
+    assert_verified(&mut auditor);
+
+    for turn in 0..10u64 {
+        let mut victim = database.connect();
+        let pid: i32 = scalar(&mut victim, "SELECT pg_backend_pid()");
+        thread::scope(|scope| {
+            let ended = scope.spawn(move || {
+                loop {
+                    if let Err(error) = victim.batch_execute("SELECT verify_chain('one')") {
+                        break sqlstate(&error).to_owned();
+                    }
+                }
+            });
+            thread::sleep(Duration::from_millis(20 + 13 * turn));
+            run(&mut admin, &format!("SELECT pg_terminate_backend({pid})"));
+            let state = ended.join().expect("the victim's client");
+            assert!(["57P01", "08000"].contains(&state.as_str()), "{state}");
+        });
+        let gone = format!("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = {pid})");
+        wait_until(&mut admin, "the end of the backend", &gone);
+    }
+    // No other session noticed: a crash of one would have ended this one too.
+    assert_verified(&mut auditor);
 }

@@ -1,0 +1,96 @@
+//! SHA-256 of two messages at once. One message is a chain of dependent steps that leaves the
+//! processor waiting; compressing a block of one and a block of the other in turns lets it work on
+//! both. Blocks that many messages begin with are compressed once.
+
+use sha2::block_api::compress256;
+
+use crate::hash::Hash;
+
+/// Bytes in a block.
+pub(super) const BLOCK: usize = 64;
+
+/// The state of SHA-256 between blocks.
+pub(super) type State = [u32; 8];
+
+/// The state before the first block (FIPS 180-4 section 5.3.3).
+pub(super) const START: State = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// The state that a digest is the bytes of.
+pub(super) fn state_of(digest: &Hash) -> State {
+    let (words, _) = digest.0.as_chunks::<4>();
+    std::array::from_fn(|at| u32::from_be_bytes(words[at]))
+}
+
+/// Pads a message that ends with `text` and is `total` bytes long (FIPS 180-4 section 5.1.1); what
+/// comes before `text` is whole blocks.
+pub(super) fn pad(text: &mut Vec<u8>, total: usize) {
+    const ZEROS: [u8; BLOCK] = [0; BLOCK];
+    text.push(0x80);
+    let end = (text.len() + 8).next_multiple_of(BLOCK);
+    text.extend_from_slice(&ZEROS[..end - 8 - text.len()]);
+    text.extend_from_slice(&(8 * total as u64).to_be_bytes());
+}
+
+/// Compresses the blocks of two messages in turns, each into its own state.
+pub(super) fn compress_two(
+    (a, a_blocks): (&mut State, &[[u8; BLOCK]]),
+    (b, b_blocks): (&mut State, &[[u8; BLOCK]]),
+) {
+    let both = a_blocks.len().min(b_blocks.len());
+    for (a_block, b_block) in a_blocks.iter().zip(b_blocks) {
+        compress256(a, std::slice::from_ref(a_block));
+        compress256(b, std::slice::from_ref(b_block));
+    }
+    compress(a, &a_blocks[both..]);
+    compress(b, &b_blocks[both..]);
+}
+
+/// Compresses blocks.
+pub(super) fn compress(state: &mut State, blocks: &[[u8; BLOCK]]) {
+    if !blocks.is_empty() {
+        compress256(state, blocks);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_at_once_are_the_digests_of_each() {
+        for len in 0..200 {
+            let a: Vec<u8> = (0..len).map(|at| at as u8).collect();
+            let b: Vec<u8> = (0..199 - len).map(|at| at as u8 ^ 0x5a).collect();
+            let mut states = [START; 2];
+            let mut padded = [a.clone(), b.clone()];
+            padded.iter_mut().for_each(|text| pad(text, text.len()));
+            let [x, y] = &mut states;
+            compress_two((x, padded[0].as_chunks().0), (y, padded[1].as_chunks().0));
+            assert_eq!(
+                states,
+                [state_of(&Hash::of(&a)), state_of(&Hash::of(&b))],
+                "{len}"
+            );
+        }
+    }
+
+    #[test]
+    fn blocks_in_front_count() {
+        let text: Vec<u8> = (0..150).collect();
+        let mut state = START;
+        compress(&mut state, text[..128].as_chunks().0);
+        let mut rest = text[128..].to_vec();
+        pad(&mut rest, text.len());
+        compress(&mut state, rest.as_chunks().0);
+        assert_eq!(state, state_of(&Hash::of(&text)));
+    }
+}
