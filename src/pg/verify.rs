@@ -49,7 +49,7 @@ pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<Chain
     }
     let only = request
         .chain
-        .and_then(|_| chains.first().map(|(id, _)| *id));
+        .and_then(|_| chains.first().map(|(id, ..)| *id));
     let window = Window::new(request.start, request.end);
     let mut verifier = Verifier::new(Arc::new(scan::names(&chains)), window, Limits::default());
     if let Some(extent) = scan::extent(request.start, request.end) {
@@ -149,6 +149,9 @@ fn expect_select(table: pg_sys::Oid) {
 
 /// The snapshot of a verification, active while `self` lives. It sees what this transaction has done
 /// so far, its pending events included: they are linked first.
+///
+/// It is the latest one at every isolation level: this transaction's entries may continue ones that
+/// were committed after its own snapshot was taken, and would seem to hang in the air.
 struct CurrentSnapshot;
 
 impl CurrentSnapshot {
@@ -160,7 +163,7 @@ impl CurrentSnapshot {
             if linked > 0 {
                 pg_sys::CommandCounterIncrement();
             }
-            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
         }
         CurrentSnapshot
     }

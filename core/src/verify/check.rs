@@ -155,9 +155,10 @@ impl Prepared {
         let event = Hash::from_slice(view.event_hash)?;
         self.entry.prev = Hash::from_slice(view.prev_hash)?;
         self.entry.chain = Hash::from_slice(view.chain_hash)?;
+        let chain = chains.get(view.chain_id)?;
         let possible = view.version == VERSION
             && view.pos >= 1
-            && view.lane >= 0
+            && chain.has_lane(view.lane)
             && view
                 .stored_payload_hash
                 .is_none_or(|stored| stored == payload);
@@ -165,7 +166,7 @@ impl Prepared {
             return None;
         }
         if !shared.fits(view) {
-            shared.renew(view, chains.name(view.chain_id)?);
+            shared.renew(view, &chain.name);
         } else if shared.state.is_none() {
             let mut state = START;
             compress(&mut state, shared.text.as_chunks().0);

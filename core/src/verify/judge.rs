@@ -250,7 +250,9 @@ impl<S: Store> Judge<'_, '_, S> {
             let heads = candidate.heads();
             let known = after
                 .is_some_and(|after| after.entries.iter().any(|e| e.continues(&heads).is_some()));
-            let believable = candidate.link_holds() && (candidate.content_holds() || known);
+            // What was moved up stood behind another entry, and says nothing of this one.
+            let here = candidate.content_holds() || (known && !candidate.moved_up);
+            let believable = candidate.link_holds() && here;
             if !believable {
                 continue;
             }

@@ -278,7 +278,12 @@ impl Outcome {
 
 /// Verifies rows delivered in the order given.
 pub fn verify_with(rows: &[Row], window: Window, limits: Limits) -> Outcome {
-    let chains: Arc<Chains> = Arc::new(CHAINS.into_iter().collect());
+    let chains: Arc<Chains> = Arc::new(
+        CHAINS
+            .into_iter()
+            .map(|(id, name)| (id, name, 32))
+            .collect(),
+    );
     let mut verifier = Verifier::new(chains, window, limits);
     for row in rows {
         row.view(|view| verifier.push(view));
