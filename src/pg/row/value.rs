@@ -211,8 +211,9 @@ fn quoted<S: Sink, const RAW: bool>(out: &mut S, content: impl FnOnce(&mut S)) {
     }
 }
 
+/// Writes a text as a JSON string, or as it is.
 #[inline]
-fn write_text<S: Sink, const RAW: bool>(text: &[u8], out: &mut S) {
+pub fn write_text<S: Sink, const RAW: bool>(text: &[u8], out: &mut S) {
     if RAW {
         out.put(text);
     } else {
