@@ -190,9 +190,14 @@ pub fn write_integer<S: Sink>(value: i64, out: &mut S) {
 fn write_unsigned<S: Sink>(mut value: u64, out: &mut S) {
     let len = value.checked_ilog10().map_or(1, |log| log as usize + 1);
     let mut digits = [0; 24];
-    for digit in digits[..len].iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
+    let odd = len % 2;
+    for pair in digits[odd..len].as_chunks_mut::<2>().0.iter_mut().rev() {
+        let two = (value % 100) as u8;
+        *pair = [b'0' + two / 10, b'0' + two % 10];
+        value /= 100;
+    }
+    if odd == 1 {
+        digits[0] = b'0' + value as u8;
     }
     out.put_first(&digits, len);
 }
@@ -232,6 +237,25 @@ mod tests {
             Hash::of(b"{\"id\":42}")
         );
         assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn integers_are_decimal() {
+        for value in
+            (0..64).flat_map(|bit| [1i64 << bit, !(1 << bit), (1i64 << bit).wrapping_neg()])
+        {
+            let mut text = Vec::new();
+            write_integer(value, &mut text);
+            assert_eq!(String::from_utf8(text).unwrap(), value.to_string());
+        }
+        for digits in 0..19 {
+            let value = 10i64.pow(digits);
+            for value in [value - 1, value, value + 1] {
+                let mut text = Vec::new();
+                write_integer(value, &mut text);
+                assert_eq!(String::from_utf8(text).unwrap(), value.to_string());
+            }
+        }
     }
 
     #[test]

@@ -93,19 +93,19 @@ impl Pass {
             helpers,
         } = &mut self;
         let Some(helpers) = helpers else {
-            extent.tuples(|bytes| match tuple::decode(bytes) {
-                Some(entry) => checker.check(&entry, &mut link),
-                None => extent.read(reader, bytes, |entry| checker.check(entry, &mut link)),
+            return extent.tuples(|bytes| {
+                link(&match tuple::decode(bytes) {
+                    Some(entry) => checker.check(&entry),
+                    None => extent.read(reader, bytes, |entry| checker.check(entry)),
+                });
             });
-            return checker.flush(&mut link);
         };
         let mut take_in = |helpers: &mut Helpers, done: Done, checker: &mut Checker| {
             done.checked.iter().for_each(&mut link);
             for at in &done.left {
                 let bytes = done.batch.tuple(*at);
-                extent.read(reader, bytes, |entry| checker.check(entry, &mut link));
+                link(&extent.read(reader, bytes, |entry| checker.check(entry)));
             }
-            checker.flush(&mut link);
             helpers.reuse(done.batch);
         };
         let mut batch = helpers.empty();

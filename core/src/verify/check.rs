@@ -30,24 +30,13 @@ impl Checked {
     }
 }
 
-/// Recomputes the hashes of entries, two entries at a time.
+/// Recomputes the hashes of entries.
 #[derive(Clone, Debug)]
 pub struct Checker {
     chains: Arc<Chains>,
     shared: Shared,
-    /// Entries whose hashes are still to be computed: the first, if `waiting`.
-    prepared: [Prepared; 2],
-    waiting: bool,
-}
-
-/// An entry with all that is hashed for it, padded.
-#[derive(Clone, Debug)]
-struct Prepared {
-    entry: Checked,
+    /// What is hashed of the event behind the blocks that it shares, padded.
     event: Vec<u8>,
-    event_state: State,
-    event_hash: State,
-    link: [[u8; BLOCK]; 2],
 }
 
 /// The beginning of the event that was hashed last: entries of one transaction have the same.
@@ -70,141 +59,91 @@ struct Shared {
 impl Checker {
     /// A checker that knows these chains.
     pub fn new(chains: Arc<Chains>) -> Checker {
-        let prepared = [Prepared::new(), Prepared::new()];
+        let event = Vec::with_capacity(1024);
         Checker {
             chains,
             shared: Shared::default(),
-            prepared,
-            waiting: false,
+            event,
         }
     }
 
-    /// Checks one entry against itself. Results are handed to `done` in any order, up to one entry
-    /// late: call [`Checker::flush`] after the last.
+    /// Checks one entry against itself.
     #[inline]
-    pub fn check(&mut self, view: &EntryView<'_>, done: &mut impl FnMut(&Checked)) {
-        let prepared = &mut self.prepared[usize::from(self.waiting)];
-        prepared.entry = Checked {
+    pub fn check(&mut self, view: &EntryView<'_>) -> Checked {
+        let sound = self.sound(view);
+        let (prev, chain) = sound.unwrap_or((Hash::ZERO, Hash::ZERO));
+        Checked {
             seq: view.seq,
             pos: view.pos,
             chain_id: view.chain_id,
             lane: view.lane,
-            sound: false,
-            prev: Hash::ZERO,
-            chain: Hash::ZERO,
-        };
-        if prepared
-            .take(view, &self.chains, &mut self.shared)
-            .is_none()
-        {
-            return done(&prepared.entry);
-        }
-        if !self.waiting {
-            self.waiting = true;
-            return;
-        }
-        self.waiting = false;
-        let [a, b] = &mut self.prepared;
-        let (mut a_link, mut b_link) = (START, START);
-        compress_two(
-            (&mut a.event_state, a.event.as_chunks().0),
-            (&mut b.event_state, b.event.as_chunks().0),
-        );
-        compress_two((&mut a_link, &a.link), (&mut b_link, &b.link));
-        done(a.judge(&a_link));
-        done(b.judge(&b_link));
-    }
-
-    /// Hands out the result that is still due, if any.
-    pub fn flush(&mut self, done: &mut impl FnMut(&Checked)) {
-        if std::mem::take(&mut self.waiting) {
-            let [last, _] = &mut self.prepared;
-            let mut link = START;
-            compress_two(
-                (&mut last.event_state, last.event.as_chunks().0),
-                (&mut link, &last.link),
-            );
-            done(last.judge(&link));
-        }
-    }
-}
-
-impl Prepared {
-    fn new() -> Prepared {
-        Prepared {
-            entry: Checked {
-                seq: 0,
-                pos: 0,
-                chain_id: 0,
-                lane: 0,
-                sound: false,
-                prev: Hash::ZERO,
-                chain: Hash::ZERO,
-            },
-            event: Vec::with_capacity(1024),
-            event_state: START,
-            event_hash: START,
-            link: [[0; BLOCK]; 2],
+            sound: sound.is_some(),
+            prev,
+            chain,
         }
     }
 
-    /// Prepares the messages of an entry. `None` if it cannot be sound, whatever its hashes.
+    /// `prev_hash` and `chain_hash` of an entry that agrees with itself.
     #[inline]
-    fn take(&mut self, view: &EntryView<'_>, chains: &Chains, shared: &mut Shared) -> Option<()> {
+    fn sound(&mut self, view: &EntryView<'_>) -> Option<(Hash, Hash)> {
         let payload = Hash::from_slice(view.payload_hash)?;
         let event = Hash::from_slice(view.event_hash)?;
-        self.entry.prev = Hash::from_slice(view.prev_hash)?;
-        self.entry.chain = Hash::from_slice(view.chain_hash)?;
-        let chain = chains.get(view.chain_id)?;
+        let prev = Hash::from_slice(view.prev_hash)?;
+        let chain = Hash::from_slice(view.chain_hash)?;
         let possible = view.version == VERSION
             && view.pos >= 1
-            && chain.has_lane(view.lane)
+            && self.chains.get(view.chain_id)?.has_lane(view.lane)
             && view
                 .stored_payload_hash
                 .is_none_or(|stored| stored == payload);
         if !possible {
             return None;
         }
-        if !shared.fits(view) {
-            shared.renew(view, &chain.name);
-        } else if shared.state.is_none() {
-            let mut state = START;
-            compress(&mut state, shared.text.as_chunks().0);
-            shared.state = Some(state);
-        }
-        let (start, state) = match shared.state {
-            Some(state) => (shared.text.len() / BLOCK * BLOCK, state),
-            None => (0, START),
-        };
+        let (start, mut own_event) = self.shared.begin(view, &self.chains)?;
         self.event.clear();
-        self.event.extend_from_slice(&shared.text[start..]);
+        self.event.extend_from_slice(&self.shared.text[start..]);
         event_of(view, "", payload).write_own(&mut self.event);
         let total = start + self.event.len();
         pad(&mut self.event, total);
-        self.event_state = state;
-        self.event_hash = state_of(&event);
-        let [hashes, rest] = &mut self.link;
-        hashes[..32].copy_from_slice(&self.entry.prev.0);
-        hashes[32..].copy_from_slice(&event.0);
-        rest[..8].copy_from_slice(&view.seq.to_be_bytes());
-        rest[8] = 0x80;
-        rest[56..].copy_from_slice(&(72u64 * 8).to_be_bytes());
-        Some(())
-    }
-
-    /// The entry, once its messages were compressed.
-    #[inline]
-    fn judge(&mut self, link: &State) -> &Checked {
-        self.entry.sound =
-            self.event_state == self.event_hash && *link == state_of(&self.entry.chain);
-        &self.entry
+        let mut own_link = START;
+        compress_two(
+            (&mut own_event, self.event.as_chunks().0),
+            (&mut own_link, &link_blocks(&prev, &event, view.seq)),
+        );
+        let sound = own_event == state_of(&event) && own_link == state_of(&chain);
+        sound.then_some((prev, chain))
     }
 }
 
+/// The message that [`crate::entry::chain_hash`] is taken over, padded.
+#[inline]
+fn link_blocks(prev: &Hash, event: &Hash, seq: i64) -> [[u8; BLOCK]; 2] {
+    let mut blocks = [[0; BLOCK]; 2];
+    let [hashes, rest] = &mut blocks;
+    hashes[..32].copy_from_slice(&prev.0);
+    hashes[32..].copy_from_slice(&event.0);
+    rest[..8].copy_from_slice(&seq.to_be_bytes());
+    rest[8] = 0x80;
+    rest[56..].copy_from_slice(&(72u64 * 8).to_be_bytes());
+    blocks
+}
+
 impl Shared {
+    /// Makes `text` that of `view`. Returns how much of it is compressed already, and the state
+    /// after that; `None` if the chain has no name.
     #[inline]
-    fn fits(&self, view: &EntryView<'_>) -> bool {
-        self.appended_at == view.appended_at && self.fits_but_for_time(view)
+    fn begin(&mut self, view: &EntryView<'_>, chains: &Chains) -> Option<(usize, State)> {
+        if self.appended_at != view.appended_at || !self.fits_but_for_time(view) {
+            self.renew(view, chains.name(view.chain_id)?);
+            return Some((0, START));
+        }
+        let (blocks, _) = self.text.as_chunks();
+        let state = *self.state.get_or_insert_with(|| {
+            let mut state = START;
+            compress(&mut state, blocks);
+            state
+        });
+        Some((blocks.len() * BLOCK, state))
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 //! SHA-256 of two messages at once. One message is a chain of dependent steps that leaves the
 //! processor waiting; compressing a block of one and a block of the other in turns lets it work on
-//! both. Blocks that many messages begin with are compressed once.
+//! both. And what many messages begin with can be compressed once.
 
 use sha2::block_api::compress256;
 

@@ -70,8 +70,7 @@ impl Verifier {
     #[inline]
     pub fn push(&mut self, entry: &EntryView<'_>) {
         if self.window.contains(entry.seq) {
-            let lanes = &mut self.lanes;
-            self.checker.check(entry, &mut |checked| lanes.add(checked));
+            self.lanes.add(&self.checker.check(entry));
         }
     }
 
@@ -91,12 +90,10 @@ impl Verifier {
     /// Looks again where something did not fit, hands every finding to `sink` and sums up: one
     /// report per chain given to [`Verifier::new`] and per unknown `chain_id` seen, in order of id.
     pub fn finish<S: Store>(
-        mut self,
+        self,
         store: &mut S,
         sink: &mut dyn FnMut(Finding),
     ) -> Result<Vec<ChainReport>, S::Error> {
-        let lanes = &mut self.lanes;
-        self.checker.flush(&mut |checked| lanes.add(checked));
         finish::finish(self, store, sink)
     }
 }
