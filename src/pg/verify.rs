@@ -13,6 +13,7 @@ use pgrx::pg_sys;
 use super::arena::DatumArena;
 use super::entries::EntryReader;
 use super::flush::{self, jsonb};
+use super::lane;
 use super::memory::SideContext;
 use super::scan::{self, Extent};
 use super::srf::RowStore;
@@ -150,8 +151,9 @@ fn expect_select(table: pg_sys::Oid) {
 /// The snapshot of a verification, active while `self` lives. It sees what this transaction has done
 /// so far, its pending events included: they are linked first.
 ///
-/// It is the latest one at every isolation level: this transaction's entries may continue ones that
-/// were committed after its own snapshot was taken, and would seem to hang in the air.
+/// It is the transaction's own, so that other queries see the same; but once the transaction has
+/// linked entries, it is the latest one at every isolation level: they may continue entries that were
+/// committed after the transaction's snapshot was taken, and would seem to hang in the air.
 struct CurrentSnapshot;
 
 impl CurrentSnapshot {
@@ -163,7 +165,11 @@ impl CurrentSnapshot {
             if linked > 0 {
                 pg_sys::CommandCounterIncrement();
             }
-            pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+            pg_sys::PushActiveSnapshot(if lane::holds_any() {
+                pg_sys::GetLatestSnapshot()
+            } else {
+                pg_sys::GetTransactionSnapshot()
+            });
         }
         CurrentSnapshot
     }
