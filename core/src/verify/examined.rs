@@ -10,6 +10,18 @@ use crate::hash::Hash;
 /// An entry with more than this in texts is not held for telling where it was moved from.
 const CONTENT_BYTES: usize = 16 * 1024;
 
+/// Of a longer text, only the beginning is kept as evidence.
+const TEXT_BYTES: usize = 4096;
+
+/// As much of a UTF-8 text as is kept, whole characters only.
+fn beginning(text: &[u8]) -> Vec<u8> {
+    let mut end = text.len().min(TEXT_BYTES);
+    while end > 0 && text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        end -= 1;
+    }
+    text[..end].to_vec()
+}
+
 /// A hash column as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Column {
@@ -184,8 +196,8 @@ impl Examined {
             chain: Column::new(view.chain_hash),
             own_event,
             other_payload,
-            kind: view.kind.to_vec(),
-            pk: view.pk.map(<[u8]>::to_vec),
+            kind: beginning(view.kind),
+            pk: view.pk.map(beginning),
             content: cause.and_then(|_| Content::of(view)).map(Box::new),
             cause,
         }

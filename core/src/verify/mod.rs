@@ -25,6 +25,7 @@ mod finish;
 mod judge;
 mod lane;
 mod lanes;
+mod links;
 mod moves;
 mod output;
 mod reader;
