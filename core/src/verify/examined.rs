@@ -292,3 +292,20 @@ impl Examined {
         (self.seq, hashes, self.own_event, self.other_payload)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let text = "ä".repeat(TEXT_BYTES);
+        for skip in 0..2 {
+            let kept = beginning(&[&b"x"[..skip], text.as_bytes()].concat());
+            assert_eq!(kept.len(), TEXT_BYTES - skip);
+            assert!(std::str::from_utf8(&kept).is_ok());
+        }
+        assert_eq!(beginning(b"short"), b"short");
+        assert_eq!(beginning(&[0x80; 5000]), b"");
+    }
+}

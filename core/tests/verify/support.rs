@@ -325,3 +325,32 @@ pub fn verify(rows: &[Row]) -> Outcome {
     }
     outcome
 }
+
+/// Kinds and `seq`s of what is said of `rows`.
+pub fn told(rows: &[Row]) -> Vec<(FindingKind, i64)> {
+    verify(rows).at()
+}
+
+/// The sentences of what is said of `rows`.
+pub fn detail(rows: &[Row]) -> String {
+    verify(rows)
+        .findings
+        .iter()
+        .map(|f| f.detail.as_str())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A forger's entry at `pos`, continuing what stands before it.
+pub fn forged(rows: &[Row], pos: usize, seq: i64) -> Row {
+    let mut row = rows[pos - 1].clone();
+    row.seq = seq;
+    row.kind = b"forged".to_vec();
+    row.prev_hash = if pos == 1 {
+        vec![0; 32]
+    } else {
+        rows[pos - 2].chain_hash.clone()
+    };
+    row.seal();
+    row
+}
