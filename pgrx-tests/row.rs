@@ -202,6 +202,20 @@ mod tests {
     }
 
     #[pg_test]
+    fn a_type_printed_as_text_is_text() {
+        run("CREATE TYPE label; CREATE FUNCTION label_in(cstring) RETURNS label LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+             CREATE FUNCTION label_out(label) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+             CREATE TYPE label (INPUT = label_in, OUTPUT = label_out, LIKE = text);
+             CREATE TABLE labelled (l label, ls label[]); INSERT INTO labelled VALUES (E'a\"\n', '{x,NULL}')");
+        holds(
+            "SELECT canonical_row_hash(x) = sha256('{\"l\":\"a\\\\\"\\\\n\",\"ls\":[\"x\",null]}') FROM labelled x",
+        );
+        run("CREATE FUNCTION label_json(label) RETURNS json LANGUAGE sql IMMUTABLE AS $$ SELECT '7.0'::json $$;
+             CREATE CAST (label AS json) WITH FUNCTION label_json(label)");
+        holds("SELECT canonical_row_hash(x) = sha256('{\"l\":7,\"ls\":[7,null]}') FROM labelled x");
+    }
+
+    #[pg_test]
     fn stored_values_read_as_fresh_ones() {
         run(
             "CREATE TABLE toasted (id int, t text, b bytea, j json, jb jsonb, n numeric, ia int[], ta text[])",

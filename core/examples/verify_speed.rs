@@ -151,7 +151,7 @@ fn median(mut rates: Vec<f64>) -> f64 {
 }
 
 fn main() {
-    let chains: Arc<Chains> = Arc::new([(1, "main")].into_iter().collect());
+    let chains: Arc<Chains> = Arc::new([(1, "main", 32)].into_iter().collect());
     for (lanes, batch) in [(1, 1000), (1, 1), (8, 1), (32, 1), (32, 10)] {
         let entries = chain(lanes, batch);
         let mut text = Vec::new();

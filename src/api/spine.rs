@@ -64,11 +64,9 @@ fn push(root: &mut SpineRoot, element: Option<TextArg>) {
             FORM,
         );
     };
-    element.with_str(|text| {
-        if let Err(error) = root.push(text) {
-            Failure::InvalidValue.raise(error.to_string(), FORM);
-        }
-    });
+    if let Err(error) = root.push(&element.as_str()) {
+        Failure::InvalidValue.raise(error.to_string(), FORM);
+    }
 }
 
 fn root_text(root: &SpineRoot) -> Option<TextResult> {

@@ -10,14 +10,16 @@ pub struct DatumArena {
     words_used: usize,
 }
 
+/// The first block has room for one entry, the next ones for many.
+const FIRST_WORDS: usize = 128;
 const BLOCK_WORDS: usize = 8 * 1024;
 /// The largest value with a one-byte header, header included (VARATT_SHORT_MAX).
 const SHORT_MAX: usize = 0x7f;
 
 impl DatumArena {
-    /// Forgets all values, keeping one block.
+    /// Forgets all values, keeping the last block.
     pub fn clear(&mut self) {
-        self.blocks.truncate(1);
+        self.blocks.drain(..self.blocks.len().saturating_sub(1));
         self.words_used = 0;
     }
 
@@ -47,7 +49,12 @@ impl DatumArena {
             .last()
             .is_some_and(|block| block.len() - self.words_used >= words);
         if !fits {
-            self.blocks.push(vec![0; words.max(BLOCK_WORDS)]);
+            let least = if self.blocks.is_empty() {
+                FIRST_WORDS
+            } else {
+                BLOCK_WORDS
+            };
+            self.blocks.push(vec![0; words.max(least)]);
             self.words_used = 0;
         }
         let block = self

@@ -5,7 +5,6 @@ use auditspine_core::hash::Sink;
 
 use crate::error::Failure;
 use crate::pg::sink::Interruptible;
-use crate::pg::varlena::with_utf8;
 
 /// Writes the canonical JSON of a stored JSON text, numbers exactly.
 pub fn write_json_text<S: Sink>(text: &[u8], out: &mut S) {
@@ -18,11 +17,9 @@ pub fn write_interchange_text<S: Sink>(text: &[u8], out: &mut S) {
 }
 
 fn write_text<S: Sink>(text: &[u8], numbers: Numbers, out: &mut S) {
-    with_utf8(text, |text| {
-        if let Err(error) = canonicalize(text, numbers, &mut Interruptible(out)) {
-            raise(&error);
-        }
-    });
+    if let Err(error) = canonicalize(text, numbers, &mut Interruptible(out)) {
+        raise(&error);
+    }
 }
 
 fn raise(error: &TextError) -> ! {

@@ -6,12 +6,12 @@
 
 use std::cell::Cell;
 
-use auditspine_core::canonical::{Numbers, cmp_utf16, write_string};
+use auditspine_core::canonical::{Numbers, cmp_utf16, utf16_prefix, write_string};
 use auditspine_core::hash::Sink;
 
 use crate::error::Failure;
 use crate::pg::numeric::{Written, write_numeric};
-use crate::pg::varlena::{embedded_content, server_is_utf8, with_utf8};
+use crate::pg::varlena::embedded_content;
 
 /// Writes the canonical JSON of `content`, a detoasted jsonb without its varlena header.
 ///
@@ -22,7 +22,6 @@ pub fn write_jsonb<S: Sink>(content: &[u8], numbers: Numbers, out: &mut S) {
         numbers,
         members: MEMBERS.take(),
         frames: FRAMES.take(),
-        names: Vec::new(),
     };
     let done = walk.write(out);
     let Walk {
@@ -85,27 +84,20 @@ impl Node {
     }
 }
 
-/// A member of an object. `prefix` orders names as UTF-16 does as far as their first eight bytes
-/// differ.
+/// A member of an object.
 #[derive(Clone, Copy)]
 struct Member {
+    /// [`utf16_prefix`] of the name.
     prefix: u64,
-    name: (u32, u32),
+    name: Node,
     value: Node,
 }
 
 /// A container that is being written.
 #[derive(Clone, Copy)]
 enum Frame {
-    Array {
-        children: Children,
-        started: bool,
-    },
-    Object {
-        first: usize,
-        next: usize,
-        names: usize,
-    },
+    Array { children: Children, started: bool },
+    Object { first: usize, next: usize },
 }
 
 /// The children of a container, from the next one on.
@@ -157,8 +149,6 @@ struct Walk<'a> {
     /// Of the objects being written, outermost first; each object's in order.
     members: Vec<Member>,
     frames: Vec<Frame>,
-    /// Names in UTF-8 of the objects being written, where the server's encoding is another.
-    names: Vec<u8>,
 }
 
 impl Walk<'_> {
@@ -194,11 +184,10 @@ impl Walk<'_> {
                     *started = true;
                     children.next(self.content)?
                 }
-                Frame::Object { first, next, names } => {
+                Frame::Object { first, next } => {
                     let Some(member) = self.members.get(*next).copied() else {
                         out.put_byte(b'}');
                         self.members.truncate(*first);
-                        self.names.truncate(*names);
                         self.frames.pop();
                         continue;
                     };
@@ -206,7 +195,7 @@ impl Walk<'_> {
                         out.put_byte(b',');
                     }
                     *next += 1;
-                    write_string(name(self.content, &self.names, &member)?, out);
+                    write_string(self.content.get(member.name.range())?, out);
                     out.put_byte(b':');
                     member.value
                 }
@@ -258,69 +247,38 @@ impl Walk<'_> {
     }
 
     fn open_object(&mut self, mut children: Children) -> Option<()> {
-        let (first, names) = (self.members.len(), self.names.len());
+        let first = self.members.len();
         let count = children.left / 2;
         self.members.reserve(count as usize);
         for _ in 0..count {
-            let key = children.next(self.content)?;
-            if key.kind() != STRING {
+            let name = children.next(self.content)?;
+            if name.kind() != STRING {
                 return None;
             }
-            let member = self.member(key)?;
-            self.members.push(member);
-        }
-        for at in first..self.members.len() {
-            self.members[at].value = children.next(self.content)?;
-        }
-        let (content, names_utf8) = (self.content, &self.names);
-        self.members[first..].sort_unstable_by(|left, right| {
-            left.prefix.cmp(&right.prefix).then_with(|| {
-                cmp_utf16(
-                    name(content, names_utf8, left).unwrap_or_default(),
-                    name(content, names_utf8, right).unwrap_or_default(),
-                )
-            })
-        });
-        self.frames.push(Frame::Object {
-            first,
-            next: first,
-            names,
-        });
-        Some(())
-    }
-
-    #[inline]
-    fn member(&mut self, key: Node) -> Option<Member> {
-        let text = self.content.get(key.range())?;
-        if server_is_utf8() {
-            let name = (key.start, text.len() as u32);
-            return Some(Member {
-                prefix: utf16_prefix(self.content, key.range().start, text.len()),
+            let range = name.range();
+            self.members.push(Member {
+                prefix: utf16_prefix(self.content, range.start, range.len()),
                 name,
-                value: key,
+                value: name,
             });
         }
-        let names = &mut self.names;
-        let start = names.len();
-        with_utf8(text, |text| names.extend_from_slice(text));
-        let name = (
-            u32::try_from(start).ok()?,
-            u32::try_from(names.len() - start).ok()?,
-        );
-        Some(Member {
-            prefix: utf16_prefix(names, start, names.len() - start),
-            name,
-            value: key,
-        })
+        for member in &mut self.members[first..] {
+            member.value = children.next(self.content)?;
+        }
+        let text = |name: Node| self.content.get(name.range()).unwrap_or_default();
+        self.members[first..].sort_unstable_by(|left, right| {
+            left.prefix
+                .cmp(&right.prefix)
+                .then_with(|| cmp_utf16(text(left.name), text(right.name)))
+        });
+        self.frames.push(Frame::Object { first, next: first });
+        Some(())
     }
 
     #[inline]
     fn write_scalar<S: Sink>(&self, node: Node, out: &mut S) -> Option<()> {
         match node.kind() {
-            STRING => {
-                let text = self.content.get(node.range())?;
-                with_utf8(text, |text| write_string(text, out));
-            }
+            STRING => write_string(self.content.get(node.range())?, out),
             NUMERIC => {
                 let range = node.range();
                 let number = self
@@ -339,44 +297,4 @@ impl Walk<'_> {
         }
         Some(())
     }
-}
-
-/// The member's name in UTF-8.
-#[inline]
-fn name<'a>(content: &'a [u8], names: &'a [u8], member: &Member) -> Option<&'a [u8]> {
-    let (start, len) = (member.name.0 as usize, member.name.1 as usize);
-    let source = if server_is_utf8() { content } else { names };
-    source.get(start..start + len)
-}
-
-/// The first eight bytes of the name that lies at `start` in `source`, zeros after its end, changed so
-/// that they compare as [`cmp_utf16`] compares; names that are equal up to there need that.
-#[inline]
-fn utf16_prefix(source: &[u8], start: usize, len: usize) -> u64 {
-    let rest = source.get(start..).unwrap_or_default();
-    let word = match rest.first_chunk::<8>() {
-        Some(word) => u64::from_be_bytes(*word),
-        None => rest
-            .iter()
-            .chain(&[0; 8])
-            .take(8)
-            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
-    };
-    let prefix = if len < 8 {
-        word & !(u64::MAX >> (8 * len))
-    } else {
-        word
-    };
-    if prefix & 0x8080_8080_8080_8080 == 0 {
-        return prefix;
-    }
-    // U+E000..U+FFFF (lead bytes EE, EF) come after the supplementary planes (F0..F4) in UTF-16.
-    let above = |byte| {
-        if matches!(byte, 0xEE | 0xEF) {
-            byte + 0x10
-        } else {
-            byte
-        }
-    };
-    u64::from_be_bytes(prefix.to_be_bytes().map(above))
 }

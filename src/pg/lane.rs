@@ -55,6 +55,11 @@ thread_local! {
     static HELD: RefCell<HashMap<i32, i16>> = RefCell::new(HashMap::new());
 }
 
+/// Whether this transaction has linked entries.
+pub fn holds_any() -> bool {
+    HELD.with(|held| !held.borrow().is_empty())
+}
+
 /// To be called when a transaction has ended and its locks are gone.
 pub fn forget_held() {
     HELD.with(|held| held.borrow_mut().clear());

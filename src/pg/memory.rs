@@ -1,4 +1,4 @@
-//! Memory contexts for the length of a scope.
+//! Memory contexts that go with what owns them.
 
 use std::cell::Cell;
 
@@ -17,6 +17,11 @@ pub struct ScratchContext {
 pub struct SideContext {
     context: pg_sys::MemoryContext,
     used: Cell<bool>,
+}
+
+/// A memory context that outlives transactions and goes with `self`. It is small, and not current.
+pub struct LastingContext {
+    context: pg_sys::MemoryContext,
 }
 
 fn create() -> pg_sys::MemoryContext {
@@ -90,6 +95,40 @@ impl Drop for ScratchContext {
         unsafe {
             pg_sys::MemoryContextSwitchTo(self.previous);
             pg_sys::MemoryContextDelete(self.context);
+        }
+    }
+}
+
+impl LastingContext {
+    /// Creates a context.
+    pub fn new() -> LastingContext {
+        // SAFETY: the top context lives as long as the backend.
+        let context = unsafe {
+            pg_sys::AllocSetContextCreateInternal(
+                pg_sys::TopMemoryContext,
+                c"auditspine".as_ptr(),
+                pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
+                pg_sys::ALLOCSET_SMALL_INITSIZE as usize,
+                pg_sys::ALLOCSET_SMALL_MAXSIZE as usize,
+            )
+        };
+        LastingContext { context }
+    }
+
+    /// The context, for what is to live as long as `self`.
+    pub fn raw(&self) -> pg_sys::MemoryContext {
+        self.context
+    }
+}
+
+impl Drop for LastingContext {
+    fn drop(&mut self) {
+        // SAFETY: ours, and not current. What is kept for the backend's life is dropped as it exits,
+        // when PostgreSQL's functions are not to be called any more.
+        unsafe {
+            if !pg_sys::proc_exit_inprogress {
+                pg_sys::MemoryContextDelete(self.context);
+            }
         }
     }
 }

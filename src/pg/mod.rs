@@ -43,5 +43,13 @@ pub extern "C-unwind" fn _PG_init() {
         state::expect_utf8();
     }
     crate::guc::register();
+    // A misspelt setting of ours is an error from now on, as far as PostgreSQL can tell.
+    // SAFETY: a static, NUL-terminated prefix, after all its settings are defined.
+    unsafe {
+        #[cfg(feature = "pg14")]
+        pgrx::pg_sys::EmitWarningsOnPlaceholders(c"auditspine".as_ptr());
+        #[cfg(not(feature = "pg14"))]
+        pgrx::pg_sys::MarkGUCPrefixReserved(c"auditspine".as_ptr());
+    }
     callbacks::register();
 }

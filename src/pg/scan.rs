@@ -53,7 +53,7 @@ fn scan_heap(
 }
 
 /// The chains that the active snapshot sees, or just the one of that name.
-pub fn chains(only: Option<&[u8]>) -> Vec<(i32, Vec<u8>)> {
+pub fn chains(only: Option<&[u8]>) -> Vec<(i32, Vec<u8>, i16)> {
     let table = OpenRelation::table(state().chain, pg_sys::AccessShareLock);
     let mut chains = Vec::new();
     scan_heap(&table, None, |tuple, desc| {
@@ -68,7 +68,8 @@ pub fn chains(only: Option<&[u8]>) -> Vec<(i32, Vec<u8>)> {
         }
         let name = bytes_of(values[chain_column::NAME]);
         if only.is_none_or(|only| only == name) {
-            chains.push((values[chain_column::CHAIN_ID].value() as i32, name));
+            let id = values[chain_column::CHAIN_ID].value() as i32;
+            chains.push((id, name, values[chain_column::LANES].value() as i16));
         }
     });
     chains
@@ -265,9 +266,9 @@ impl Store for ByPlace {
 }
 
 /// The chains in the form that the verifier takes.
-pub fn names(chains: &[(i32, Vec<u8>)]) -> Chains {
+pub fn names(chains: &[(i32, Vec<u8>, i16)]) -> Chains {
     chains
         .iter()
-        .map(|(id, name)| (*id, String::from_utf8_lossy(name)))
+        .map(|(id, name, lanes)| (*id, String::from_utf8_lossy(name), *lanes))
         .collect()
 }

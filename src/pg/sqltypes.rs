@@ -1,4 +1,7 @@
-//! Arguments and results of SQL functions as they lie in memory, without a conversion.
+//! Arguments and results of SQL functions as they lie in memory, without a conversion. Text is UTF-8,
+//! since the extension asks for a database of that encoding.
+
+use std::borrow::Cow;
 
 use auditspine_core::hash::Hash;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
@@ -8,7 +11,7 @@ use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
 
-use crate::pg::varlena::{Varlena, with_server_encoding, with_utf8};
+use crate::pg::varlena::Varlena;
 
 /// Makes a Rust type stand for an SQL type.
 macro_rules! sql_type {
@@ -56,18 +59,14 @@ macro_rules! sql_argument {
     };
 }
 
-/// A `text`, in the server's encoding.
+/// A `text`.
 pub struct TextArg(pub Varlena);
 sql_argument!(TextArg, "text");
 
 impl TextArg {
-    /// Hands the text, in UTF-8, to `use_it`. Raises 22021 for text that is not valid in the
-    /// server's encoding, where PostgreSQL does not check that.
-    pub fn with_str<R>(&self, use_it: impl FnOnce(&str) -> R) -> R {
-        with_utf8(&self.0, |text| match std::str::from_utf8(text) {
-            Ok(text) => use_it(text),
-            Err(_) => use_it(&String::from_utf8_lossy(text)),
-        })
+    /// The text; what is not UTF-8, as no stored text should be, is replaced.
+    pub fn as_str(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
     }
 
     unsafe fn from_value(datum: pg_sys::Datum) -> TextArg {
@@ -159,12 +158,11 @@ unsafe impl BoxRet for HashResult {
 pub struct TextResult(pub Vec<u8>);
 sql_type!(TextResult, "text");
 
-// SAFETY: returns a text in the server's encoding, as declared.
+// SAFETY: returns a text, as declared.
 unsafe impl BoxRet for TextResult {
     unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> pgrx::datum::Datum<'fcx> {
-        let datum = with_server_encoding(&self.0, varlena_datum);
         // SAFETY: as above.
-        unsafe { fcinfo.return_raw_datum(datum) }
+        unsafe { fcinfo.return_raw_datum(varlena_datum(&self.0)) }
     }
 }
 

@@ -80,14 +80,12 @@ pub fn work(batch: Batch, checker: &mut Checker) -> Done {
         left,
         batch,
     } = &mut done;
-    let mut keep = |entry: &Checked| checked.push(*entry);
     for at in 0..batch.tuples.len() {
         match tuple::decode(batch.tuple(at)) {
-            Some(entry) => checker.check(&entry, &mut keep),
+            Some(entry) => checked.push(checker.check(&entry)),
             None => left.push(at),
         }
     }
-    checker.flush(&mut keep);
     done
 }
 

@@ -1,7 +1,6 @@
-//! Variable-length values, and text in the server's encoding.
+//! Variable-length values.
 
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use pgrx::pg_sys;
 use pgrx::varlena::{varatt_is_1b, varatt_is_1b_e, varatt_is_4b_u, vardata_any, varsize_any_exhdr};
@@ -123,100 +122,4 @@ pub fn embedded_content(bytes: &[u8]) -> Option<&[u8]> {
         return None;
     }
     bytes.get(4..size as usize)
-}
-
-/// Whether the database's encoding is UTF-8.
-#[inline(always)]
-pub fn server_is_utf8() -> bool {
-    match UTF8_SERVER.load(Ordering::Relaxed) {
-        YES => true,
-        NO => false,
-        _ => ask_server(),
-    }
-}
-
-static UTF8_SERVER: AtomicU8 = AtomicU8::new(0);
-const YES: u8 = 1;
-const NO: u8 = 2;
-
-#[cold]
-fn ask_server() -> bool {
-    // SAFETY: reads a backend-wide setting, fixed once connected to a database.
-    let utf8 = unsafe { pg_sys::GetDatabaseEncoding() } == UTF8_ENCODING;
-    UTF8_SERVER.store(if utf8 { YES } else { NO }, Ordering::Relaxed);
-    utf8
-}
-
-/// Hands `text`, which is in the server's encoding, to `use_it` in UTF-8. Text that has no such form
-/// raises what PostgreSQL raises (22021, 22P05).
-#[inline]
-pub fn with_utf8<R>(text: &[u8], use_it: impl FnOnce(&[u8]) -> R) -> R {
-    if server_is_utf8() {
-        use_it(text)
-    } else {
-        use_it(&Converted::to_utf8(text))
-    }
-}
-
-/// Hands `text`, which is UTF-8, to `use_it` in the server's encoding; errors as for [`with_utf8`].
-pub fn with_server_encoding<R>(text: &[u8], use_it: impl FnOnce(&[u8]) -> R) -> R {
-    if server_is_utf8() {
-        use_it(text)
-    } else {
-        use_it(&Converted::from_utf8(text))
-    }
-}
-
-struct Converted<'a> {
-    text: &'a [u8],
-    copied: bool,
-}
-
-impl<'a> Converted<'a> {
-    fn to_utf8(text: &'a [u8]) -> Converted<'a> {
-        // SAFETY: reads `text.len()` bytes; a varlena's length fits an i32.
-        let converted = unsafe {
-            pg_sys::pg_server_to_any(text.as_ptr().cast(), text.len() as i32, UTF8_ENCODING)
-        };
-        Converted::new(text, converted)
-    }
-
-    fn from_utf8(text: &'a [u8]) -> Converted<'a> {
-        // SAFETY: as above.
-        let converted = unsafe {
-            pg_sys::pg_any_to_server(text.as_ptr().cast(), text.len() as i32, UTF8_ENCODING)
-        };
-        Converted::new(text, converted)
-    }
-
-    fn new(text: &'a [u8], converted: *mut std::ffi::c_char) -> Converted<'a> {
-        if std::ptr::eq(converted.cast_const().cast(), text.as_ptr()) {
-            return Converted {
-                text,
-                copied: false,
-            };
-        }
-        // SAFETY: a conversion yields a NUL-terminated palloc'd string, freed on drop.
-        let text = unsafe { std::ffi::CStr::from_ptr(converted) }.to_bytes();
-        Converted { text, copied: true }
-    }
-}
-
-const UTF8_ENCODING: i32 = pg_sys::pg_enc::PG_UTF8 as i32;
-
-impl Deref for Converted<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.text
-    }
-}
-
-impl Drop for Converted<'_> {
-    fn drop(&mut self) {
-        if self.copied && !std::thread::panicking() {
-            // SAFETY: `text` begins the palloc'd result of a conversion.
-            unsafe { pg_sys::pfree(self.text.as_ptr().cast_mut().cast()) }
-        }
-    }
 }

@@ -13,6 +13,7 @@ use pgrx::pg_sys;
 use super::arena::DatumArena;
 use super::entries::EntryReader;
 use super::flush::{self, jsonb};
+use super::lane;
 use super::memory::SideContext;
 use super::scan::{self, Extent};
 use super::srf::RowStore;
@@ -49,7 +50,7 @@ pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<Chain
     }
     let only = request
         .chain
-        .and_then(|_| chains.first().map(|(id, _)| *id));
+        .and_then(|_| chains.first().map(|(id, ..)| *id));
     let window = Window::new(request.start, request.end);
     let mut verifier = Verifier::new(Arc::new(scan::names(&chains)), window, Limits::default());
     if let Some(extent) = scan::extent(request.start, request.end) {
@@ -93,19 +94,19 @@ impl Pass {
             helpers,
         } = &mut self;
         let Some(helpers) = helpers else {
-            extent.tuples(|bytes| match tuple::decode(bytes) {
-                Some(entry) => checker.check(&entry, &mut link),
-                None => extent.read(reader, bytes, |entry| checker.check(entry, &mut link)),
+            return extent.tuples(|bytes| {
+                link(&match tuple::decode(bytes) {
+                    Some(entry) => checker.check(&entry),
+                    None => extent.read(reader, bytes, |entry| checker.check(entry)),
+                });
             });
-            return checker.flush(&mut link);
         };
         let mut take_in = |helpers: &mut Helpers, done: Done, checker: &mut Checker| {
             done.checked.iter().for_each(&mut link);
             for at in &done.left {
                 let bytes = done.batch.tuple(*at);
-                extent.read(reader, bytes, |entry| checker.check(entry, &mut link));
+                link(&extent.read(reader, bytes, |entry| checker.check(entry)));
             }
-            checker.flush(&mut link);
             helpers.reuse(done.batch);
         };
         let mut batch = helpers.empty();
@@ -149,6 +150,10 @@ fn expect_select(table: pg_sys::Oid) {
 
 /// The snapshot of a verification, active while `self` lives. It sees what this transaction has done
 /// so far, its pending events included: they are linked first.
+///
+/// It is the transaction's own, so that other queries see the same; but once the transaction has
+/// linked entries, it is the latest one at every isolation level: they may continue entries that were
+/// committed after the transaction's snapshot was taken, and would seem to hang in the air.
 struct CurrentSnapshot;
 
 impl CurrentSnapshot {
@@ -160,7 +165,11 @@ impl CurrentSnapshot {
             if linked > 0 {
                 pg_sys::CommandCounterIncrement();
             }
-            pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+            pg_sys::PushActiveSnapshot(if lane::holds_any() {
+                pg_sys::GetLatestSnapshot()
+            } else {
+                pg_sys::GetTransactionSnapshot()
+            });
         }
         CurrentSnapshot
     }

@@ -11,7 +11,7 @@
 
 use std::cmp::Ordering;
 
-use super::string::{cmp_utf16, unescaped};
+use super::string::{cmp_utf16, unescaped, utf16_prefix};
 use crate::hash::Sink;
 
 /// Canonical text whose objects may still have to be put in order.
@@ -331,23 +331,14 @@ impl Member {
     /// The first bytes of the name as a number: where two differ, they differ as [`cmp_utf16`] says.
     /// So most comparisons need not look at names, which are anywhere in memory.
     fn key(&self, text: &[u8], escapes: bool) -> u64 {
-        let name = self.name(text);
-        let add = |key: u64, byte: u8| {
-            // UTF-16 has what UTF-8 begins with 0xF0..0xF4 before what it begins with 0xEE and 0xEF.
-            let rank = match byte {
-                0xEE.. => (byte - 0xEE + 5) % 7 + 0xEE,
-                _ => byte,
-            };
-            key << 8 | u64::from(rank)
-        };
-        let (key, len) = if escapes {
-            let bytes = || unescaped(name).take(8);
-            (bytes().fold(0, add), bytes().count())
-        } else {
-            let bytes = &name[..name.len().min(8)];
-            (bytes.iter().copied().fold(0, add), bytes.len())
-        };
-        key.checked_shl(8 * (8 - len as u32)).unwrap_or(0)
+        if escapes {
+            let mut first = [0; 8];
+            let bytes = unescaped(self.name(text)).zip(&mut first);
+            let len = bytes.map(|(byte, place)| *place = byte).count();
+            return utf16_prefix(&first, 0, len);
+        }
+        // Past the opening quote, up to the closing one.
+        utf16_prefix(text, self.start as usize + 1, self.name(text).len())
     }
 
     /// What is told of this member when its name occurs before.

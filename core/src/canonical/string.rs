@@ -110,6 +110,35 @@ pub fn cmp_utf16(left: &[u8], right: &[u8]) -> Ordering {
     }
 }
 
+/// The first eight bytes of a name as a number: where those of two names differ, they compare as
+/// [`cmp_utf16`] compares the names. So most comparisons need not look at names, which are anywhere
+/// in memory. The name has `len` bytes and begins at `start` of `text`.
+#[inline]
+pub fn utf16_prefix(text: &[u8], start: usize, len: usize) -> u64 {
+    let rest = text.get(start..).unwrap_or_default();
+    // Eight bytes at once, less what follows the name, where there are so many.
+    let word = match rest.first_chunk() {
+        Some(word) => u64::from_be_bytes(*word),
+        None => {
+            let padded = rest.iter().chain(&[0; 8]).take(8);
+            padded.fold(0, |word, byte| word << 8 | u64::from(*byte))
+        }
+    };
+    let prefix = match len {
+        0..8 => word & !(u64::MAX >> (8 * len)),
+        _ => word,
+    };
+    if prefix & 0x8080_8080_8080_8080 == 0 {
+        return prefix;
+    }
+    // UTF-16 has what UTF-8 begins with 0xF0..0xF4 before what it begins with 0xEE and 0xEF.
+    let rank = |byte| match byte {
+        0xEE.. => (byte - 0xEE + 5) % 7 + 0xEE,
+        _ => byte,
+    };
+    u64::from_be_bytes(prefix.to_be_bytes().map(rank))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +182,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn prefixes_agree_with_the_order(
+            left in "[a\u{7f}\u{80}\u{e000}\u{ffff}\u{10000}\u{10ffff}\u{d7ff}]{0,5}",
+            right in "[a\u{7f}\u{80}\u{e000}\u{ffff}\u{10000}\u{10ffff}\u{d7ff}]{0,5}",
+            after in "[a\u{e000}]{0,9}",
+        ) {
+            let prefix = |name: &str| {
+                let text = format!("\"{name}\"{after}");
+                utf16_prefix(text.as_bytes(), 1, name.len())
+            };
+            let (l, r) = (prefix(&left), prefix(&right));
+            if l != r {
+                prop_assert_eq!(l.cmp(&r), cmp_utf16(left.as_bytes(), right.as_bytes()));
+            } else {
+                let first = |name: &str| name.as_bytes().iter().copied().take(8).collect::<Vec<_>>();
+                prop_assert_eq!(first(&left), first(&right));
+            }
+        }
+
         #[test]
         fn plain_len_is_that_of_a_plain_loop(
             text in prop::collection::vec(prop_oneof![9 => 0x20..=255u8, 1 => any::<u8>()], 0..60),

@@ -53,7 +53,7 @@ fn misshapen(entry: &Examined) -> Option<Diagnosis> {
         return Some(Diagnosis {
             kind: FindingKind::Malformed,
             detail: format!(
-                "lane {}, pos {} is no place: lanes begin at 0 and positions at 1",
+                "lane {}, pos {} is no place in this chain: lanes are numbered from 0, positions from 1",
                 entry.lane, entry.pos
             ),
             expected: None,

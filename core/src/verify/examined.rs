@@ -3,7 +3,7 @@
 
 use super::check::event_of;
 use super::finding::Neighbour;
-use super::view::EntryView;
+use super::view::{Chain, EntryView};
 use crate::entry::{Event, VERSION, chain_hash};
 use crate::hash::Hash;
 
@@ -119,6 +119,12 @@ impl Content {
     }
 }
 
+/// Later positions that an entry may have been moved up from, after others were removed.
+fn behind(pos: i64) -> impl Iterator<Item = i64> {
+    const SHIFT: i64 = 16;
+    (1..=SHIFT).filter_map(move |by| pos.checked_add(by))
+}
+
 /// Which single column explains that the content does not match `event_hash`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -135,9 +141,13 @@ pub(super) enum Cause {
 pub(super) struct Examined {
     pub chain_id: i32,
     pub lane: i16,
+    /// Of its chain, if known.
+    lanes: Option<i16>,
     pub pos: i64,
     pub seq: i64,
     pub version: i16,
+    /// The content does not match `event_hash` here, but would a few positions later.
+    pub moved_up: bool,
     pub payload: Column,
     pub event: Column,
     pub prev: Column,
@@ -157,13 +167,13 @@ pub(super) struct Examined {
 }
 
 impl Examined {
-    /// Looks closely at `view`. `chain` is the name of its chain; `scratch` is reused.
-    pub fn new(view: &EntryView<'_>, chain: Option<&str>, scratch: &mut Vec<u8>) -> Examined {
+    /// Looks closely at `view`. `chain` is its chain, if known; `scratch` is reused.
+    pub fn new(view: &EntryView<'_>, chain: Option<&Chain>, scratch: &mut Vec<u8>) -> Examined {
         let payload = Column::new(view.payload_hash);
         let event = Column::new(view.event_hash);
         let prev = Column::new(view.prev_hash);
         let mut event_with = |payload: Option<Hash>, version| {
-            let event = event_of(view, chain?, payload?);
+            let event = event_of(view, &chain?.name, payload?);
             Some(Event { version, ..event }.hash(scratch))
         };
         let other_payload = view
@@ -180,12 +190,22 @@ impl Examined {
         } else {
             Some(Cause::Unknown)
         };
+        let content = cause.and_then(|_| Content::of(view)).map(Box::new);
         Examined {
             chain_id: view.chain_id,
             lane: view.lane,
+            lanes: chain.map(|chain| chain.lanes),
             pos: view.pos,
             seq: view.seq,
             version: view.version,
+            moved_up: chain
+                .zip(content.as_deref())
+                .is_some_and(|(chain, content)| {
+                    let at = |pos| content.hash_at(&chain.name, view.lane, pos, scratch);
+                    behind(view.pos)
+                        .map(at)
+                        .any(|hash| Some(hash) == event.hash)
+                }),
             own_link: prev
                 .hash
                 .zip(event.hash)
@@ -198,7 +218,7 @@ impl Examined {
             other_payload,
             kind: beginning(view.kind),
             pk: view.pk.map(beginning),
-            content: cause.and_then(|_| Content::of(view)).map(Box::new),
+            content,
             cause,
         }
     }
@@ -220,7 +240,7 @@ impl Examined {
 
     /// `lane` and `pos` are possible ones.
     pub fn place_holds(&self) -> bool {
-        self.pos >= 1 && self.lane >= 0
+        self.pos >= 1 && self.lane >= 0 && self.lanes.is_none_or(|lanes| self.lane < lanes)
     }
 
     /// Everything but the payload agrees.

@@ -34,7 +34,7 @@ pub(super) fn finish<S: Store>(
     let mut ends = BTreeMap::new();
     for (at, lane) in lanes.iter().enumerate() {
         let place = (lane.chain_id, lane.lane);
-        let Some(name) = chains.name(lane.chain_id) else {
+        let Some(chain) = chains.get(lane.chain_id) else {
             unknown_chain(store, window, lane, &mut output, &mut moves)?;
             continue;
         };
@@ -43,7 +43,7 @@ pub(super) fn finish<S: Store>(
             None => false,
         };
         for part in lane.suspects(begins) {
-            let reader = Reader::new(store, window, Some(name), place, &part);
+            let reader = Reader::new(store, window, Some(chain), place, &part);
             let end = judge(reader, window, &part, &mut output, &mut moves)?;
             if lane.tail().is_none_or(|(last, _)| part.to >= last) {
                 ends.insert(at, end);

@@ -73,6 +73,7 @@ impl<'e> Forward<'e> {
         }
         let contradicted = after.is_some_and(|after| after.entries.iter().any(Examined::sound));
         let mut stray = None;
+        // What was moved up stood behind another entry, and says nothing of this one.
         for candidate in next
             .entries
             .iter()
@@ -81,7 +82,7 @@ impl<'e> Forward<'e> {
             let followed = followed(&candidate.heads());
             if candidate.sound() && contradicted && !followed {
                 stray.get_or_insert(candidate);
-            } else if candidate.content_holds() || followed {
+            } else if candidate.content_holds() || (followed && !candidate.moved_up) {
                 return Forward::Denied(candidate);
             }
         }

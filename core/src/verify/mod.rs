@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 pub use check::{Checked, Checker};
 pub use finding::{ChainReport, Finding, FindingKind, Neighbour};
-pub use view::{Chains, EntryView, Limits, Store, Window};
+pub use view::{Chain, Chains, EntryView, Limits, Store, Window};
 
 use lanes::Lanes;
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::examined::Examined;
 use super::lane::Suspect;
-use super::view::{EntryView, Store, Window};
+use super::view::{Chain, EntryView, Store, Window};
 
 /// Positions read at a time: the index is entered anew for each batch.
 const BATCH: usize = 512;
@@ -45,7 +45,7 @@ impl Slot {
 pub(super) struct Reader<'a, S> {
     store: &'a mut S,
     window: Window,
-    chain: Option<&'a str>,
+    chain: Option<&'a Chain>,
     place: (i32, i16),
     to: i64,
     ahead: VecDeque<Slot>,
@@ -55,11 +55,11 @@ pub(super) struct Reader<'a, S> {
 }
 
 impl<'a, S: Store> Reader<'a, S> {
-    /// A reader of part of a lane, named by `(chain_id, lane)`. `chain` is the name, if known.
+    /// A reader of part of a lane, named by `(chain_id, lane)`. `chain` is its chain, if known.
     pub fn new(
         store: &'a mut S,
         window: Window,
-        chain: Option<&'a str>,
+        chain: Option<&'a Chain>,
         place: (i32, i16),
         part: &Suspect,
     ) -> Reader<'a, S> {

@@ -52,12 +52,26 @@ pub struct EntryView<'a> {
 
 /// The chains that exist, by `chain_id`. An entry of any other chain is a finding.
 #[derive(Clone, Debug, Default)]
-pub struct Chains(HashMap<i32, Box<str>>);
+pub struct Chains(HashMap<i32, Chain>);
+
+/// What is known of a chain.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// Its name.
+    pub name: Box<str>,
+    /// How many lanes it has, numbered from 0.
+    pub lanes: i16,
+}
 
 impl Chains {
     /// Name of a chain.
     pub fn name(&self, chain_id: i32) -> Option<&str> {
-        self.0.get(&chain_id).map(|name| &**name)
+        self.get(chain_id).map(|chain| &*chain.name)
+    }
+
+    /// What is known of a chain.
+    pub fn get(&self, chain_id: i32) -> Option<&Chain> {
+        self.0.get(&chain_id)
     }
 
     /// All `chain_id`s, in no particular order.
@@ -66,14 +80,19 @@ impl Chains {
     }
 }
 
-impl<N: Into<Box<str>>> FromIterator<(i32, N)> for Chains {
-    fn from_iter<I: IntoIterator<Item = (i32, N)>>(chains: I) -> Chains {
-        Chains(
-            chains
-                .into_iter()
-                .map(|(id, name)| (id, name.into()))
-                .collect(),
-        )
+/// From the number, name and lanes of each chain.
+impl<N: Into<Box<str>>> FromIterator<(i32, N, i16)> for Chains {
+    fn from_iter<I: IntoIterator<Item = (i32, N, i16)>>(chains: I) -> Chains {
+        let chain = |(id, name, lanes): (i32, N, i16)| {
+            (
+                id,
+                Chain {
+                    name: name.into(),
+                    lanes,
+                },
+            )
+        };
+        Chains(chains.into_iter().map(chain).collect())
     }
 }
 

@@ -245,3 +245,32 @@ fn labels_are_distinct_and_in_snake_case() {
     labels.dedup();
     assert_eq!(labels.len(), FindingKind::ALL.len());
 }
+
+#[test]
+fn deletion_by_moving_up_what_follows() {
+    for gone in 1..LENGTH - 1 {
+        let mut rows = line(LENGTH);
+        rows.remove(gone);
+        let mut touched = Vec::new();
+        for row in &mut rows[gone..] {
+            row.pos -= 1;
+            touched.push(row.seq);
+        }
+        let told = told(&rows);
+        assert!(told.iter().any(|(_, seq)| *seq == touched[0]), "{told:?}");
+        assert!(
+            told.iter().all(|(_, seq)| touched.contains(seq)),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn lane_that_the_chain_does_not_have() {
+    let mut rows = line(LENGTH);
+    let mut forged = rows[0].clone();
+    (forged.lane, forged.seq) = (32, 900);
+    forged.seal();
+    rows.push(forged);
+    assert_eq!(told(&rows), [(Malformed, 900)]);
+}

@@ -1,13 +1,10 @@
 //! The interface itself: threads, and a store that fails.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use auditspine_core::verify::{
-    Chains, Checked, Checker, EntryView, Limits, Store, Verifier, Window,
-};
+use auditspine_core::verify::{Checked, Checker, EntryView, Limits, Store, Verifier, Window};
 
-use crate::support::{CHAINS, Row, Table, history, verify_with};
+use crate::support::{Row, Table, chains, history, verify_with};
 
 /// Entries that were checked on other threads link as if they had been pushed.
 #[test]
@@ -16,8 +13,7 @@ fn checking_on_threads() {
     rows[100].pk = Some(b"tampered".to_vec());
     rows.remove(200);
     let expected = verify_with(&rows, Window::ALL, Limits::default());
-    let chains: Arc<Chains> = Arc::new(CHAINS.into_iter().collect());
-    let mut verifier = Verifier::new(chains, Window::ALL, Limits::default());
+    let mut verifier = Verifier::new(chains(), Window::ALL, Limits::default());
     let checkers: Vec<Checker> = (0..4).map(|_| verifier.checker()).collect();
     let checked: Vec<Checked> = std::thread::scope(|scope| {
         let threads = checkers
@@ -74,11 +70,10 @@ fn errors_of_the_store_come_through() {
             Err("broken")
         }
     }
-    let chains: Arc<Chains> = Arc::new(CHAINS.into_iter().collect());
     let mut rows = history(9, 40, 1);
     let mut finish = |window| {
         rows.remove(5);
-        let mut verifier = Verifier::new(Arc::clone(&chains), window, Limits::default());
+        let mut verifier = Verifier::new(chains(), window, Limits::default());
         rows.iter()
             .for_each(|row| row.view(|view| verifier.push(view)));
         verifier.finish(&mut Broken, &mut |_| ()).err()

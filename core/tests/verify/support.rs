@@ -34,13 +34,19 @@ pub struct Row {
     pub chain_hash: Vec<u8>,
 }
 
-pub const CHAINS: [(i32, &str); 3] = [(1, "main"), (2, "tenant \"b\""), (7, "quiet")];
+/// Number, name and lanes.
+pub const CHAINS: [(i32, &str, i16); 3] =
+    [(1, "main", 32), (2, "tenant \"b\"", 32), (7, "quiet", 1)];
+
+pub fn chains() -> Arc<Chains> {
+    Arc::new(CHAINS.into_iter().collect())
+}
 
 pub fn chain_name(chain_id: i32) -> Option<&'static str> {
     CHAINS
         .iter()
-        .find(|(id, _)| *id == chain_id)
-        .map(|(_, name)| *name)
+        .find(|(id, ..)| *id == chain_id)
+        .map(|(_, name, _)| *name)
 }
 
 impl Row {
@@ -278,8 +284,7 @@ impl Outcome {
 
 /// Verifies rows delivered in the order given.
 pub fn verify_with(rows: &[Row], window: Window, limits: Limits) -> Outcome {
-    let chains: Arc<Chains> = Arc::new(CHAINS.into_iter().collect());
-    let mut verifier = Verifier::new(chains, window, limits);
+    let mut verifier = Verifier::new(chains(), window, limits);
     for row in rows {
         row.view(|view| verifier.push(view));
         assert!(

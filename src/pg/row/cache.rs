@@ -7,7 +7,8 @@ use std::rc::Rc;
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
-use crate::pg::row::{DeformedRow, OwnedContext, RowLayout};
+use crate::pg::memory::LastingContext;
+use crate::pg::row::{DeformedRow, RowLayout};
 use crate::pg::varlena::Varlena;
 
 /// A row type's layout, without exclusions, and a descriptor of its own.
@@ -15,20 +16,19 @@ struct TypeLayout {
     layout: RowLayout,
     tupdesc: pg_sys::TupleDesc,
     // Holds `tupdesc`.
-    _context: OwnedContext,
+    _context: LastingContext,
 }
 
 impl TypeLayout {
     unsafe fn new(type_oid: pg_sys::Oid, typmod: i32) -> TypeLayout {
-        let context = OwnedContext::new();
+        let context = LastingContext::new();
         // SAFETY: the caller passes a row type. The copy keeps the values that stand in for columns
         // added later, and lives in `context`.
         unsafe {
             let shared = pg_sys::lookup_rowtype_tupdesc(type_oid, typmod);
-            let tupdesc = {
-                let _in_context = context.enter();
-                pg_sys::CreateTupleDescCopyConstr(shared)
-            };
+            let previous = pg_sys::MemoryContextSwitchTo(context.raw());
+            let tupdesc = pg_sys::CreateTupleDescCopyConstr(shared);
+            pg_sys::MemoryContextSwitchTo(previous);
             if (*shared).tdrefcount >= 0 {
                 pg_sys::DecrTupleDescRefCount(shared);
             }

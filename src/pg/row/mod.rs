@@ -19,7 +19,7 @@ use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
 use crate::error::Failure;
-use crate::pg::varlena::with_utf8;
+use crate::pg::memory::{LastingContext, ScratchContext};
 use settings::{Settings, with_pinned};
 use value::Writer;
 
@@ -34,7 +34,7 @@ pub struct RowLayout {
     /// [`output::function_changes`] when this was made, if what it calls may change.
     functions: Option<u64>,
     // Last, so that it goes after the writers, which refer to memory in it.
-    _context: OwnedContext,
+    _context: LastingContext,
 }
 
 struct Column {
@@ -52,10 +52,10 @@ impl RowLayout {
     /// # Safety
     /// `tupdesc` is a valid tuple descriptor.
     pub unsafe fn new(tupdesc: pg_sys::TupleDesc, exclude: &[i16]) -> RowLayout {
-        let context = OwnedContext::new();
+        let context = LastingContext::new();
         let functions = output::function_changes();
         let mut writers = Vec::new();
-        let mut names: Vec<(usize, Vec<u8>)> = Vec::new();
+        let mut names: Vec<(usize, &[u8])> = Vec::new();
         // SAFETY: the caller passes a valid descriptor.
         for (index, attribute) in unsafe { attributes(tupdesc) }.iter().enumerate() {
             if attribute.attisdropped {
@@ -65,20 +65,20 @@ impl RowLayout {
             // SAFETY: a column's type exists as long as the column does; the context lives as long
             // as the writers.
             writers.push(Some(unsafe {
-                Writer::of_type(attribute.atttypid, context.0)
+                Writer::of_type(attribute.atttypid, context.raw())
             }));
             if !exclude.contains(&attribute.attnum) && !is_virtual(attribute) {
                 // SAFETY: a name is NUL-terminated within its 64 bytes.
                 let name = unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) };
-                names.push((index, with_utf8(name.to_bytes(), <[u8]>::to_vec)));
+                names.push((index, name.to_bytes()));
             }
         }
-        names.sort_by(|left, right| cmp_utf16(&left.1, &right.1));
+        names.sort_by(|left, right| cmp_utf16(left.1, right.1));
         if let Some(pair) = names.windows(2).find(|pair| pair[0].1 == pair[1].1) {
             Failure::DuplicateColumn.raise(
                 format!(
                     "column {:?} appears twice in the row",
-                    String::from_utf8_lossy(&pair[0].1)
+                    String::from_utf8_lossy(pair[0].1)
                 ),
                 "Give the columns distinct names.",
             );
@@ -132,8 +132,7 @@ impl RowLayout {
     pub fn write<S: Sink>(&self, row: &DeformedRow, out: &mut S) {
         if self.calls_functions {
             // Output functions may leave anything behind in the current context.
-            let scratch = OwnedContext::new();
-            let _in_scratch = scratch.enter();
+            let _scratch = ScratchContext::enter();
             with_pinned(self.settings, || self.write_columns(row, out));
         } else {
             self.write_columns(row, out);
@@ -168,8 +167,7 @@ impl RowLayout {
         // SAFETY: as in `write_columns`.
         let mut write = || unsafe { writer.write::<_, true>(datum, out) };
         if writer.calls_functions() {
-            let scratch = OwnedContext::new();
-            let _in_scratch = scratch.enter();
+            let _scratch = ScratchContext::enter();
             with_pinned(writer.settings(), write);
         } else {
             write();
@@ -255,51 +253,4 @@ unsafe fn attributes<'a>(tupdesc: pg_sys::TupleDesc) -> Vec<&'a pg_sys::FormData
 /// Whether a column is computed on reading (PostgreSQL 18), so that no tuple holds it.
 fn is_virtual(attribute: &pg_sys::FormData_pg_attribute) -> bool {
     attribute.attgenerated as u8 == b'v'
-}
-
-/// A memory context of its own, deleted on drop.
-struct OwnedContext(pg_sys::MemoryContext);
-
-impl OwnedContext {
-    fn new() -> OwnedContext {
-        // SAFETY: the top context lives as long as the backend; the sizes are those of
-        // ALLOCSET_SMALL_SIZES, for which PostgreSQL keeps recently deleted contexts at hand.
-        OwnedContext(unsafe {
-            pg_sys::AllocSetContextCreateInternal(
-                pg_sys::TopMemoryContext,
-                c"auditspine row".as_ptr(),
-                pg_sys::ALLOCSET_SMALL_MINSIZE as usize,
-                pg_sys::ALLOCSET_SMALL_INITSIZE as usize,
-                pg_sys::ALLOCSET_SMALL_MAXSIZE as usize,
-            )
-        })
-    }
-
-    /// Makes it the current context until the result is dropped.
-    fn enter(&self) -> Entered {
-        // SAFETY: `self` is a live context; single-threaded backend.
-        Entered(unsafe { pg_sys::MemoryContextSwitchTo(self.0) })
-    }
-}
-
-impl Drop for OwnedContext {
-    fn drop(&mut self) {
-        // SAFETY: no one else refers to the context, and it is not the current one: `Entered` guards
-        // are dropped before it. What is kept for the backend's life is dropped as it exits, when
-        // PostgreSQL's functions are not to be called any more.
-        unsafe {
-            if !pg_sys::proc_exit_inprogress {
-                pg_sys::MemoryContextDelete(self.0);
-            }
-        }
-    }
-}
-
-struct Entered(pg_sys::MemoryContext);
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        // SAFETY: the context that was current outlives this guard, which its user's frame holds.
-        unsafe { pg_sys::MemoryContextSwitchTo(self.0) };
-    }
 }

@@ -3,13 +3,13 @@
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::CStr;
 
-use auditspine_core::canonical::write_string;
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
 use crate::pg::json::write_json_text;
 use crate::pg::row::settings::Settings;
-use crate::pg::varlena::{Varlena, with_utf8};
+use crate::pg::row::value::write_text;
+use crate::pg::varlena::Varlena;
 
 /// A function that prints values of one type, looked up once.
 pub struct OutputFunction {
@@ -20,9 +20,12 @@ pub struct OutputFunction {
     may_change: bool,
 }
 
+#[derive(Clone, Copy)]
 enum Kind {
     /// A type's output function.
     Text,
+    /// The output function of text: such a type, citext for one, is text in all but name.
+    PlainText,
     /// A cast to json, which `to_jsonb` prefers for types that are not built in.
     Json,
 }
@@ -34,20 +37,27 @@ impl OutputFunction {
     /// # Safety
     /// `type_oid` is a type that exists and no domain; `context` outlives the result.
     pub unsafe fn of_type(type_oid: pg_sys::Oid, context: pg_sys::MemoryContext) -> OutputFunction {
-        // SAFETY: the caller passes a type that exists; the results are plain values.
-        let (function, settings, kind) = unsafe {
-            match cast_to_json(type_oid) {
-                Some(function) => (function, Settings::ALL, Kind::Json),
-                None => {
-                    let (mut function, mut is_varlena) = (pg_sys::InvalidOid, false);
-                    pg_sys::getTypeOutputInfo(type_oid, &mut function, &mut is_varlena);
-                    (function, settings_of(type_oid), Kind::Text)
-                }
-            }
-        };
+        // SAFETY: the caller passes a type that exists.
+        let cast = unsafe { cast_to_json(type_oid) };
+        let function = cast.unwrap_or_else(|| {
+            let (mut function, mut is_varlena) = (pg_sys::InvalidOid, false);
+            // SAFETY: as above; the results are plain values.
+            unsafe { pg_sys::getTypeOutputInfo(type_oid, &mut function, &mut is_varlena) };
+            function
+        });
         let info = Box::new(UnsafeCell::new(pg_sys::FmgrInfo::default()));
         // SAFETY: the FmgrInfo does not move, being boxed, and its memory context outlives it.
         unsafe { pg_sys::fmgr_info_cxt(function, info.get(), context) };
+        // SAFETY: as above.
+        let (settings, kind) = unsafe {
+            if cast.is_some() {
+                (Settings::ALL, Kind::Json)
+            } else if code_of((*info.get()).fn_addr) == textout(context) {
+                (Settings::NONE, Kind::PlainText)
+            } else {
+                (settings_of(type_oid), Kind::Text)
+            }
+        };
         OutputFunction {
             function: info,
             settings,
@@ -79,15 +89,13 @@ impl OutputFunction {
                 let text = unsafe { pg_sys::OutputFunctionCall(self.function.get(), datum) };
                 // SAFETY: as above; it is freed once written.
                 let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
-                with_utf8(bytes, |text| {
-                    if RAW {
-                        out.put(text)
-                    } else {
-                        write_string(text, out)
-                    }
-                });
+                write_text::<_, RAW>(bytes, out);
                 // SAFETY: output functions return palloc'd memory.
                 unsafe { pg_sys::pfree(text.cast()) };
+            }
+            Kind::PlainText => {
+                // SAFETY: what textout prints is a text.
+                write_text::<_, RAW>(&unsafe { Varlena::packed(datum) }, out);
             }
             Kind::Json => {
                 // SAFETY: the function was found as the cast of this type to json.
@@ -100,6 +108,21 @@ impl OutputFunction {
             }
         }
     }
+}
+
+/// Where the code of `textout` is.
+///
+/// # Safety
+/// `context` is valid.
+unsafe fn textout(context: pg_sys::MemoryContext) -> usize {
+    let mut info = pg_sys::FmgrInfo::default();
+    // SAFETY: looks up a built-in function.
+    unsafe { pg_sys::fmgr_info_cxt(pg_sys::Oid::from(pg_sys::F_TEXTOUT), &mut info, context) };
+    code_of(info.fn_addr)
+}
+
+fn code_of(function: pg_sys::PGFunction) -> usize {
+    function.map_or(0, |function| function as usize)
 }
 
 fn is_built_in(type_oid: pg_sys::Oid) -> bool {

@@ -18,7 +18,7 @@ use crate::pg::row::float::{write_float4, write_float8};
 use crate::pg::row::output::OutputFunction;
 use crate::pg::row::settings::Settings;
 use crate::pg::row::write_composite;
-use crate::pg::varlena::{Varlena, with_utf8};
+use crate::pg::varlena::Varlena;
 
 /// Writes values of one type.
 pub enum Writer {
@@ -154,11 +154,12 @@ impl Writer {
                     write_not_finite::<_, RAW>(value, out);
                 }
             }
-            // SAFETY: the caller passes a valid varlena of this type.
             Writer::Numeric => {
-                write_numeric_value::<_, RAW>(&unsafe { Varlena::packed(datum) }, out)
+                // SAFETY: the caller passes a valid varlena of this type.
+                let content = unsafe { Varlena::packed(datum) };
+                write_numeric_value::<_, RAW>(&content, out);
             }
-            // SAFETY: as above.
+            // SAFETY: as for numeric.
             Writer::Text => write_text::<_, RAW>(&unsafe { Varlena::packed(datum) }, out),
             Writer::Name => {
                 // SAFETY: a name is NUL-terminated.
@@ -171,7 +172,7 @@ impl Writer {
                 let bytes = unsafe { &*datum.cast_mut_ptr::<[u8; 16]>() };
                 write_uuid::<_, RAW>(bytes, out);
             }
-            // SAFETY: as for text.
+            // SAFETY: as for numeric.
             Writer::Bytea => write_bytea::<_, RAW>(&unsafe { Varlena::packed(datum) }, out),
             Writer::Date => {
                 quoted::<_, RAW>(out, |out| write_date(datum.value() as i32, out));
@@ -182,11 +183,12 @@ impl Writer {
             Writer::TimestampTz => {
                 quoted::<_, RAW>(out, |out| write_timestamp(datum.value() as i64, true, out));
             }
-            // SAFETY: as for text.
+            // SAFETY: as for numeric.
             Writer::Json => write_json_text(&unsafe { Varlena::packed(datum) }, out),
-            // SAFETY: as for text.
             Writer::Jsonb => {
-                write_jsonb(&unsafe { Varlena::packed(datum) }, Numbers::Exact, out);
+                // SAFETY: as for numeric.
+                let content = unsafe { Varlena::packed(datum) };
+                write_jsonb(&content, Numbers::Exact, out);
             }
             // SAFETY: the caller passes a valid value of this type.
             Writer::Array(elements) => unsafe { elements.write(datum, out) },
@@ -209,15 +211,14 @@ fn quoted<S: Sink, const RAW: bool>(out: &mut S, content: impl FnOnce(&mut S)) {
     }
 }
 
+/// Writes a text as a JSON string, or as it is.
 #[inline]
-fn write_text<S: Sink, const RAW: bool>(text: &[u8], out: &mut S) {
-    with_utf8(text, |text| {
-        if RAW {
-            out.put(text)
-        } else {
-            write_string(text, out)
-        }
-    });
+pub fn write_text<S: Sink, const RAW: bool>(text: &[u8], out: &mut S) {
+    if RAW {
+        out.put(text);
+    } else {
+        write_string(text, out);
+    }
 }
 
 fn write_not_finite<S: Sink, const RAW: bool>(value: f64, out: &mut S) {
@@ -248,16 +249,10 @@ fn write_numeric_value<S: Sink, const RAW: bool>(content: &[u8], out: &mut S) {
 /// the same on every server.
 fn write_char<S: Sink, const RAW: bool>(byte: u8, out: &mut S) {
     let octal = |shift: u8| b'0' + ((byte >> shift) & 7);
-    let escaped = [b'\\', octal(6), octal(3), octal(0)];
-    let text: &[u8] = match byte {
-        0 => b"",
-        1..0x80 => &[byte],
-        _ => &escaped,
-    };
-    if RAW {
-        out.put(text)
-    } else {
-        write_string(text, out)
+    match byte {
+        0 => write_text::<_, RAW>(b"", out),
+        1..0x80 => write_text::<_, RAW>(&[byte], out),
+        _ => write_text::<_, RAW>(&[b'\\', octal(6), octal(3), octal(0)], out),
     }
 }
 

@@ -5,9 +5,9 @@ use std::io::Write;
 
 use postgres::Client;
 
+use crate::item::ITEM_JSON;
 use crate::ledger::{Change, Ledger};
 use crate::server::{run, scalar};
-use crate::session::ITEM_JSON;
 
 /// Everything that must hold of a database whose only audited table is `item`, of kind `item`.
 ///

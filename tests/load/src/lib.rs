@@ -6,12 +6,13 @@
 //! by `AUDITSPINE_PGCTL`. `make test` sets all of it.
 //!
 //! - [`server`]: connections and databases; [`scratch`]: servers of the test's own.
-//! - [`session`]: one client, its transactions and savepoints; [`mix`]: the mixed load.
+//! - [`item`]: the audited table; [`session`]: one client, its transactions and savepoints; [`mix`]: the mixed load.
 //! - [`ledger`]: what a client committed; [`check`]: the ledger and the chain held together.
 
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod item;
 pub mod ledger;
 pub mod mix;
 pub mod rng;

@@ -7,12 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use auditspine_load::check::{assert_all, assert_linked, assert_verified};
+use auditspine_load::item::create_item;
 use auditspine_load::ledger::Ledger;
 use auditspine_load::mix::{run_clients, step};
 use auditspine_load::rng::Rng;
 use auditspine_load::scratch::Scratch;
 use auditspine_load::server::{Database, run, turn};
-use auditspine_load::session::{Session, create_item};
+use auditspine_load::session::Session;
 
 const CLIENTS: i64 = 16;
 const ISOLATION: &str = "read committed";

@@ -4,9 +4,9 @@
 use std::time::Instant;
 
 use auditspine_load::check::assert_all;
+use auditspine_load::item::create_item;
 use auditspine_load::mix::run_mix;
 use auditspine_load::server::{Server, turn};
-use auditspine_load::session::create_item;
 
 const CLIENTS: i64 = 32;
 const TRANSACTIONS: u32 = 60;

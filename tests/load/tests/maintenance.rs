@@ -5,9 +5,9 @@
 use std::thread;
 
 use auditspine_load::check::{assert_all, assert_no_rows};
+use auditspine_load::item::create_item;
 use auditspine_load::mix::run_mix;
 use auditspine_load::server::{Database, Server, run, scalar, turn};
-use auditspine_load::session::create_item;
 use postgres::Client;
 
 /// Each is a transaction of its own, as CONCURRENTLY and VACUUM want it.

@@ -2,10 +2,11 @@
 //! with it.
 
 use auditspine_load::check::assert_verified;
+use auditspine_load::item::{audit_item, create_item};
 use auditspine_load::ledger::{Ledger, Outcome};
 use auditspine_load::mix::run_clients;
 use auditspine_load::server::{Database, Server, run, scalar, turn};
-use auditspine_load::session::{Session, audit_item, create_item};
+use auditspine_load::session::Session;
 
 const CLIENTS: i64 = 32;
 const TRANSACTIONS: i64 = 100;

@@ -4,10 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use auditspine_load::check::{assert_all, assert_linked, assert_verified};
+use auditspine_load::item::create_item;
 use auditspine_load::mix::run_mix;
 use auditspine_load::scratch::Scratch;
 use auditspine_load::server::{scalar, turn};
-use auditspine_load::session::create_item;
 
 #[test]
 fn standby_verifies_while_the_primary_writes() {

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use auditspine_load::check::{UNLINKED, assert_linked, assert_verified};
+use auditspine_load::item::create_item;
 use auditspine_load::ledger::Ledger;
 use auditspine_load::mix::run_clients;
 use auditspine_load::server::{Database, Server, run, scalar, turn};
-use auditspine_load::session::{Session, create_item};
+use auditspine_load::session::Session;
 
 const CLIENTS: i64 = 32;
 const INSERTS: i64 = 60;
