@@ -187,19 +187,29 @@ pub fn write_integer<S: Sink>(value: i64, out: &mut S) {
     write_unsigned(value.unsigned_abs(), out);
 }
 
-fn write_unsigned<S: Sink>(mut value: u64, out: &mut S) {
+fn write_unsigned<S: Sink>(value: u64, out: &mut S) {
+    const EIGHT: u64 = 100_000_000;
+    if value >= EIGHT {
+        write_unsigned(value / EIGHT, out);
+        out.put_first(&eight_digits(value % EIGHT).to_le_bytes(), 8);
+        return;
+    }
     let len = value.checked_ilog10().map_or(1, |log| log as usize + 1);
-    let mut digits = [0; 24];
-    let odd = len % 2;
-    for pair in digits[odd..len].as_chunks_mut::<2>().0.iter_mut().rev() {
-        let two = (value % 100) as u8;
-        *pair = [b'0' + two / 10, b'0' + two % 10];
-        value /= 100;
-    }
-    if odd == 1 {
-        digits[0] = b'0' + value as u8;
-    }
-    out.put_first(&digits, len);
+    let digits = eight_digits(value) >> (8 * (8 - len));
+    out.put_first(&digits.to_le_bytes(), len);
+}
+
+/// The eight decimal digits of `value`, which is less than 10^8, in ASCII, the first in the lowest
+/// byte. All at once: the number is split into halves, those into pairs, those into digits, each in
+/// its own part of the word, with division by multiplication.
+#[inline]
+fn eight_digits(value: u64) -> u64 {
+    let fours = (value / 10_000) | (value % 10_000) << 32;
+    let hundreds = ((fours * 5243) >> 19) & 0x0000_007f_0000_007f;
+    let twos = hundreds | (fours - 100 * hundreds) << 16;
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    let ones = tens | (twos - 10 * tens) << 8;
+    ones | 0x3030_3030_3030_3030
 }
 
 #[cfg(test)]
@@ -237,6 +247,15 @@ mod tests {
             Hash::of(b"{\"id\":42}")
         );
         assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn eight_digits_are_the_decimal_ones() {
+        let all = (0..10_000).flat_map(|four| [four, four * 10_000, four * 10_001]);
+        for value in all.chain([99_999_999, 12_345_678]) {
+            let text = format!("{value:08}").into_bytes();
+            assert_eq!(eight_digits(value).to_le_bytes(), text[..]);
+        }
     }
 
     #[test]

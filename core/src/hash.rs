@@ -60,8 +60,8 @@ pub trait Sink {
 
     /// Appends the first `len` bytes of `bytes`, at most all of them.
     #[inline]
-    fn put_first(&mut self, bytes: &[u8; 24], len: usize) {
-        self.put(&bytes[..len.min(24)]);
+    fn put_first(&mut self, bytes: &[u8; 8], len: usize) {
+        self.put(&bytes[..len.min(8)]);
     }
 }
 
@@ -77,9 +77,9 @@ impl Sink for Vec<u8> {
     }
 
     #[inline]
-    fn put_first(&mut self, bytes: &[u8; 24], len: usize) {
+    fn put_first(&mut self, bytes: &[u8; 8], len: usize) {
         // A copy of known length needs no call.
-        let end = self.len() + len.min(24);
+        let end = self.len() + len.min(8);
         self.extend_from_slice(bytes);
         self.truncate(end);
     }

@@ -43,6 +43,8 @@ pub struct Checker {
 #[derive(Clone, Debug, Default)]
 struct Shared {
     chain_id: i32,
+    /// How many lanes the chain has; none if there is no such chain.
+    lanes: i16,
     appended_at: i64,
     actor: Option<Vec<u8>>,
     context: Option<Vec<u8>>,
@@ -92,7 +94,6 @@ impl Checker {
         let chain = Hash::from_slice(view.chain_hash)?;
         let possible = view.version == VERSION
             && view.pos >= 1
-            && self.chains.get(view.chain_id)?.has_lane(view.lane)
             && view
                 .stored_payload_hash
                 .is_none_or(|stored| stored == payload);
@@ -130,11 +131,17 @@ fn link_blocks(prev: &Hash, event: &Hash, seq: i64) -> [[u8; BLOCK]; 2] {
 
 impl Shared {
     /// Makes `text` that of `view`. Returns how much of it is compressed already, and the state
-    /// after that; `None` if the chain has no name.
+    /// after that; `None` if there is no such chain or lane.
     #[inline]
     fn begin(&mut self, view: &EntryView<'_>, chains: &Chains) -> Option<(usize, State)> {
-        if self.appended_at != view.appended_at || !self.fits_but_for_time(view) {
-            self.renew(view, chains.name(view.chain_id)?);
+        let fits = self.appended_at == view.appended_at && self.fits_but_for_time(view);
+        if !fits {
+            self.renew(view, chains);
+        }
+        if !(0..self.lanes).contains(&view.lane) {
+            return None;
+        }
+        if !fits {
             return Some((0, START));
         }
         let (blocks, _) = self.text.as_chunks();
@@ -156,7 +163,7 @@ impl Shared {
             && !self.text.is_empty()
     }
 
-    fn renew(&mut self, view: &EntryView<'_>, chain: &str) {
+    fn renew(&mut self, view: &EntryView<'_>, chains: &Chains) {
         self.state = None;
         let len = self.time.len();
         self.time.clear();
@@ -174,7 +181,9 @@ impl Shared {
                 own
             });
         }
+        let chain = chains.get(view.chain_id);
         self.chain_id = view.chain_id;
+        self.lanes = chain.map_or(0, |chain| chain.lanes);
         self.appended_at = view.appended_at;
         set(&mut self.actor, view.actor);
         set(&mut self.context, view.context);
@@ -183,7 +192,8 @@ impl Shared {
         self.kind.clear();
         self.kind.extend_from_slice(view.kind);
         self.text.clear();
-        let event = event_of(view, chain, Hash::ZERO);
+        let name = chain.map_or("", |chain| &*chain.name);
+        let event = event_of(view, name, Hash::ZERO);
         event.write_before_time(&mut self.text);
         self.time_at = self.text.len();
         self.text.extend_from_slice(&self.time);

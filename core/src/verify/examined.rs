@@ -10,6 +10,18 @@ use crate::hash::Hash;
 /// An entry with more than this in texts is not held for telling where it was moved from.
 const CONTENT_BYTES: usize = 16 * 1024;
 
+/// Of a longer text, only the beginning is kept as evidence.
+const TEXT_BYTES: usize = 4096;
+
+/// As much of a UTF-8 text as is kept, whole characters only.
+fn beginning(text: &[u8]) -> Vec<u8> {
+    let mut end = text.len().min(TEXT_BYTES);
+    while end > 0 && text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        end -= 1;
+    }
+    text[..end].to_vec()
+}
+
 /// A hash column as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Column {
@@ -204,8 +216,8 @@ impl Examined {
             chain: Column::new(view.chain_hash),
             own_event,
             other_payload,
-            kind: view.kind.to_vec(),
-            pk: view.pk.map(<[u8]>::to_vec),
+            kind: beginning(view.kind),
+            pk: view.pk.map(beginning),
             content,
             cause,
         }
@@ -298,5 +310,22 @@ impl Examined {
             hash(&self.payload),
         );
         (self.seq, hashes, self.own_event, self.other_payload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let text = "ä".repeat(TEXT_BYTES);
+        for skip in 0..2 {
+            let kept = beginning(&[&b"x"[..skip], text.as_bytes()].concat());
+            assert_eq!(kept.len(), TEXT_BYTES - skip);
+            assert!(std::str::from_utf8(&kept).is_ok());
+        }
+        assert_eq!(beginning(b"short"), b"short");
+        assert_eq!(beginning(&[0x80; 5000]), b"");
     }
 }

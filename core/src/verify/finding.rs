@@ -141,7 +141,7 @@ pub struct Finding {
     pub expected: Option<Hash>,
     /// The bytes that stand there, at most the first 64.
     pub found: Option<Vec<u8>>,
-    /// `event_kind` of the entry, as stored.
+    /// `event_kind` of the entry, as stored; at most the first 4 kB, here and below.
     pub event_kind: Vec<u8>,
     /// `event_pk` of the entry, as stored.
     pub event_pk: Option<Vec<u8>>,

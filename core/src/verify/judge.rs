@@ -7,10 +7,11 @@
 //! own successor does not link either. An entry that was found damaged is not held against its
 //! neighbours, so damage is told once, and what is intact behind it is clean.
 
-use super::diagnose::{Doubt, diagnose};
+use super::diagnose::{Diagnosis, Doubt, diagnose};
 use super::examined::Examined;
 use super::finding::{Finding, FindingKind, Neighbour};
 use super::lane::Suspect;
+use super::links::{Forward, Past, PastKind, Standing, judge_links, rightful};
 use super::moves::{Gap, Moves};
 use super::output::Output;
 use super::reader::{Reader, Slot};
@@ -21,7 +22,7 @@ use crate::hash::Hash;
 const STRAYS: usize = 16;
 
 /// Judges one part of a lane.
-pub(super) struct Judge<'a, 'o, S> {
+struct Judge<'a, 'o, S> {
     reader: Reader<'a, S>,
     window: Window,
     output: &'a mut Output<'o>,
@@ -44,58 +45,12 @@ struct Before {
     branches: Vec<Hash>,
 }
 
-/// How an entry came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    /// Nothing against it: a successor must continue it.
-    Firm,
-    /// Damaged, so a successor need not.
-    Damaged,
-    /// Sound, but it does not belong here.
-    Stray,
-}
-
-/// What is known of the position before an entry.
-struct Past {
-    heads: Vec<Hash>,
-    standing: Standing,
-    kind: PastKind,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum PastKind {
-    /// Nothing can be before position 1.
-    Genesis,
-    /// The entry last judged.
-    Judged,
-    /// An entry outside the window.
-    Outside,
-    /// No entry.
-    Absent,
-}
-
-/// What the entry at the next position says of one.
-#[derive(Clone, Copy)]
-enum Forward<'e> {
-    /// It continues it.
-    Joined(&'e Examined),
-    /// It is to be believed, and continues another one.
-    Denied(&'e Examined),
-    /// It does not continue it, but nothing continues it either.
-    Stray(&'e Examined),
-    /// It is damaged.
-    Unclear(&'e Examined),
-    /// There is none.
-    End,
-}
-
-impl<'e> Forward<'e> {
-    fn entry(self) -> Option<&'e Examined> {
-        match self {
-            Forward::Joined(e) | Forward::Denied(e) | Forward::Stray(e) | Forward::Unclear(e) => {
-                Some(e)
-            }
-            Forward::End => None,
+impl Before {
+    fn firm(entry: Examined) -> Before {
+        Before {
+            entry,
+            standing: Standing::Firm,
+            branches: Vec::new(),
         }
     }
 }
@@ -122,18 +77,12 @@ pub(super) fn judge<S: Store>(
         tail: None,
     };
     if part.anchored
-        && let Some(anchor) = judge
-            .reader
-            .next()?
-            .and_then(|slot| slot.entries.into_iter().next())
+        && let Some(slot) = judge.reader.next()?
+        && let Some(anchor) = slot.entries.into_iter().next()
     {
         judge.trust(&anchor);
         judge.last_seq = Some(anchor.seq);
-        judge.before = Some(Before {
-            entry: anchor,
-            standing: Standing::Firm,
-            branches: Vec::new(),
-        });
+        judge.before = Some(Before::firm(anchor));
     }
     while let Some(slot) = judge.reader.next()? {
         judge.reader.look_ahead()?;
@@ -145,21 +94,17 @@ pub(super) fn judge<S: Store>(
 impl<S: Store> Judge<'_, '_, S> {
     fn slot(&mut self, mut slot: Slot) -> Result<(), S::Error> {
         let past = self.past(slot.pos)?;
-        let main = self.main(&slot, &past);
-        let rest = slot.surplus.then(|| {
-            let (output, label) = (
-                &mut *self.output,
-                "more than eight entries stand at this position",
-            );
+        let main = rightful(&slot, &past, self.reader.ahead(0));
+        if slot.surplus {
+            let output = &mut *self.output;
             self.reader.surplus(&slot, &mut |entry| {
                 let kind = FindingKind::EntryInserted;
-                let found = entry.chain.found();
-                output.emit(output.finding(&entry, kind, label, None, found));
-            })
-        });
-        rest.transpose()?;
-        let entry = slot.entries.swap_remove(main);
-        slot.entries.sort_by_key(Examined::order);
+                let detail = "more than eight entries stand at this position";
+                output.emit(output.finding(&entry, kind, detail, None, entry.chain.found()));
+            })?;
+        }
+        // A slot has at least the entry that it was made for, and `main` is one of them.
+        let entry = slot.entries.remove(main);
         let branches = self.rivals(slot.entries, &entry, &past);
         self.entry(entry, past, branches);
         Ok(())
@@ -167,108 +112,40 @@ impl<S: Store> Judge<'_, '_, S> {
 
     /// What stands before `pos`.
     fn past(&mut self, pos: i64) -> Result<Past, S::Error> {
-        if pos == 1 {
-            let heads = vec![Hash::ZERO];
-            return Ok(Past {
-                heads,
-                standing: Standing::Firm,
-                kind: PastKind::Genesis,
-            });
-        }
-        if let Some(Before {
-            entry, standing, ..
-        }) = &self.before
-            && entry.pos.checked_add(1) == Some(pos)
-        {
-            let (heads, standing) = (entry.heads(), *standing);
-            return Ok(Past {
-                heads,
-                standing,
-                kind: PastKind::Judged,
-            });
-        }
-        let outside = match pos.checked_sub(1) {
-            Some(before) if pos > 1 => self.reader.outside(before)?,
-            _ => Vec::new(),
+        let (heads, standing, kind) = match &self.before {
+            _ if pos == 1 => (vec![Hash::ZERO], Standing::Firm, PastKind::Genesis),
+            Some(Before {
+                entry, standing, ..
+            }) if entry.pos.checked_add(1) == Some(pos) => {
+                (entry.heads(), *standing, PastKind::Judged)
+            }
+            _ => {
+                let outside = if pos > 1 {
+                    self.reader.outside(pos - 1)?
+                } else {
+                    Vec::new()
+                };
+                let kind = if outside.is_empty() {
+                    PastKind::Absent
+                } else {
+                    PastKind::Outside
+                };
+                let heads = outside.iter().flat_map(Examined::heads).collect();
+                if let Some(entry) = outside.into_iter().next() {
+                    self.before = Some(Before::firm(entry));
+                }
+                (heads, Standing::Firm, kind)
+            }
         };
-        let kind = if outside.is_empty() {
-            PastKind::Absent
-        } else {
-            PastKind::Outside
-        };
-        let heads = outside.iter().flat_map(Examined::heads).collect();
-        if let Some(entry) = outside.into_iter().next() {
-            let standing = Standing::Firm;
-            self.before = Some(Before {
-                entry,
-                standing,
-                branches: Vec::new(),
-            });
-        }
         Ok(Past {
             heads,
-            standing: Standing::Firm,
+            standing,
             kind,
         })
     }
 
-    /// Which entry of the position belongs there: the one that its neighbours know, else a sound
-    /// one, else the one appended first.
-    fn main(&self, slot: &Slot, past: &Past) -> usize {
-        let score = |entry: &Examined| {
-            let forward = matches!(self.forward(entry), Forward::Joined(_));
-            let back = entry.continues(&past.heads).is_some();
-            2 * u8::from(forward) + 2 * u8::from(back) + u8::from(entry.sound())
-        };
-        let mut best = (0, 0);
-        if slot.entries.len() > 1 {
-            for (at, entry) in slot.entries.iter().enumerate() {
-                let score = score(entry);
-                if score > best.0 {
-                    best = (score, at);
-                }
-            }
-        }
-        best.1
-    }
-
     fn forward(&self, entry: &Examined) -> Forward<'_> {
-        let Some(next) = self.reader.ahead(0).filter(|next| next.follows(entry.pos)) else {
-            return Forward::End;
-        };
-        let after = self.reader.ahead(1).filter(|after| after.follows(next.pos));
-        let heads = entry.heads();
-        let joined = next
-            .entries
-            .iter()
-            .filter(|next| next.continues(&heads).is_some());
-        if let Some(next) = joined.max_by_key(|next| next.sound()) {
-            return Forward::Joined(next);
-        }
-        let mut stray = None;
-        for candidate in &next.entries {
-            let heads = candidate.heads();
-            let known = after
-                .is_some_and(|after| after.entries.iter().any(|e| e.continues(&heads).is_some()));
-            // What was moved up stood behind another entry, and says nothing of this one.
-            let here = candidate.content_holds() || (known && !candidate.moved_up);
-            let believable = candidate.link_holds() && here;
-            if !believable {
-                continue;
-            }
-            let unknown = !known
-                && candidate.sound()
-                && after.is_some_and(|after| after.entries.iter().any(Examined::sound));
-            if !unknown {
-                return Forward::Denied(candidate);
-            }
-            stray.get_or_insert(candidate);
-        }
-        match (stray, next.entries.first()) {
-            (Some(stray), _) => Forward::Stray(stray),
-            (None, Some(first)) => Forward::Unclear(first),
-            (None, None) => Forward::End,
-        }
+        Forward::of(entry, self.reader.ahead(0), self.reader.ahead(1))
     }
 
     /// Judges the entry that counts at its position.
@@ -279,48 +156,43 @@ impl<S: Store> Judge<'_, '_, S> {
         let joined = head.is_some() || matches!(forward, Forward::Joined(_));
         let trusted = entry.place_holds() && (entry.sound() || joined);
 
-        let mut standing = Standing::Firm;
-        let mut verdict = None;
-        let mut doubt = Doubt::None;
-        if !entry.sound() {
-            let found = diagnose(&entry, &past.heads, forward.entry());
-            doubt = found.doubt;
-            let mut detail = found.detail;
-            if !trusted && found.kind == FindingKind::EntryEdited {
-                detail.push_str(", and no neighbour links to the entry");
-            }
-            verdict = Some((found.kind, detail, found.expected, found.found));
-            let foreign = found.kind == FindingKind::UnknownVersion && joined;
-            standing = if foreign {
-                Standing::Firm
-            } else {
-                Standing::Damaged
-            };
-        } else if let Some((kind, detail, expected, found)) =
-            link_verdict(&entry, &past, head, forward)
-        {
-            standing = match kind {
-                FindingKind::EntryInserted => Standing::Stray,
-                _ => Standing::Damaged,
-            };
-            verdict = Some((kind, detail.to_owned(), expected, found));
-            doubt = Doubt::Place;
-        }
+        let mut verdict = if entry.sound() {
+            judge_links(&entry, &past, head, forward)
+        } else {
+            Some(diagnose(&entry, &past.heads, forward.entry()))
+        };
+        let standing = match &verdict {
+            None => Standing::Firm,
+            Some(found) if found.kind == FindingKind::UnknownVersion && joined => Standing::Firm,
+            Some(found) if found.kind == FindingKind::EntryInserted => Standing::Stray,
+            Some(_) => Standing::Damaged,
+        };
         if trusted {
             self.gap(&entry, &past, next);
         }
         let blamed = verdict.is_some();
         if !blamed && let Some(payload) = entry.other_payload {
-            let detail = "the stored payload does not match payload_hash".to_owned();
-            let found = Some(payload.0.to_vec());
-            verdict = Some((
-                FindingKind::PayloadEdited,
-                detail,
-                entry.payload.hash,
-                found,
-            ));
+            verdict = Some(Diagnosis {
+                kind: FindingKind::PayloadEdited,
+                detail: "the stored payload does not match payload_hash".to_owned(),
+                expected: entry.payload.hash,
+                found: Some(payload.0.to_vec()),
+                doubt: Doubt::None,
+            });
         }
-        if let Some((kind, detail, expected, found)) = verdict {
+        if let Some(mut found) = verdict {
+            if !trusted && found.kind == FindingKind::EntryEdited {
+                found
+                    .detail
+                    .push_str(", and no neighbour links to the entry");
+            }
+            let Diagnosis {
+                kind,
+                detail,
+                expected,
+                found,
+                doubt,
+            } = found;
             let finding = self.finding(&entry, next, kind, detail, expected, found);
             self.moves.damaged(&mut entry, finding, doubt, self.output);
         }
@@ -489,59 +361,5 @@ impl<S: Store> Judge<'_, '_, S> {
             successor: next.or_else(behind),
             ..self.output.finding(entry, kind, detail, expected, found)
         }
-    }
-}
-
-type Verdict = (FindingKind, &'static str, Option<Hash>, Option<Vec<u8>>);
-
-/// Judges the links of a sound entry. `head` is what it continues of what stands before it.
-fn link_verdict(
-    entry: &Examined,
-    past: &Past,
-    head: Option<Hash>,
-    forward: Forward<'_>,
-) -> Option<Verdict> {
-    let before = past.heads.first().copied();
-    let unlinked = |detail| {
-        Some((
-            FindingKind::EntryInserted,
-            detail,
-            before,
-            entry.prev.found(),
-        ))
-    };
-    let rewritten = |next: &Examined| {
-        let detail = "the successor commits to another entry at this position: this one, or a run \
-                      of entries that ends here, was replaced and its hashes recomputed";
-        Some((
-            FindingKind::EntryRewritten,
-            detail,
-            next.prev.hash,
-            entry.chain.found(),
-        ))
-    };
-    let fits_neither = "fits neither its predecessor nor its successor, though its own hashes \
-                        agree: forged, or put in the place of another";
-    match (head.is_some(), past.kind, past.standing, forward) {
-        (true, _, _, Forward::Denied(next)) if next.continues(&past.heads).is_some() => {
-            unlinked("its neighbours link around it")
-        }
-        (true, _, _, Forward::Denied(next)) => rewritten(next),
-        (true, ..) => None,
-        (_, PastKind::Absent, _, Forward::Denied(next)) => rewritten(next),
-        (_, PastKind::Absent, ..) => None,
-        (_, _, Standing::Firm | Standing::Stray, Forward::Denied(_) | Forward::Stray(_))
-        | (_, _, Standing::Damaged, Forward::Denied(_)) => unlinked(fits_neither),
-        (_, kind, Standing::Firm, _) => {
-            let detail = match kind {
-                PastKind::Genesis => "prev_hash of a lane's first entry must be zero",
-                PastKind::Outside => {
-                    "prev_hash is not the chain_hash of the entry before it, outside the window"
-                }
-                _ => "prev_hash is not the chain_hash of the entry before it",
-            };
-            Some((FindingKind::LinkBroken, detail, before, entry.prev.found()))
-        }
-        _ => None,
     }
 }

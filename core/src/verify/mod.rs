@@ -11,10 +11,14 @@
 //! Where everything is in order, each lane ends as one stretch, and that is all. Whatever does not
 //! fit is read again with its neighbours, in order of position, and judged there (`judge`); the
 //! verdict rests on that second reading alone, so it does not depend on the order of the pass.
-//! Memory is bounded by [`Limits`] and the number of lanes, not by the entries or the damage.
+//! Memory is bounded by [`Limits`] and the number of lanes (about 350 bytes each), not by the entries
+//! or the damage. Findings are handed out as they come, most in order of chain, lane and position;
+//! those that other damage may explain come last.
 //!
-//! Links cannot show everything: the newest entries of a lane can be cut off, and the last one
-//! rewritten, without a trace in the lane itself. What was published outside shows that.
+//! Links cannot show everything. The newest entries of a lane can be cut off, the last one rewritten,
+//! and a forged one appended, without a trace in the lane itself: what was published outside shows
+//! that. A stored payload that was removed altogether leaves an entry as if none had been kept. And
+//! where several neighbours are damaged at once, that is told, but perhaps of one for the other.
 
 mod check;
 mod diagnose;
@@ -25,6 +29,7 @@ mod finish;
 mod judge;
 mod lane;
 mod lanes;
+mod links;
 mod moves;
 mod output;
 mod reader;
@@ -49,7 +54,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier that has seen nothing yet. `chains` are the chains that exist.
+    /// A verifier that has seen nothing yet. `chains` are the chains that exist; to verify one of
+    /// them, give and push only that one.
     pub fn new(chains: Arc<Chains>, window: Window, limits: Limits) -> Verifier {
         let checker = Checker::new(Arc::clone(&chains));
         Verifier {

@@ -63,13 +63,6 @@ pub struct Chain {
     pub lanes: i16,
 }
 
-impl Chain {
-    /// Whether it has such a lane.
-    pub fn has_lane(&self, lane: i16) -> bool {
-        (0..self.lanes).contains(&lane)
-    }
-}
-
 impl Chains {
     /// Name of a chain.
     pub fn name(&self, chain_id: i32) -> Option<&str> {

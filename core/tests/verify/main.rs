@@ -1,6 +1,8 @@
 //! Verifying chains in memory: clean ones in any order, and everything that can be done to them.
 
 mod damage;
+mod interface;
+mod places;
 mod random;
 mod reference;
 mod support;

@@ -34,13 +34,19 @@ pub struct Row {
     pub chain_hash: Vec<u8>,
 }
 
-pub const CHAINS: [(i32, &str); 3] = [(1, "main"), (2, "tenant \"b\""), (7, "quiet")];
+/// Number, name and lanes.
+pub const CHAINS: [(i32, &str, i16); 3] =
+    [(1, "main", 32), (2, "tenant \"b\"", 32), (7, "quiet", 1)];
+
+pub fn chains() -> Arc<Chains> {
+    Arc::new(CHAINS.into_iter().collect())
+}
 
 pub fn chain_name(chain_id: i32) -> Option<&'static str> {
     CHAINS
         .iter()
-        .find(|(id, _)| *id == chain_id)
-        .map(|(_, name)| *name)
+        .find(|(id, ..)| *id == chain_id)
+        .map(|(_, name, _)| *name)
 }
 
 impl Row {
@@ -278,13 +284,7 @@ impl Outcome {
 
 /// Verifies rows delivered in the order given.
 pub fn verify_with(rows: &[Row], window: Window, limits: Limits) -> Outcome {
-    let chains: Arc<Chains> = Arc::new(
-        CHAINS
-            .into_iter()
-            .map(|(id, name)| (id, name, 32))
-            .collect(),
-    );
-    let mut verifier = Verifier::new(chains, window, limits);
+    let mut verifier = Verifier::new(chains(), window, limits);
     for row in rows {
         row.view(|view| verifier.push(view));
         assert!(
@@ -329,4 +329,33 @@ pub fn verify(rows: &[Row]) -> Outcome {
         assert_eq!(other, outcome, "in another order, {waiting} waiting");
     }
     outcome
+}
+
+/// Kinds and `seq`s of what is said of `rows`.
+pub fn told(rows: &[Row]) -> Vec<(FindingKind, i64)> {
+    verify(rows).at()
+}
+
+/// The sentences of what is said of `rows`.
+pub fn detail(rows: &[Row]) -> String {
+    verify(rows)
+        .findings
+        .iter()
+        .map(|f| f.detail.as_str())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A forger's entry at `pos`, continuing what stands before it.
+pub fn forged(rows: &[Row], pos: usize, seq: i64) -> Row {
+    let mut row = rows[pos - 1].clone();
+    row.seq = seq;
+    row.kind = b"forged".to_vec();
+    row.prev_hash = if pos == 1 {
+        vec![0; 32]
+    } else {
+        rows[pos - 2].chain_hash.clone()
+    };
+    row.seal();
+    row
 }
