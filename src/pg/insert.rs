@@ -179,8 +179,8 @@ impl TargetIndex {
                     })
                 })
                 .collect();
-            let summarizing = am == pg_sys::Oid::from(pg_sys::BRIN_AM_OID)
-                && ascending.is_some_and(|column| columns == [column]);
+            let summarizing =
+                am == pg_sys::BRIN_AM_OID && ascending.is_some_and(|column| columns == [column]);
             Some(TargetIndex {
                 index,
                 columns,

@@ -44,7 +44,7 @@ fn scan_heap(
             }
             show(tuple, table.tuple_desc());
             read = read.wrapping_add(1);
-            if read % 1024 == 0 {
+            if read.is_multiple_of(1024) {
                 pgrx::check_for_interrupts!();
             }
         }

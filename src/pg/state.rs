@@ -220,7 +220,7 @@ fn check(
         // SAFETY: rd_index and rd_rel of an open index are set.
         let usable = unsafe {
             (*(*index.raw()).rd_index).indisvalid
-                && (*(*index.raw()).rd_rel).relam == pg_sys::Oid::from(pg_sys::BTREE_AM_OID)
+                && (*(*index.raw()).rd_rel).relam == pg_sys::BTREE_AM_OID
                 && pg_sys::RelationGetIndexPredicate(index.raw()).is_null()
         };
         usable && index_columns(&index).starts_with(key)

@@ -164,15 +164,18 @@ pub fn capture(call: &Call) {
     {
         let work = &mut work;
         let data = call.data();
-        // SAFETY: in a row trigger tg_trigtuple is the new row of an INSERT, the old row of an
-        // UPDATE or DELETE, and tg_newtuple the new row of an UPDATE; all of the relation's type.
-        match operation {
-            0 => unsafe { work.new.load(data.tg_trigtuple, call.desc()) },
-            1 => unsafe { work.old.load(data.tg_trigtuple, call.desc()) },
-            _ => unsafe {
-                work.old.load(data.tg_trigtuple, call.desc());
-                work.new.load(data.tg_newtuple, call.desc());
-            },
+        let (old, new) = match operation {
+            0 => (None, Some(data.tg_trigtuple)),
+            1 => (Some(data.tg_trigtuple), None),
+            _ => (Some(data.tg_trigtuple), Some(data.tg_newtuple)),
+        };
+        for (row, tuple) in [(&mut work.old, old), (&mut work.new, new)] {
+            if let Some(tuple) = tuple {
+                // SAFETY: in a row trigger tg_trigtuple is the new row of an INSERT, the old row of
+                // an UPDATE or DELETE, and tg_newtuple the new row of an UPDATE; all of the
+                // relation's type.
+                unsafe { row.load(tuple, call.desc()) };
+            }
         }
         match operation {
             0 => record(call, &spec, work, b'I'),
