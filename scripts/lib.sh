@@ -54,7 +54,8 @@ make_scratch() {
 # Whether everything to build for and run PostgreSQL major $1 is installed, as Debian lays it out.
 major_is_installed() {
     local lib=/usr/lib/postgresql/$1
-    [ -x "$lib/bin/postgres" ] && [ -x "$lib/bin/pg_config" ] && [ -x "$lib/lib/pgxs/src/test/regress/pg_regress" ]
+    [ -x "$lib/bin/postgres" ] && [ -x "$lib/bin/pg_config" ] && [ -x "$lib/lib/pgxs/src/test/regress/pg_regress" ] &&
+        [ -f "$("$lib/bin/pg_config" --includedir-server)/postgres.h" ]
 }
 
 # Sets PG_CONFIG and PG_MAJOR to the installation to build for; fails if there is none.
