@@ -6,3 +6,8 @@ mod spine;
 mod verify;
 
 ::pgrx::extension_sql_file!("../../sql/schema.sql", name = "schema", bootstrap);
+::pgrx::extension_sql_file!(
+    "../../sql/10-rows.sql",
+    name = "rows",
+    requires = ["schema"]
+);

@@ -8,7 +8,7 @@ use std::ffi::c_void;
 use pgrx::pg_guard;
 use pgrx::pg_sys;
 
-use super::{attribution, buffer, chains, flush, lane, state, trigger};
+use super::{attribution, buffer, chains, flush, lane, layouts, state, trigger};
 
 /// Registers the callbacks; once, when the library is loaded.
 pub fn register() {
@@ -28,9 +28,10 @@ unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _arg:
         XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE => {
             if event == XACT_EVENT_COMMIT {
                 chains::keep_created();
+                layouts::keep_created();
             } else {
-                // A prepared chain becomes known again once it is committed.
-                chains::forget_created();
+                // What was prepared becomes known again once it is committed.
+                forget_created();
             }
             buffer::with_mut(buffer::Buffer::clear);
             attribution::clear();
@@ -51,7 +52,15 @@ unsafe extern "C-unwind" fn on_subtransaction(
 ) {
     if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
         buffer::with_mut(|buffer| buffer.roll_back_to(subid));
-        chains::forget_created();
+        forget_created();
+    }
+}
+
+/// Forgets what was made by a transaction, or a part of it, that is rolled back.
+fn forget_created() {
+    chains::forget_created();
+    if layouts::forget_created() {
+        trigger::forget_specs();
     }
 }
 
@@ -59,6 +68,8 @@ unsafe extern "C-unwind" fn on_subtransaction(
 unsafe extern "C-unwind" fn on_relation(_arg: pg_sys::Datum, relid: pg_sys::Oid) {
     if state::relation_changed(relid) {
         chains::forget_all();
+        layouts::forget_all();
+        trigger::forget_specs();
     }
     trigger::relation_changed(relid);
 }

@@ -88,3 +88,33 @@ pub fn bytes_of(datum: pg_sys::Datum) -> Vec<u8> {
         pgrx::varlena_to_byte_slice(varlena).to_vec()
     }
 }
+
+/// Calls `read` with every row (deformed: values and null flags) under SnapshotSelf. For small tables.
+pub fn all_rows(table: &OpenRelation, mut read: impl FnMut(&[pg_sys::Datum], &[bool])) {
+    // SAFETY: the table is open, and its descriptor fits its tuples; a tuple is valid until the next
+    // is fetched; the scan is ended here, or by the resource owner on an ERROR.
+    unsafe {
+        let snapshot = &raw mut pg_sys::SnapshotSelfData;
+        let scan = pg_sys::table_beginscan_strat(
+            table.raw(),
+            snapshot,
+            0,
+            std::ptr::null_mut(),
+            true,
+            false,
+        );
+        let desc = table.tuple_desc();
+        let count = (*desc).natts as usize;
+        let mut values = vec![pg_sys::Datum::null(); count];
+        let mut nulls = vec![true; count];
+        loop {
+            let tuple = pg_sys::heap_getnext(scan, pg_sys::ScanDirection::ForwardScanDirection);
+            if tuple.is_null() {
+                break;
+            }
+            pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
+            read(&values, &nulls);
+        }
+        pg_sys::table_endscan(scan);
+    }
+}

@@ -21,6 +21,26 @@ pub struct State {
     pub seq: pg_sys::Oid,
     /// auditspine.chain_id_seq
     pub chain_id_seq: pg_sys::Oid,
+    /// auditspine.layout and its sequence; `None` until the extension is updated from 0.1.0.
+    pub layouts: Option<Layouts>,
+}
+
+/// Oids of what layouts are recorded in.
+#[derive(Clone, Copy, Debug)]
+pub struct Layouts {
+    /// auditspine.layout
+    pub table: pg_sys::Oid,
+    digest_index: Option<pg_sys::Oid>,
+    /// auditspine.layout_id_seq
+    pub id_seq: pg_sys::Oid,
+}
+
+impl Layouts {
+    /// The index of auditspine.layout that begins with (digest).
+    pub fn digest_index(&self) -> pg_sys::Oid {
+        self.digest_index
+            .unwrap_or_else(|| broken("auditspine.layout has lost its index on digest".to_owned()))
+    }
 }
 
 impl State {
@@ -74,6 +94,17 @@ pub mod chain_column {
     pub const COUNT: usize = 4;
 }
 
+/// Columns of auditspine.layout.
+pub mod layout_column {
+    #![allow(missing_docs)]
+    pub const LAYOUT_ID: usize = 0;
+    pub const RELATION: usize = 1;
+    pub const DIGEST: usize = 2;
+    pub const KIND: usize = 3;
+    pub const CREATED_AT: usize = 4;
+    pub const COUNT: usize = 5;
+}
+
 const AUDIT_CHAIN_COLUMNS: [(&str, pg_sys::BuiltinOid); column::COUNT] = {
     use pg_sys::BuiltinOid::*;
     [
@@ -107,6 +138,16 @@ const CHAIN_COLUMNS: [(&str, pg_sys::BuiltinOid); chain_column::COUNT] = {
         ("created_at", TIMESTAMPTZOID),
     ]
 };
+const LAYOUT_COLUMNS: [(&str, pg_sys::BuiltinOid); layout_column::COUNT] = {
+    use pg_sys::BuiltinOid::*;
+    [
+        ("layout_id", INT4OID),
+        ("relation", REGCLASSOID),
+        ("digest", BYTEAOID),
+        ("kind", TEXTOID),
+        ("created_at", TIMESTAMPTZOID),
+    ]
+};
 
 thread_local! {
     static STATE: Cell<Option<State>> = const { Cell::new(None) };
@@ -127,21 +168,28 @@ pub fn relation_changed(relid: pg_sys::Oid) -> bool {
 
 /// The state's oids; an ERROR if the tables are not as the extension created them.
 pub fn state() -> State {
+    // Without layouts the extension waits for its update, which changes none of the tables watched.
     if !STALE.get()
-        && let Some(state) = STATE.get()
+        && let Some(state) = STATE.get().filter(|state| state.layouts.is_some())
     {
         return state;
     }
     STATE.set(None);
     STALE.set(false);
     let state = find();
-    let relations = [
+    let mut relations = vec![
         state.audit_chain,
         state.chain,
         state.seq,
         state.chain_id_seq,
     ];
-    WATCHED.with(|watched| *watched.borrow_mut() = relations.to_vec());
+    relations.extend(
+        state
+            .layouts
+            .iter()
+            .flat_map(|layouts| [layouts.table, layouts.id_seq]),
+    );
+    WATCHED.with(|watched| *watched.borrow_mut() = relations);
     STATE.set(Some(state));
     state
 }
@@ -165,13 +213,28 @@ pub fn expect_utf8() {
     }
 }
 
+/// The schema that CREATE EXTENSION chose, where the verbs live; quoted where SQL needs it.
+pub fn verbs_schema() -> String {
+    let schema = pgrx::Spi::get_one::<String>(
+        "SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e \
+         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace \
+         WHERE e.extname OPERATOR(pg_catalog.=) 'auditspine'",
+    );
+    match schema {
+        Ok(Some(schema)) => schema,
+        _ => broken("extension auditspine is not in pg_extension".to_owned()),
+    }
+}
+
 fn find() -> State {
     expect_utf8();
     // SAFETY: a catalog lookup by a NUL-terminated name.
     let schema = unsafe { pg_sys::get_namespace_oid(c"auditspine".as_ptr(), true) };
+    // SAFETY: as above.
+    let look_up =
+        |name: &std::ffi::CStr| unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
     let find = |name: &std::ffi::CStr| {
-        // SAFETY: as above.
-        let oid = unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) };
+        let oid = look_up(name);
         if oid == pg_sys::InvalidOid {
             broken(format!(
                 "relation auditspine.{} does not exist",
@@ -182,6 +245,12 @@ fn find() -> State {
     };
     let audit_chain = find(c"audit_chain");
     let chain = find(c"chain");
+    let layout = look_up(c"layout");
+    let layouts = (layout != pg_sys::InvalidOid).then(|| Layouts {
+        table: layout,
+        digest_index: check(layout, &LAYOUT_COLUMNS, &[3], "layout"),
+        id_seq: find(c"layout_id_seq"),
+    });
     State {
         audit_chain,
         head_index: check(audit_chain, &AUDIT_CHAIN_COLUMNS, &[2, 3, 4], "audit_chain"),
@@ -189,6 +258,7 @@ fn find() -> State {
         name_index: check(chain, &CHAIN_COLUMNS, &[2], "chain"),
         seq: find(c"audit_seq"),
         chain_id_seq: find(c"chain_id_seq"),
+        layouts,
     }
 }
 

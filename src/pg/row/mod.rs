@@ -52,27 +52,46 @@ impl RowLayout {
     /// # Safety
     /// `tupdesc` is a valid tuple descriptor.
     pub unsafe fn new(tupdesc: pg_sys::TupleDesc, exclude: &[i16]) -> RowLayout {
-        let context = LastingContext::new();
-        let functions = output::function_changes();
-        let mut writers = Vec::new();
-        let mut names: Vec<(usize, &[u8])> = Vec::new();
         // SAFETY: the caller passes a valid descriptor.
-        for (index, attribute) in unsafe { attributes(tupdesc) }.iter().enumerate() {
-            if attribute.attisdropped {
-                writers.push(None);
-                continue;
-            }
-            // SAFETY: a column's type exists as long as the column does; the context lives as long
-            // as the writers.
-            writers.push(Some(unsafe {
-                Writer::of_type(attribute.atttypid, context.raw())
-            }));
-            if !exclude.contains(&attribute.attnum) && !is_virtual(attribute) {
+        let names = unsafe { attributes(tupdesc) }
+            .into_iter()
+            .enumerate()
+            .filter(|(_, attribute)| {
+                !attribute.attisdropped
+                    && !exclude.contains(&attribute.attnum)
+                    && !is_virtual(attribute)
+            })
+            .map(|(index, attribute)| {
                 // SAFETY: a name is NUL-terminated within its 64 bytes.
                 let name = unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) };
-                names.push((index, name.to_bytes()));
-            }
-        }
+                (index, name.to_bytes())
+            })
+            .collect();
+        // SAFETY: the caller's.
+        unsafe { RowLayout::with_names(tupdesc, names) }
+    }
+
+    /// The layout of some columns, by index from 0 in the tuple descriptor, under names of their own:
+    /// those that they had at another time. Raises 42701 for a name given twice.
+    ///
+    /// # Safety
+    /// `tupdesc` is a valid tuple descriptor; the indexes are those of columns that are not dropped.
+    pub unsafe fn with_names(
+        tupdesc: pg_sys::TupleDesc,
+        mut names: Vec<(usize, &[u8])>,
+    ) -> RowLayout {
+        let context = LastingContext::new();
+        let functions = output::function_changes();
+        // SAFETY: the caller passes a valid descriptor.
+        let writers: Vec<Option<Writer>> = unsafe { attributes(tupdesc) }
+            .into_iter()
+            .map(|attribute| {
+                // SAFETY: a column's type exists as long as the column does; the context lives as
+                // long as the writers.
+                (!attribute.attisdropped)
+                    .then(|| unsafe { Writer::of_type(attribute.atttypid, context.raw()) })
+            })
+            .collect();
         names.sort_by(|left, right| cmp_utf16(left.1, right.1));
         if let Some(pair) = names.windows(2).find(|pair| pair[0].1 == pair[1].1) {
             Failure::DuplicateColumn.raise(
@@ -235,7 +254,7 @@ pub unsafe fn write_composite<S: Sink>(datum: pg_sys::Datum, out: &mut S) {
 ///
 /// # Safety
 /// `tupdesc` is valid and outlives the result.
-unsafe fn attributes<'a>(tupdesc: pg_sys::TupleDesc) -> Vec<&'a pg_sys::FormData_pg_attribute> {
+pub unsafe fn attributes<'a>(tupdesc: pg_sys::TupleDesc) -> Vec<&'a pg_sys::FormData_pg_attribute> {
     // SAFETY: the caller passes a valid descriptor, which has `natts` attributes.
     unsafe {
         (0..(*tupdesc).natts)
@@ -251,6 +270,6 @@ unsafe fn attributes<'a>(tupdesc: pg_sys::TupleDesc) -> Vec<&'a pg_sys::FormData
 }
 
 /// Whether a column is computed on reading (PostgreSQL 18), so that no tuple holds it.
-fn is_virtual(attribute: &pg_sys::FormData_pg_attribute) -> bool {
+pub fn is_virtual(attribute: &pg_sys::FormData_pg_attribute) -> bool {
     attribute.attgenerated as u8 == b'v'
 }

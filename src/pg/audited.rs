@@ -1,0 +1,195 @@
+//! Which tables are audited: `pg_trigger` is the registry, read through the relation's own cache.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+use super::relation::OpenRelation;
+use super::spec::kind_of;
+use crate::declaration::{self, Declaration};
+
+unsafe extern "C-unwind" {
+    /// catalog/pg_inherits.h, which pgrx has no binding of.
+    fn find_all_inheritors(
+        parent: pg_sys::Oid,
+        lock: pg_sys::LOCKMODE,
+        parents: *mut *mut pg_sys::List,
+    ) -> *mut pg_sys::List;
+}
+
+/// catalog/pg_language.dat: functions in C.
+const C_LANGUAGE: u32 = 13;
+
+/// A row trigger of ours on a table or partition.
+pub struct Audited {
+    /// The relation that was asked about.
+    pub relation: pg_sys::Oid,
+    /// The partitioned table that it is part of, or itself.
+    pub root: pg_sys::Oid,
+    /// Kind of its events.
+    pub kind: Vec<u8>,
+    /// The trigger's arguments.
+    pub declaration: Declaration,
+    /// The trigger.
+    pub trigger: pg_sys::Oid,
+    /// When it fires: `A`lways, `O`rigin, `R`eplica, `D`isabled.
+    pub enabled: u8,
+}
+
+/// Symbols of the trigger functions, by which they are known wherever the extension lives.
+pub mod symbol {
+    /// audit_chain_append()
+    pub const APPEND: &str = "auditspine_append_trigger";
+}
+
+/// One trigger of a relation whose function is in this library.
+pub struct OurTrigger {
+    /// The trigger.
+    pub oid: pg_sys::Oid,
+    /// Its name.
+    pub name: String,
+    /// Symbol of its function.
+    pub symbol: String,
+    /// Whether it fires for each row.
+    pub for_row: bool,
+    /// Whether it fires on TRUNCATE.
+    pub on_truncate: bool,
+    /// When it fires: `A`lways, `O`rigin, `R`eplica, `D`isabled.
+    pub enabled: u8,
+    /// Whether it was cloned from the partitioned table's.
+    pub cloned: bool,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+}
+
+/// All triggers of ours on an open relation.
+pub fn triggers(relation: &OpenRelation) -> Vec<OurTrigger> {
+    // SAFETY: the relation is open; its trigger descriptor, if any, has numtriggers members.
+    let all = unsafe {
+        let desc = (*relation.raw()).trigdesc;
+        if desc.is_null() {
+            return Vec::new();
+        }
+        std::slice::from_raw_parts((*desc).triggers, (*desc).numtriggers.max(0) as usize)
+    };
+    all.iter()
+        .filter_map(|trigger| {
+            let symbol = symbol_of(trigger.tgfoid)?;
+            Some(OurTrigger {
+                oid: trigger.tgoid,
+                // SAFETY: a NUL-terminated string of the relation's cache.
+                name: unsafe { CStr::from_ptr(trigger.tgname) }
+                    .to_string_lossy()
+                    .into_owned(),
+                symbol,
+                for_row: trigger.tgtype as u32 & pg_sys::TRIGGER_TYPE_ROW != 0,
+                on_truncate: trigger.tgtype as u32 & pg_sys::TRIGGER_TYPE_TRUNCATE != 0,
+                enabled: trigger.tgenabled as u8,
+                cloned: trigger.tgisclone,
+                arguments: arguments(trigger),
+            })
+        })
+        .collect()
+}
+
+/// The row triggers of ours on an open relation, cloned ones on partitions included. An ERROR if a
+/// trigger's arguments are not understood.
+pub fn of(relation: &OpenRelation) -> Vec<Audited> {
+    // SAFETY: the relation is open.
+    let (oid, is_partition) = unsafe {
+        (
+            (*relation.raw()).rd_id,
+            (*(*relation.raw()).rd_rel).relispartition,
+        )
+    };
+    triggers(relation)
+        .into_iter()
+        .filter(|trigger| trigger.for_row && trigger.symbol == symbol::APPEND)
+        .map(|trigger| {
+            let declaration = declaration::parse(&trigger.arguments);
+            Audited {
+                relation: oid,
+                root: if is_partition { root_of(oid) } else { oid },
+                // SAFETY: the relation is open.
+                kind: unsafe { kind_of(relation.raw(), &declaration) }.into_bytes(),
+                declaration,
+                trigger: trigger.oid,
+                enabled: trigger.enabled,
+            }
+        })
+        .collect()
+}
+
+/// The partitions of a table that hold rows, or the table itself; all are locked.
+pub fn leaves(root: pg_sys::Oid, lock: u32) -> Vec<pg_sys::Oid> {
+    // SAFETY: a list of oids, which is freed; get_rel_relkind looks up a relation that is locked.
+    unsafe {
+        let list = pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            find_all_inheritors(root, lock as pg_sys::LOCKMODE, std::ptr::null_mut())
+        });
+        let count = if list.is_null() { 0 } else { (*list).length };
+        let mut all: Vec<pg_sys::Oid> = (0..count)
+            .map(|at| (*(*list).elements.add(at as usize)).oid_value)
+            .collect();
+        pg_sys::list_free(list);
+        let kind = |oid| pg_sys::get_rel_relkind(oid) as u8;
+        if kind(root) != pg_sys::RELKIND_PARTITIONED_TABLE {
+            // Children by INHERITS are tables of their own: no trigger is cloned to them.
+            return vec![root];
+        }
+        all.retain(|oid| kind(*oid) == pg_sys::RELKIND_RELATION);
+        all
+    }
+}
+
+/// The partitioned table that a partition belongs to.
+pub fn root_of(partition: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: takes an oid and returns one, or null.
+    let root = unsafe {
+        pgrx::direct_function_call(
+            pg_sys::pg_partition_root,
+            &[Some(pg_sys::Datum::from(partition))],
+        )
+    };
+    root.unwrap_or(partition)
+}
+
+fn arguments(trigger: &pg_sys::Trigger) -> Vec<String> {
+    (0..trigger.tgnargs.max(0) as usize)
+        .map(|at| {
+            // SAFETY: tgargs has tgnargs NUL-terminated strings.
+            let argument = unsafe { CStr::from_ptr(*trigger.tgargs.add(at)) };
+            argument.to_string_lossy().into_owned()
+        })
+        .collect()
+}
+
+/// The symbol of a function of this library; `None` for any other function.
+pub fn symbol_of(function: pg_sys::Oid) -> Option<String> {
+    // SAFETY: looks up a function; the strings are palloc'd copies.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(
+            pg_sys::SysCacheIdentifier::PROCOID as i32,
+            pg_sys::Datum::from(function),
+        );
+        if tuple.is_null() {
+            return None;
+        }
+        let text = |attribute: u32| {
+            let mut null = false;
+            let datum = pg_sys::SysCacheGetAttr(
+                pg_sys::SysCacheIdentifier::PROCOID as i32,
+                tuple,
+                attribute as pg_sys::AttrNumber,
+                &mut null,
+            );
+            (!null).then(|| String::from_utf8_lossy(&super::lookup::bytes_of(datum)).into_owned())
+        };
+        let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
+        let native = (*form).prolang == pg_sys::Oid::from(C_LANGUAGE);
+        let symbol = text(pg_sys::Anum_pg_proc_prosrc)
+            .filter(|symbol| native && symbol.starts_with("auditspine_"));
+        pg_sys::ReleaseSysCache(tuple);
+        symbol
+    }
+}

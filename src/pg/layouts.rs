@@ -1,0 +1,236 @@
+//! Column layouts: which columns a relation's rows are hashed under, recorded once each, as a row of
+//! auditspine.layout for writers to find it and as an S entry for verifiers to trust.
+//!
+//! A layout belongs to one relation in one incarnation (system identifier and oid), so that column
+//! numbers mean the same as long as it does: after a restore they may not. It also tells in which
+//! partition a row lived.
+//!
+//! Nobody waits for anybody here: two first writers at a time may record one layout twice.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::CStr;
+
+use auditspine_core::canonical::write_string;
+use auditspine_core::entry::write_integer;
+use auditspine_core::hash::{Hash, Sink};
+use pgrx::pg_sys;
+
+use super::arena::DatumArena;
+use super::insert::Inserter;
+use super::lookup::{Condition, last_row};
+use super::relation::OpenRelation;
+use super::row::{attributes, is_virtual};
+use super::shape::write_shape;
+use super::state::{layout_column, state};
+use super::{lookup, sequence, system};
+
+/// Kind of the entries that tell layouts.
+pub const KIND: &str = "auditspine.layout";
+
+/// The columns that rows of one relation are hashed under.
+pub struct Description {
+    relation: pg_sys::Oid,
+    kind: Box<[u8]>,
+    /// Canonical JSON, as an S entry has it.
+    pub payload: Box<[u8]>,
+    /// SHA-256 of the same without `table`.
+    digest: Hash,
+    /// Composite types that columns are of: a change of theirs changes the layout.
+    pub depends_on: Vec<pg_sys::Oid>,
+}
+
+impl Description {
+    /// Describes the columns that an open relation has now, less the attribute numbers in `exclude`.
+    ///
+    /// # Safety
+    /// `relation` is a valid open relation.
+    pub unsafe fn of(relation: pg_sys::Relation, kind: &[u8], exclude: &[i16]) -> Description {
+        let mut text = Vec::new();
+        let mut depends_on = Vec::new();
+        text.put(b"{\"columns\":[");
+        // SAFETY: the caller's.
+        let columns = unsafe { attributes((*relation).rd_att) };
+        let mut first = true;
+        for column in columns {
+            if column.attisdropped || is_virtual(column) || exclude.contains(&column.attnum) {
+                continue;
+            }
+            if !first {
+                text.put_byte(b',');
+            }
+            first = false;
+            write_column(column, &mut text, &mut depends_on);
+        }
+        text.put(b"],\"kind\":");
+        write_string(kind, &mut text);
+        // SAFETY: the caller's.
+        let relid = unsafe { (*relation).rd_id };
+        text.put(b",\"oid\":\"");
+        write_integer(i64::from(relid.to_u32()), &mut text);
+        text.put(b"\",\"system\":\"");
+        text.put(system_identifier().to_string().as_bytes());
+        text.put_byte(b'"');
+        let mut without_table = text.clone();
+        without_table.put_byte(b'}');
+        text.put(b",\"table\":");
+        // SAFETY: the caller's.
+        write_string(&unsafe { qualified_name(relation) }, &mut text);
+        text.put_byte(b'}');
+        Description {
+            relation: relid,
+            kind: kind.into(),
+            payload: text.into(),
+            digest: Hash::of(&without_table),
+            depends_on,
+        }
+    }
+}
+
+/// Identifies this cluster; another after a restore.
+pub fn system_identifier() -> u64 {
+    // SAFETY: reads what the control file says.
+    unsafe { pg_sys::GetSystemIdentifier() }
+}
+
+/// Schema and name, quoted where SQL needs it.
+///
+/// # Safety
+/// `relation` is a valid open relation.
+pub unsafe fn qualified_name(relation: pg_sys::Relation) -> Vec<u8> {
+    // SAFETY: the caller's; the names are palloc'd or belong to the relation.
+    unsafe {
+        let form = (*relation).rd_rel;
+        let schema = pg_sys::get_namespace_name((*form).relnamespace);
+        let name = pg_sys::quote_qualified_identifier(schema, (*form).relname.data.as_ptr());
+        CStr::from_ptr(name).to_bytes().to_vec()
+    }
+}
+
+fn write_column(
+    column: &pg_sys::FormData_pg_attribute,
+    out: &mut Vec<u8>,
+    depends_on: &mut Vec<pg_sys::Oid>,
+) {
+    out.put(b"{\"attnum\":");
+    write_integer(i64::from(column.attnum), out);
+    out.put(b",\"name\":");
+    write_string(super::relation::name_of(&column.attname), out);
+    write_shape(column.atttypid, out, depends_on);
+    out.put(b",\"type\":");
+    write_string(
+        &super::shape::type_name(column.atttypid, column.atttypmod),
+        out,
+    );
+    out.put_byte(b'}');
+}
+
+#[derive(Default)]
+struct Known {
+    by_digest: HashMap<Hash, i32>,
+    /// Recorded by this transaction: forgotten if it, or a part of it, is rolled back.
+    created: Vec<Hash>,
+}
+
+thread_local! {
+    static KNOWN: RefCell<Known> = RefCell::default();
+}
+
+/// Most layouts that a backend remembers.
+const MOST_KNOWN: usize = 100_000;
+
+/// Number of the layout, recorded now if it is new; `None` where the extension's state is that of
+/// 0.1.0 still.
+pub fn ensure(description: &Description) -> Option<i32> {
+    let table = state().layouts?.table;
+    let digest = description.digest;
+    if let Some(id) = KNOWN.with_borrow(|known| known.by_digest.get(&digest).copied()) {
+        return Some(id);
+    }
+    let id = find(table, &digest).unwrap_or_else(|| record(table, description));
+    KNOWN.with_borrow_mut(|known| {
+        if known.by_digest.len() >= MOST_KNOWN {
+            known.by_digest.clear();
+        }
+        known.by_digest.insert(digest, id);
+    });
+    Some(id)
+}
+
+fn find(table: pg_sys::Oid, digest: &Hash) -> Option<i32> {
+    let table = OpenRelation::table(table, pg_sys::AccessShareLock);
+    // Anew: only under the lock on the table does an index stay the one to search.
+    let index = state().layouts?.digest_index();
+    let mut arena = DatumArena::default();
+    let by_digest = Condition {
+        column: 1,
+        strategy: pg_sys::BTEqualStrategyNumber,
+        function: pg_sys::F_BYTEAEQ,
+        value: arena.varlena(&digest.0),
+    };
+    last_row(&table, index, &[by_digest], |values, _| {
+        values[layout_column::LAYOUT_ID].value() as i32
+    })
+}
+
+fn record(table: pg_sys::Oid, description: &Description) -> i32 {
+    let Some(layouts) = state().layouts else {
+        super::state::broken("relation auditspine.layout does not exist".to_owned())
+    };
+    let Ok(id) = i32::try_from(sequence::draw(layouts.id_seq, 1)) else {
+        super::state::broken("auditspine.layout_id_seq has reached the limit of integer".to_owned())
+    };
+    let mut arena = DatumArena::default();
+    let mut values = [pg_sys::Datum::from(0usize); layout_column::COUNT];
+    values[layout_column::LAYOUT_ID] = pg_sys::Datum::from(id);
+    values[layout_column::RELATION] = pg_sys::Datum::from(description.relation);
+    values[layout_column::DIGEST] = arena.varlena(&description.digest.0);
+    values[layout_column::KIND] = arena.varlena(&description.kind);
+    // SAFETY: reads the clock.
+    values[layout_column::CREATED_AT] =
+        pg_sys::Datum::from(unsafe { pg_sys::GetCurrentTimestamp() });
+    let mut inserter = Inserter::open(table, 1, None);
+    inserter.insert(&[(&values, &[false; layout_column::COUNT])]);
+    inserter.close();
+    KNOWN.with_borrow_mut(|known| known.created.push(description.digest));
+    system::push(KIND, id.to_string().as_bytes(), &description.payload);
+    id
+}
+
+/// The numbers of all layouts recorded for a relation, ascending.
+pub fn of_relation(relation: pg_sys::Oid) -> Vec<i32> {
+    let Some(layouts) = state().layouts else {
+        return Vec::new();
+    };
+    let table = OpenRelation::table(layouts.table, pg_sys::AccessShareLock);
+    let mut ids = Vec::new();
+    lookup::all_rows(&table, |values, _| {
+        if values[layout_column::RELATION].value() as u32 == relation.to_u32() {
+            ids.push(values[layout_column::LAYOUT_ID].value() as i32);
+        }
+    });
+    ids.sort_unstable();
+    ids
+}
+
+/// Forgets everything, because the table changed under us.
+pub fn forget_all() {
+    KNOWN.with_borrow_mut(|known| *known = Known::default());
+}
+
+/// Forgets what the transaction recorded, for a rollback, whole or to a savepoint; whether there was
+/// anything.
+pub fn forget_created() -> bool {
+    KNOWN.with_borrow_mut(|known| {
+        let created = std::mem::take(&mut known.created);
+        for digest in &created {
+            known.by_digest.remove(digest);
+        }
+        !created.is_empty()
+    })
+}
+
+/// Keeps what the transaction recorded; for a commit.
+pub fn keep_created() {
+    KNOWN.with_borrow_mut(|known| known.created.clear());
+}
