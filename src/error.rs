@@ -17,6 +17,8 @@ pub enum Failure {
     InvalidTriggerArgument,
     /// The trigger function was called or attached where it cannot work.
     TriggerProtocol,
+    /// A table that no trigger of ours is, or was, on.
+    NotAudited,
     /// A table has no primary key and the trigger names no `pk=` columns.
     NoPrimaryKey,
     /// A column that the trigger names does not exist.
@@ -53,7 +55,7 @@ impl Failure {
     fn sqlstate(self) -> PgSqlErrorCode {
         use PgSqlErrorCode::*;
         match self {
-            Failure::UnknownChain => ERRCODE_UNDEFINED_OBJECT,
+            Failure::UnknownChain | Failure::NotAudited => ERRCODE_UNDEFINED_OBJECT,
             Failure::DuplicateChain => ERRCODE_DUPLICATE_OBJECT,
             Failure::InvalidValue | Failure::InvalidTriggerArgument => {
                 ERRCODE_INVALID_PARAMETER_VALUE

@@ -11,3 +11,8 @@ mod verify;
     name = "rows",
     requires = ["schema"]
 );
+::pgrx::extension_sql_file!(
+    "../../sql/40-backfill.sql",
+    name = "backfill",
+    requires = ["schema"]
+);

@@ -107,6 +107,15 @@ pub struct TextArrayArg(Varlena);
 sql_argument!(TextArrayArg, "text[]");
 
 impl TextArrayArg {
+    /// A value of a function that PostgreSQL calls with its raw convention.
+    ///
+    /// # Safety
+    /// `datum` is a valid non-null `text[]`, which outlives the result.
+    pub unsafe fn of(datum: pg_sys::Datum) -> TextArrayArg {
+        // SAFETY: the caller's.
+        unsafe { TextArrayArg::from_value(datum) }
+    }
+
     unsafe fn from_value(datum: pg_sys::Datum) -> TextArrayArg {
         // SAFETY: the caller passes a text[].
         TextArrayArg(unsafe { Varlena::aligned(datum) })

@@ -1,0 +1,196 @@
+//! The history of one row.
+//!
+//! Entries of the row are found by kind and key. What ended it without naming it (a TRUNCATE, the
+//! detaching of its partition) is found among the entries of the kind that name a table in a schema
+//! that there is, or a table that the kind was ever attached to.
+
+use std::ffi::CStr;
+
+use auditspine_core::canonical::{Numbers, canonicalize, write_string};
+use auditspine_core::hash::Sink;
+use pgrx::pg_sys;
+
+use super::arena::DatumArena;
+use super::audited::{self, Audited};
+use super::flush;
+use super::layouts::qualified_name;
+use super::lookup::bytes_of;
+use super::query;
+use super::relation::OpenRelation;
+use super::spec::Spec;
+use super::srf::RowStore;
+use crate::error::Failure;
+
+const COLUMNS: usize = 12;
+
+const HISTORY: &CStr = c"
+WITH own AS (
+    SELECT a.* FROM auditspine.audit_chain a
+    WHERE a.event_kind = $1 AND a.event_pk = $2 AND a.op IN ('I', 'U', 'D')
+), version AS (
+    SELECT own.*, lag(op) OVER w AS old_op, lag(xid) OVER w AS old_xid, lag(payload) OVER w AS old
+    FROM own WINDOW w AS (ORDER BY seq)
+), table_name(first, beyond) AS (
+    SELECT quote_ident(nspname) || '.', quote_ident(nspname) || '/' FROM pg_namespace
+    UNION
+    SELECT s.payload ->> 'table', (s.payload ->> 'table') || chr(1) FROM auditspine.audit_chain s
+    WHERE s.event_kind = 'auditspine.attach' AND s.event_pk = $1 AND s.op = 'S'
+), removal AS (
+    SELECT t.* FROM table_name n CROSS JOIN LATERAL (
+        SELECT a.* FROM auditspine.audit_chain a
+        WHERE a.event_kind = $1 AND a.event_pk >= n.first COLLATE \"C\"
+          AND a.event_pk < n.beyond COLLATE \"C\" AND a.op = 'T') t
+    UNION
+    SELECT a.* FROM auditspine.audit_chain a
+    WHERE a.event_kind = 'auditspine.partition_detach' AND a.event_pk = $1 AND a.op = 'S'
+), ended AS (
+    SELECT DISTINCT ON (last.seq) r.* FROM removal r CROSS JOIN LATERAL (
+        SELECT own.seq, own.op, own.layout FROM own WHERE own.seq < r.seq ORDER BY own.seq DESC LIMIT 1) last
+    WHERE last.op <> 'D' AND (r.op = 'T' AND r.payload_hash = sha256('null')
+                              OR r.payload -> 'layouts' @> to_jsonb(last.layout))
+    ORDER BY last.seq, r.seq
+), entry AS (
+    SELECT seq, op, appended_at, db_user, actor, context, xid, chain_id, layout, payload_hash, payload,
+           CASE WHEN (op = 'U' AND old_op IN ('I', 'U') OR op = 'I' AND old_op = 'D' AND old_xid = xid)
+                     AND jsonb_typeof(payload) = 'object' AND jsonb_typeof(old) = 'object'
+                THEN (SELECT coalesce(jsonb_object_agg(name, CASE
+                             WHEN NOT old ? name THEN jsonb_build_object('new', payload -> name)
+                             WHEN NOT payload ? name THEN jsonb_build_object('old', old -> name)
+                             ELSE jsonb_build_object('old', old -> name, 'new', payload -> name) END), '{}')
+                      FROM jsonb_object_keys(old || payload) name
+                      WHERE old -> name IS DISTINCT FROM payload -> name) END AS changed
+    FROM version
+    UNION ALL
+    SELECT seq, op, appended_at, db_user, actor, context, xid, chain_id, layout, payload_hash, payload, NULL
+    FROM auditspine.audit_chain WHERE event_kind = $1 AND event_pk = $2 AND op = 'A'
+    UNION ALL
+    SELECT seq, op, appended_at, db_user, actor, context, xid, chain_id, layout, payload_hash, payload, NULL
+    FROM ended
+)
+SELECT e.seq, e.op, e.appended_at, e.db_user, e.actor, e.context, e.xid, c.name, e.layout, e.payload_hash,
+       e.payload, e.changed
+FROM entry e LEFT JOIN auditspine.chain c USING (chain_id) ORDER BY e.seq";
+
+const LAST_ATTACHED: &CStr = c"
+SELECT event_pk, jsonb_array_length(CASE WHEN jsonb_typeof(payload -> 'pk') = 'array'
+                                         THEN payload -> 'pk' ELSE '[]' END)
+FROM auditspine.audit_chain
+WHERE event_kind = 'auditspine.attach' AND op = 'S' AND payload ->> 'table' = $1
+ORDER BY seq DESC LIMIT 1";
+
+/// How a table's rows are named in the chain.
+struct Naming {
+    kind: Vec<u8>,
+    /// Number of key columns.
+    parts: usize,
+}
+
+/// Puts the entries of one row, oldest first, into the function's result. `key` holds the texts of
+/// the key's columns; `None` is NULL. Pending events of the transaction are linked first.
+///
+/// Raises 42704 if the table was never audited, 22023 for another number of key columns than the
+/// table's, 22004 for a null.
+pub fn history(target: pg_sys::Oid, key: &[Option<Vec<u8>>], rows: &mut RowStore) {
+    flush::flush();
+    let table = OpenRelation::table(target, pg_sys::AccessShareLock);
+    let naming = naming(&table);
+    let key = event_pk(&table, &naming, key);
+    let mut arena = DatumArena::default();
+    let arguments = [
+        (pg_sys::TEXTOID, Some(arena.varlena(&naming.kind))),
+        (pg_sys::TEXTOID, Some(arena.varlena(&key))),
+    ];
+    query::run(HISTORY, &arguments, |row| {
+        if let Ok(row) = <[_; COLUMNS]>::try_from(row) {
+            rows.put(row);
+        }
+    });
+}
+
+fn naming(table: &OpenRelation) -> Naming {
+    if let Some(Audited {
+        kind, declaration, ..
+    }) = audited::of(table).into_iter().next()
+    {
+        let parts = match &declaration.pk {
+            Some(columns) => columns.len(),
+            None => Spec::resolve(table, &declaration).key.len(),
+        };
+        return Naming { kind, parts };
+    }
+    let name = shown(table);
+    let mut arena = DatumArena::default();
+    let argument = (pg_sys::TEXTOID, Some(arena.varlena(name.as_bytes())));
+    let mut found = None;
+    query::run(LAST_ATTACHED, &[argument], |row| {
+        if let [Some(kind), Some(parts)] = row {
+            found = Some(Naming {
+                kind: bytes_of(*kind),
+                parts: parts.value(),
+            });
+        }
+    });
+    found.unwrap_or_else(|| {
+        Failure::NotAudited.raise(
+            format!("table {name} is not audited"),
+            "attach it with audit_attach(), or name a table that is: see auditspine.audited_table",
+        )
+    })
+}
+
+fn shown(table: &OpenRelation) -> String {
+    // SAFETY: the relation is open.
+    let name = unsafe { qualified_name(table.raw()) };
+    String::from_utf8_lossy(&name).into_owned()
+}
+
+/// The key as entries have it.
+fn event_pk(table: &OpenRelation, naming: &Naming, key: &[Option<Vec<u8>>]) -> Vec<u8> {
+    let texts: Vec<&[u8]> = key
+        .iter()
+        .zip(1..)
+        .map(|(text, at)| {
+            text.as_deref().unwrap_or_else(|| {
+                Failure::NullElement.raise(
+                    format!("part {at} of the key is null"),
+                    "a row whose key is null cannot be named in the audit chain",
+                )
+            })
+        })
+        .collect();
+    match texts[..] {
+        [text] if naming.parts == 1 => text.to_vec(),
+        [array] => composed(array).unwrap_or_else(|| wrong_parts(table, naming, 1)),
+        _ if texts.len() == naming.parts => {
+            let mut json = Vec::new();
+            for (at, text) in texts.into_iter().enumerate() {
+                json.put_byte(if at == 0 { b'[' } else { b',' });
+                write_string(text, &mut json);
+            }
+            json.put_byte(b']');
+            json
+        }
+        _ => wrong_parts(table, naming, texts.len()),
+    }
+}
+
+/// A key of several columns that the caller has composed already: a JSON array, made canonical.
+fn composed(text: &[u8]) -> Option<Vec<u8>> {
+    let mut json = Vec::with_capacity(text.len());
+    canonicalize(text, Numbers::Exact, &mut json).ok()?;
+    json.starts_with(b"[").then_some(json)
+}
+
+fn wrong_parts(table: &OpenRelation, naming: &Naming, given: usize) -> ! {
+    let plural = |count| if count == 1 { "" } else { "s" };
+    Failure::InvalidValue.raise(
+        format!(
+            "the key of table {} has {} column{}, but {given} text{} given",
+            shown(table),
+            naming.parts,
+            plural(naming.parts),
+            if given == 1 { " was" } else { "s were" },
+        ),
+        "pass the text of each key column, in the order of the key, or one JSON array of texts",
+    )
+}
