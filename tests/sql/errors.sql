@@ -62,7 +62,7 @@ INSERT INTO item VALUES (4, repeat('x', 1000), 1);
 INSERT INTO item VALUES (5, repeat('x', 1001), 1);
 INSERT INTO item VALUES (6, '', 1);
 DROP TRIGGER audit ON item;
-SELECT array_agg(id ORDER BY id) AS rows, (SELECT array_agg(event_pk ORDER BY seq) FROM auditspine.audit_chain) AS entries FROM item;
+SELECT array_agg(id ORDER BY id) AS rows, (SELECT array_agg(event_pk ORDER BY seq) FROM auditspine.audit_chain WHERE op <> 'S') AS entries FROM item;
 
 -- A chain that is made later, and not made after all.
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON item

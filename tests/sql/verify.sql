@@ -5,6 +5,12 @@ SELECT create_chain('c', 1) AS c, create_chain('other', 1) AS other;
 CREATE TABLE item (id integer PRIMARY KEY, note text);
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON item
     FOR EACH ROW EXECUTE FUNCTION audit_chain_append('item', 'chain=c', 'payload=full');
+-- The table's layout is recorded ahead, and its entry taken out: the entries below are all there is.
+INSERT INTO item VALUES (0);
+SET session_replication_role = replica;
+TRUNCATE auditspine.audit_chain, item;
+SET session_replication_role = origin;
+ALTER SEQUENCE auditspine.audit_seq RESTART;
 SET auditspine.actor = 'alice';
 SET auditspine.context = '{"request": 7}';
 INSERT INTO item SELECT g, 'note ' || g FROM generate_series(1, 3) g;

@@ -18,7 +18,7 @@ const DAMAGE: [(&str, &str); 9] = [
         "INSERT INTO auditspine.audit_chain
          SELECT seq + 100000, chain_id, lane, pos + 100000, version, op, event_kind, event_pk, xid, appended_at, db_user,
                 actor, context, layout, payload, payload_hash, event_hash, prev_hash, chain_hash
-         FROM auditspine.audit_chain LIMIT 1",
+         FROM auditspine.audit_chain WHERE op <> 'S' LIMIT 1",
         "an entry without a committed change",
     ),
     (
@@ -26,7 +26,7 @@ const DAMAGE: [(&str, &str); 9] = [
         "a committed change without an entry",
     ),
     (
-        "UPDATE auditspine.audit_chain SET op = 'D' WHERE pos = 1",
+        "UPDATE auditspine.audit_chain SET op = 'D' WHERE pos = 1 AND op <> 'S'",
         "a committed change without an entry",
     ),
     (

@@ -24,7 +24,7 @@ fn mixed_load(isolation: &str, lanes: u32) {
     let ledger = run_mix(&database, CLIENTS, TRANSACTIONS, isolation);
     let used: i64 = admin
         .query_one(
-            "SELECT count(DISTINCT lane) FROM auditspine.audit_chain",
+            "SELECT count(DISTINCT lane) FROM auditspine.audit_chain WHERE op <> 'S'",
             &[],
         )
         .expect("lanes used")
