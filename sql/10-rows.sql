@@ -10,9 +10,9 @@ CREATE TABLE auditspine.layout (
     kind       text COLLATE "C" NOT NULL,
     created_at timestamptz NOT NULL
 );
--- Not unique: two first writers at a time may each record the layout, rather than wait for one another.
-CREATE INDEX layout_digest_idx ON auditspine.layout (digest);
-CREATE INDEX layout_relation_idx ON auditspine.layout (relation);
+-- Not unique by digest: two first writers at a time may each record a layout, rather than wait for one
+-- another; and a layout that comes back after another is recorded anew.
+CREATE INDEX layout_relation_idx ON auditspine.layout (relation, kind, layout_id);
 
 COMMENT ON TABLE auditspine.layout IS 'column layouts that rows were hashed under; each is told in full by an entry of kind auditspine.layout';
 COMMENT ON COLUMN auditspine.layout.relation IS 'table or partition whose rows were hashed';

@@ -28,7 +28,6 @@ unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _arg:
         XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE => {
             if event == XACT_EVENT_COMMIT {
                 chains::keep_created();
-                layouts::keep_created();
             } else {
                 // What was prepared becomes known again once it is committed.
                 forget_created();
@@ -37,6 +36,7 @@ unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _arg:
             attribution::clear();
             lane::forget_held();
             flush::transaction_ended();
+            layouts::transaction_ended();
         }
         // Parallel workers write nothing, so they have nothing to link.
         _ => {}
@@ -59,7 +59,7 @@ unsafe extern "C-unwind" fn on_subtransaction(
 /// Forgets what was made by a transaction, or a part of it, that is rolled back.
 fn forget_created() {
     chains::forget_created();
-    if layouts::forget_created() {
+    if layouts::any_created() {
         trigger::forget_specs();
     }
 }
@@ -68,7 +68,6 @@ fn forget_created() {
 unsafe extern "C-unwind" fn on_relation(_arg: pg_sys::Datum, relid: pg_sys::Oid) {
     if state::relation_changed(relid) {
         chains::forget_all();
-        layouts::forget_all();
         trigger::forget_specs();
     }
     trigger::relation_changed(relid);

@@ -7,8 +7,7 @@
 //!
 //! Nobody waits for anybody here: two first writers at a time may record one layout twice.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::Cell;
 use std::ffi::CStr;
 
 use auditspine_core::canonical::write_string;
@@ -125,52 +124,44 @@ fn write_column(
     out.put_byte(b'}');
 }
 
-#[derive(Default)]
-struct Known {
-    by_digest: HashMap<Hash, i32>,
-    /// Recorded by this transaction: forgotten if it, or a part of it, is rolled back.
-    created: Vec<Hash>,
-}
-
 thread_local! {
-    static KNOWN: RefCell<Known> = RefCell::default();
+    /// Whether this transaction has recorded a layout: one that is forgotten if it, or a part of it,
+    /// is rolled back.
+    static CREATED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Most layouts that a backend remembers.
-const MOST_KNOWN: usize = 100_000;
-
-/// Number of the layout, recorded now if it is new; `None` where the extension's state is that of
-/// 0.1.0 still.
+/// Number of the layout, recorded now unless it is the last that was recorded for the relation and kind;
+/// `None` where the extension's state is that of 0.1.0 still.
+///
+/// An earlier one that is the same is not used again: what a column's type was in between may have
+/// changed its values, which a verifier must be able to tell.
 pub fn ensure(description: &Description) -> Option<i32> {
     let table = state().layouts?.table;
-    let digest = description.digest;
-    if let Some(id) = KNOWN.with_borrow(|known| known.by_digest.get(&digest).copied()) {
-        return Some(id);
-    }
-    let id = find(table, &digest).unwrap_or_else(|| record(table, description));
-    KNOWN.with_borrow_mut(|known| {
-        if known.by_digest.len() >= MOST_KNOWN {
-            known.by_digest.clear();
-        }
-        known.by_digest.insert(digest, id);
-    });
-    Some(id)
+    Some(find(table, description).unwrap_or_else(|| record(table, description)))
 }
 
-fn find(table: pg_sys::Oid, digest: &Hash) -> Option<i32> {
+fn find(table: pg_sys::Oid, description: &Description) -> Option<i32> {
     let table = OpenRelation::table(table, pg_sys::AccessShareLock);
     // Anew: only under the lock on the table does an index stay the one to search.
-    let index = state().layouts?.digest_index();
+    let index = state().layouts?.relation_index();
     let mut arena = DatumArena::default();
-    let by_digest = Condition {
-        column: 1,
+    let equal = |column, function, value| Condition {
+        column,
         strategy: pg_sys::BTEqualStrategyNumber,
-        function: pg_sys::F_BYTEAEQ,
-        value: arena.varlena(&digest.0),
+        function,
+        value,
     };
-    last_row(&table, index, &[by_digest], |values, _| {
-        values[layout_column::LAYOUT_ID].value() as i32
-    })
+    let conditions = [
+        equal(1, pg_sys::F_OIDEQ, description.relation.into()),
+        equal(2, pg_sys::F_TEXTEQ, arena.varlena(&description.kind)),
+    ];
+    let (id, digest) = last_row(&table, index, &conditions, |values, _| {
+        (
+            values[layout_column::LAYOUT_ID].value() as i32,
+            lookup::bytes_of(values[layout_column::DIGEST]),
+        )
+    })?;
+    (digest == description.digest.0).then_some(id)
 }
 
 fn record(table: pg_sys::Oid, description: &Description) -> i32 {
@@ -192,7 +183,7 @@ fn record(table: pg_sys::Oid, description: &Description) -> i32 {
     let mut inserter = Inserter::open(table, 1, None);
     inserter.insert(&[(&values, &[false; layout_column::COUNT])]);
     inserter.close();
-    KNOWN.with_borrow_mut(|known| known.created.push(description.digest));
+    CREATED.set(true);
     system::push(KIND, id.to_string().as_bytes(), &description.payload);
     id
 }
@@ -213,24 +204,13 @@ pub fn of_relation(relation: pg_sys::Oid) -> Vec<i32> {
     ids
 }
 
-/// Forgets everything, because the table changed under us.
-pub fn forget_all() {
-    KNOWN.with_borrow_mut(|known| *known = Known::default());
+/// Whether the transaction has recorded a layout, which a rollback, whole or to a savepoint, may take
+/// back.
+pub fn any_created() -> bool {
+    CREATED.get()
 }
 
-/// Forgets what the transaction recorded, for a rollback, whole or to a savepoint; whether there was
-/// anything.
-pub fn forget_created() -> bool {
-    KNOWN.with_borrow_mut(|known| {
-        let created = std::mem::take(&mut known.created);
-        for digest in &created {
-            known.by_digest.remove(digest);
-        }
-        !created.is_empty()
-    })
-}
-
-/// Keeps what the transaction recorded; for a commit.
-pub fn keep_created() {
-    KNOWN.with_borrow_mut(|known| known.created.clear());
+/// To be called when a transaction has ended.
+pub fn transaction_ended() {
+    CREATED.set(false);
 }

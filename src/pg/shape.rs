@@ -4,6 +4,7 @@
 use std::ffi::CStr;
 
 use auditspine_core::canonical::write_string;
+use auditspine_core::entry::write_integer;
 use auditspine_core::hash::Sink;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
@@ -71,9 +72,7 @@ fn write_attributes(type_oid: pg_sys::Oid, out: &mut Vec<u8>, depends_on: &mut V
     // ERROR.
     let desc = unsafe {
         let relation = pg_sys::get_typ_typrelid(type_oid);
-        if depends_on.contains(&relation) {
-            // A composite type can't hold itself, but two columns can be of one.
-        } else {
+        if !depends_on.contains(&relation) {
             depends_on.push(relation);
         }
         pg_sys::lookup_rowtype_tupdesc(type_oid, -1)
@@ -88,7 +87,10 @@ fn write_attributes(type_oid: pg_sys::Oid, out: &mut Vec<u8>, depends_on: &mut V
             out.put_byte(b',');
         }
         first = false;
-        out.put(b"{\"name\":");
+        // With its number: an attribute that was dropped and added again is another, and null.
+        out.put(b"{\"attnum\":");
+        write_integer(i64::from(attribute.attnum), out);
+        out.put(b",\"name\":");
         write_string(name_of(&attribute.attname), out);
         write_shape(attribute.atttypid, out, depends_on);
         out.put(b",\"type\":");

@@ -30,16 +30,17 @@ pub struct State {
 pub struct Layouts {
     /// auditspine.layout
     pub table: pg_sys::Oid,
-    digest_index: Option<pg_sys::Oid>,
+    relation_index: Option<pg_sys::Oid>,
     /// auditspine.layout_id_seq
     pub id_seq: pg_sys::Oid,
 }
 
 impl Layouts {
-    /// The index of auditspine.layout that begins with (digest).
-    pub fn digest_index(&self) -> pg_sys::Oid {
-        self.digest_index
-            .unwrap_or_else(|| broken("auditspine.layout has lost its index on digest".to_owned()))
+    /// The index of auditspine.layout that begins with (relation, kind, layout_id).
+    pub fn relation_index(&self) -> pg_sys::Oid {
+        self.relation_index.unwrap_or_else(|| {
+            broken("auditspine.layout has lost its index on relation".to_owned())
+        })
     }
 }
 
@@ -248,7 +249,7 @@ fn find() -> State {
     let layout = look_up(c"layout");
     let layouts = (layout != pg_sys::InvalidOid).then(|| Layouts {
         table: layout,
-        digest_index: check(layout, &LAYOUT_COLUMNS, &[3], "layout"),
+        relation_index: check(layout, &LAYOUT_COLUMNS, &[2, 4, 1], "layout"),
         id_seq: find(c"layout_id_seq"),
     });
     State {

@@ -147,13 +147,15 @@ unsafe fn cast_to_json(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
         .then_some(function)
 }
 
-/// How often casts or functions have changed in this database since this was first asked, as far as
-/// the backend has heard; only ever grows. Output functions looked up before may be others now.
+/// How often casts, functions or enum labels have changed in this database since this was first
+/// asked, as far as the backend has heard; only ever grows. Output functions looked up before may be
+/// others now, and labels read otherwise.
 pub fn function_changes() -> u64 {
     if !WATCHING.get() {
         for cache in [
             pg_sys::SysCacheIdentifier::CASTSOURCETARGET,
             pg_sys::SysCacheIdentifier::PROCOID,
+            pg_sys::SysCacheIdentifier::ENUMOID,
         ] {
             // SAFETY: registers a callback, once, for the backend's life.
             unsafe {
