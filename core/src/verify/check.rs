@@ -28,6 +28,11 @@ impl Checked {
     pub fn chain_id(&self) -> i32 {
         self.chain_id
     }
+
+    /// Whether the entry agrees with itself: format, event hash, chain hash and payload.
+    pub fn is_sound(&self) -> bool {
+        self.sound
+    }
 }
 
 /// Recomputes the hashes of entries.

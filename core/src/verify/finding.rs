@@ -1,5 +1,6 @@
 //! What a verification tells: findings with their evidence, and a summary per chain.
 
+use super::scope::Head;
 use crate::hash::Hash;
 
 /// Kinds of finding. The labels are stable.
@@ -32,11 +33,15 @@ pub enum FindingKind {
     UnknownChain,
     /// A column holds what no entry can hold.
     Malformed,
+    /// An entry that an earlier verification ended with is gone.
+    HeadMissing,
+    /// Where an earlier verification ended, something else stands now.
+    HeadChanged,
 }
 
 impl FindingKind {
     /// Every kind.
-    pub const ALL: [FindingKind; 13] = [
+    pub const ALL: [FindingKind; 15] = [
         FindingKind::EntryEdited,
         FindingKind::PayloadEdited,
         FindingKind::EntryRewritten,
@@ -50,6 +55,8 @@ impl FindingKind {
         FindingKind::UnknownVersion,
         FindingKind::UnknownChain,
         FindingKind::Malformed,
+        FindingKind::HeadMissing,
+        FindingKind::HeadChanged,
     ];
 
     /// Stable name, in snake case.
@@ -103,6 +110,14 @@ impl FindingKind {
                 "the entry's chain_id is not in auditspine.chain",
             ),
             FindingKind::Malformed => ("malformed", "a column holds what no entry can hold"),
+            FindingKind::HeadMissing => (
+                "head_missing",
+                "an entry that an earlier verification ended with is gone",
+            ),
+            FindingKind::HeadChanged => (
+                "head_changed",
+                "where an earlier verification ended, something else stands now",
+            ),
         }
     }
 }
@@ -170,6 +185,8 @@ pub struct ChainReport {
     pub first_seq: Option<i64>,
     /// Largest `seq` seen.
     pub head_seq: Option<i64>,
+    /// The last entry of each lane seen, in order of lane; none if anything was found.
+    pub heads: Vec<Head>,
 }
 
 impl ChainReport {

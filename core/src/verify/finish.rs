@@ -12,7 +12,8 @@ use super::lane::{Lane, Run};
 use super::moves::{Moves, Place, Tail};
 use super::output::Output;
 use super::reader::Reader;
-use super::view::{Chains, Store, Window};
+use super::scope::{Head, Scope};
+use super::view::{Chains, Store};
 use crate::hash::Hash;
 
 /// Finishes a verification; see [`Verifier::finish`].
@@ -23,7 +24,7 @@ pub(super) fn finish<S: Store>(
 ) -> Result<Vec<ChainReport>, S::Error> {
     let Verifier {
         chains,
-        window,
+        scope,
         limits,
         lanes,
         ..
@@ -35,24 +36,25 @@ pub(super) fn finish<S: Store>(
     for (at, lane) in lanes.iter().enumerate() {
         let place = (lane.chain_id, lane.lane);
         let Some(chain) = chains.get(lane.chain_id) else {
-            unknown_chain(store, window, lane, &mut output, &mut moves)?;
+            unknown_chain(store, &scope, lane, &mut output, &mut moves)?;
             continue;
         };
         let begins = match lane.first_run() {
-            Some(run) => begins(store, window, lane, &run)?,
+            Some(run) => begins(store, &scope, lane, &run)?,
             None => false,
         };
         for part in lane.suspects(begins) {
-            let reader = Reader::new(store, window, Some(chain), place, &part);
-            let end = judge(reader, window, &part, &mut output, &mut moves)?;
+            let reader = Reader::new(store, &scope, Some(chain), place, &part);
+            let end = judge(reader, &scope, &part, &mut output, &mut moves)?;
             if lane.tail().is_none_or(|(last, _)| part.to >= last) {
                 ends.insert(at, end);
             }
         }
     }
+    let end = |at: usize, lane: &Lane| ends.get(&at).copied().unwrap_or_else(|| lane.tail());
     let tails: Vec<Tail> = if moves.wants_tails() {
         let tail = |(at, lane): (usize, &Lane)| {
-            let (pos, chain) = ends.get(&at).copied().unwrap_or_else(|| lane.tail())?;
+            let (pos, chain) = end(at, lane)?;
             Some(Tail {
                 place: Place {
                     chain_id: lane.chain_id,
@@ -67,25 +69,31 @@ pub(super) fn finish<S: Store>(
         Vec::new()
     };
     moves.resolve(&tails, &mut output);
-    Ok(reports(&chains, &lanes, &output))
+    Ok(reports(&chains, &lanes, &end, &output))
 }
 
 /// Whether the first stretch of a lane is where the lane, or the window, begins.
 fn begins<S: Store>(
     store: &mut S,
-    window: Window,
+    scope: &Scope,
     lane: &Lane,
     run: &Run,
 ) -> Result<bool, S::Error> {
     if run.first_pos == 1 {
         return Ok(run.first_prev == Hash::ZERO);
     }
+    let place = (lane.chain_id, lane.lane);
+    if let Some(head) = scope.head(place) {
+        return Ok(head.pos.checked_add(1) == Some(run.first_pos)
+            && head.chain_hash == run.first_prev
+            && head.seq < run.first_seq);
+    }
     let mut begins = false;
-    if !window.has_beginning() {
+    if scope.beginning(place).is_none() {
         store.entries_at(lane.chain_id, lane.lane, run.first_pos - 1, &mut |view| {
             begins |= view.chain_hash == run.first_prev.0
                 && view.seq < run.first_seq
-                && !window.contains(view.seq);
+                && !scope.contains_entry(view);
         })?;
     }
     Ok(begins)
@@ -94,7 +102,7 @@ fn begins<S: Store>(
 /// Tells of a lane whose chain does not exist: once, at its first entry.
 fn unknown_chain<S: Store>(
     store: &mut S,
-    window: Window,
+    scope: &Scope,
     lane: &Lane,
     output: &mut Output<'_>,
     moves: &mut Moves,
@@ -102,7 +110,7 @@ fn unknown_chain<S: Store>(
     let mut first: Option<Examined> = None;
     let mut scratch = Vec::new();
     store.entries_from(lane.chain_id, lane.lane, i64::MIN, &mut |view| {
-        if !window.contains(view.seq) {
+        if !scope.contains_entry(view) {
             return ControlFlow::Continue(());
         }
         let entry = Examined::new(view, None, &mut scratch);
@@ -131,7 +139,12 @@ fn unknown_chain<S: Store>(
     Ok(())
 }
 
-fn reports(chains: &Chains, lanes: &[Lane], output: &Output<'_>) -> Vec<ChainReport> {
+fn reports(
+    chains: &Chains,
+    lanes: &[Lane],
+    end: &dyn Fn(usize, &Lane) -> Option<(i64, Hash)>,
+    output: &Output<'_>,
+) -> Vec<ChainReport> {
     let report = |chain_id| ChainReport {
         chain_id,
         chain: chains.name(chain_id).map(str::to_owned),
@@ -141,12 +154,13 @@ fn reports(chains: &Chains, lanes: &[Lane], output: &Output<'_>) -> Vec<ChainRep
         first_bad_seq: output.count(chain_id).first_bad_seq,
         first_seq: None,
         head_seq: None,
+        heads: Vec::new(),
     };
     let mut reports: BTreeMap<i32, ChainReport> = chains
         .ids()
         .map(|chain_id| (chain_id, report(chain_id)))
         .collect();
-    for lane in lanes {
+    for (at, lane) in lanes.iter().enumerate() {
         let sum = reports
             .entry(lane.chain_id)
             .or_insert_with_key(|&chain_id| report(chain_id));
@@ -157,6 +171,17 @@ fn reports(chains: &Chains, lanes: &[Lane], output: &Output<'_>) -> Vec<ChainRep
                 .map_or(lane.first_seq, |seq| seq.min(lane.first_seq)),
         );
         sum.head_seq = sum.head_seq.max(Some(lane.head_seq));
+        if sum.findings == 0
+            && let Some((pos, chain_hash)) = end(at, lane)
+        {
+            sum.heads.push(Head {
+                chain_id: lane.chain_id,
+                lane: lane.lane,
+                pos,
+                seq: lane.head_seq,
+                chain_hash,
+            });
+        }
     }
     reports.into_values().collect()
 }

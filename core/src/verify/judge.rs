@@ -15,7 +15,8 @@ use super::links::{Forward, Past, PastKind, Standing, judge_links, rightful};
 use super::moves::{Gap, Moves};
 use super::output::Output;
 use super::reader::{Reader, Slot};
-use super::view::{Store, Window};
+use super::scope::Scope;
+use super::view::Store;
 use crate::hash::Hash;
 
 /// Positions of strays that are remembered for one gap.
@@ -24,7 +25,7 @@ const STRAYS: usize = 16;
 /// Judges one part of a lane.
 struct Judge<'a, 'o, S> {
     reader: Reader<'a, S>,
-    window: Window,
+    scope: &'a Scope,
     output: &'a mut Output<'o>,
     moves: &'a mut Moves,
     before: Option<Before>,
@@ -57,16 +58,16 @@ impl Before {
 
 /// Judges the part that `reader` reads, and returns the last position that an entry rightly holds,
 /// with its chain hash.
-pub(super) fn judge<S: Store>(
-    reader: Reader<'_, S>,
-    window: Window,
+pub(super) fn judge<'a, S: Store>(
+    reader: Reader<'a, S>,
+    scope: &'a Scope,
     part: &Suspect,
-    output: &mut Output<'_>,
-    moves: &mut Moves,
+    output: &'a mut Output<'_>,
+    moves: &'a mut Moves,
 ) -> Result<Option<(i64, Hash)>, S::Error> {
     let mut judge = Judge {
         reader,
-        window,
+        scope,
         output,
         moves,
         before: None,
@@ -228,11 +229,7 @@ impl<S: Store> Judge<'_, '_, S> {
 
     /// Tells how many entries are missing before `entry`.
     fn gap(&mut self, entry: &Examined, past: &Past, next: Option<Neighbour>) {
-        let whole = if self.window.has_beginning() {
-            Some(0)
-        } else {
-            None
-        };
+        let whole = self.scope.beginning((entry.chain_id, entry.lane));
         let low = match self.trusted.or(whole) {
             Some(last) => last + 1,
             None if past.kind == PastKind::Absent && self.before.is_none() => entry.pos - 1,

@@ -7,6 +7,9 @@
 //!   finish(store, sink) -> one report per chain; every finding is handed to `sink`
 //! ```
 //!
+//! A clean verification's reports hold the heads of the lanes. A later one may begin behind them: see
+//! `resume`.
+//!
 //! The pass recomputes every event hash and chain hash and joins entries into stretches (`lane`).
 //! Where everything is in order, each lane ends as one stretch, and that is all. Whatever does not
 //! fit is read again with its neighbours, in order of position, and judged there (`judge`); the
@@ -33,21 +36,26 @@ mod links;
 mod moves;
 mod output;
 mod reader;
+mod resume;
+mod scope;
 mod view;
 
 use std::sync::Arc;
 
 pub use check::{Checked, Checker};
 pub use finding::{ChainReport, Finding, FindingKind, Neighbour};
+pub use resume::check_heads;
+pub use scope::Head;
 pub use view::{Chain, Chains, EntryView, Limits, Store, Window};
 
 use lanes::Lanes;
+use scope::Scope;
 
 /// Verifies the entries of chains; see the module's text.
 #[derive(Debug)]
 pub struct Verifier {
     chains: Arc<Chains>,
-    window: Window,
+    scope: Scope,
     limits: Limits,
     checker: Checker,
     lanes: Lanes,
@@ -57,10 +65,25 @@ impl Verifier {
     /// A verifier that has seen nothing yet. `chains` are the chains that exist; to verify one of
     /// them, give and push only that one.
     pub fn new(chains: Arc<Chains>, window: Window, limits: Limits) -> Verifier {
+        Verifier::with_scope(chains, Scope::of_window(window), limits)
+    }
+
+    /// A verifier of what was added behind `heads`, and of the whole of all other lanes. Entries up
+    /// to a head are passed over. That the heads themselves are still there is for [`check_heads`]
+    /// to say, beforehand.
+    pub fn resume(
+        chains: Arc<Chains>,
+        heads: impl IntoIterator<Item = Head>,
+        limits: Limits,
+    ) -> Verifier {
+        Verifier::with_scope(chains, Scope::behind(heads), limits)
+    }
+
+    fn with_scope(chains: Arc<Chains>, scope: Scope, limits: Limits) -> Verifier {
         let checker = Checker::new(Arc::clone(&chains));
         Verifier {
             chains,
-            window,
+            scope,
             limits,
             checker,
             lanes: Lanes::new(limits.waiting),
@@ -75,7 +98,7 @@ impl Verifier {
     /// Takes in one entry. Entries outside the window are passed over.
     #[inline]
     pub fn push(&mut self, entry: &EntryView<'_>) {
-        if self.window.contains(entry.seq) {
+        if self.scope.contains_entry(entry) {
             self.lanes.add(&self.checker.check(entry));
         }
     }
@@ -83,7 +106,8 @@ impl Verifier {
     /// As [`Verifier::push`], for an entry that was checked elsewhere.
     #[inline]
     pub fn link(&mut self, entry: &Checked) {
-        if self.window.contains(entry.seq) {
+        let place = (entry.chain_id, entry.lane);
+        if self.scope.contains(place, entry.pos, entry.seq) {
             self.lanes.add(entry);
         }
     }

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use super::examined::Examined;
 use super::lane::Suspect;
-use super::view::{Chain, EntryView, Store, Window};
+use super::scope::Scope;
+use super::view::{Chain, EntryView, Store};
 
 /// Positions read at a time: the index is entered anew for each batch.
 const BATCH: usize = 512;
@@ -44,7 +45,7 @@ impl Slot {
 /// Reads a part of a lane.
 pub(super) struct Reader<'a, S> {
     store: &'a mut S,
-    window: Window,
+    scope: &'a Scope,
     chain: Option<&'a Chain>,
     place: (i32, i16),
     to: i64,
@@ -58,16 +59,16 @@ impl<'a, S: Store> Reader<'a, S> {
     /// A reader of part of a lane, named by `(chain_id, lane)`. `chain` is its chain, if known.
     pub fn new(
         store: &'a mut S,
-        window: Window,
+        scope: &'a Scope,
         chain: Option<&'a Chain>,
         place: (i32, i16),
         part: &Suspect,
     ) -> Reader<'a, S> {
-        let next = Some(part.from);
+        let next = Some(part.from.max(scope.first_pos(place)));
         let (ahead, scratch) = (VecDeque::new(), Vec::new());
         Reader {
             store,
-            window,
+            scope,
             chain,
             place,
             to: part.to,
@@ -97,14 +98,14 @@ impl<'a, S: Store> Reader<'a, S> {
         while self.ahead.len() < count
             && let Some(from) = self.next.take()
         {
-            let (window, chain, to) = (self.window, self.chain, self.to);
+            let (scope, chain, to) = (self.scope, self.chain, self.to);
             let (ahead, next, scratch) = (&mut self.ahead, &mut self.next, &mut self.scratch);
             let full = ahead.len() + BATCH;
             self.store
                 .entries_from(self.place.0, self.place.1, from, &mut |view| {
                     let last = ahead.back().map(|slot| slot.pos);
                     // A store that answers out of order must not derail the positions.
-                    if !window.contains(view.seq)
+                    if !scope.contains_entry(view)
                         || view.pos < last.map_or(from, |pos| pos.max(from))
                     {
                         return ControlFlow::Continue(());
@@ -142,10 +143,10 @@ impl<'a, S: Store> Reader<'a, S> {
         let Some(last) = slot.entries.last().filter(|_| slot.surplus) else {
             return Ok(());
         };
-        let (window, chain, scratch) = (self.window, self.chain, &mut self.scratch);
+        let (scope, chain, scratch) = (self.scope, self.chain, &mut self.scratch);
         self.store
             .entries_at(self.place.0, self.place.1, slot.pos, &mut |view| {
-                if window.contains(view.seq) {
+                if scope.contains_entry(view) {
                     let entry = Examined::new(view, chain, scratch);
                     if entry.order() > last.order() {
                         show(entry);
@@ -157,15 +158,15 @@ impl<'a, S: Store> Reader<'a, S> {
     /// The entries outside the window at one position of this lane.
     pub fn outside(&mut self, pos: i64) -> Result<Vec<Examined>, S::Error> {
         let mut entries: Vec<Examined> = Vec::new();
-        if self.window == Window::ALL {
+        if self.scope.is_whole(self.place) {
             return Ok(entries);
         }
-        let (window, chain, scratch) = (self.window, self.chain, &mut self.scratch);
+        let (scope, chain, scratch) = (self.scope, self.chain, &mut self.scratch);
         self.store
             .entries_at(self.place.0, self.place.1, pos, &mut |view: &EntryView<
                 '_,
             >| {
-                if !window.contains(view.seq) && entries.len() < RIVALS {
+                if !scope.contains_entry(view) && entries.len() < RIVALS {
                     entries.push(Examined::new(view, chain, scratch));
                 }
             })?;

@@ -126,7 +126,7 @@ impl Window {
         self.start <= seq && seq <= self.end
     }
 
-    /// Whether lanes are seen from their first entry on.
+    /// Whether every lane is seen from its first entry on.
     pub(super) fn has_beginning(&self) -> bool {
         self.start == i64::MIN
     }

@@ -5,6 +5,7 @@ mod interface;
 mod places;
 mod random;
 mod reference;
+mod resume;
 mod support;
 mod tamper;
 mod windows;

@@ -33,7 +33,7 @@ fn window(seed: u64, rows: &[Row]) -> Window {
 }
 
 /// One act of tampering, chosen by the dice.
-fn tamper(rows: &mut Vec<Row>, dice: &mut Dice) {
+pub fn tamper(rows: &mut Vec<Row>, dice: &mut Dice) {
     let at = dice.roll(rows.len());
     let other = dice.roll(rows.len());
     let row = &mut rows[at];

@@ -293,6 +293,11 @@ pub fn verify_with(rows: &[Row], window: Window, limits: Limits) -> Outcome {
             verifier.held()
         );
     }
+    outcome(verifier, rows)
+}
+
+/// Ends a verification of these rows.
+pub fn outcome(verifier: Verifier, rows: &[Row]) -> Outcome {
     let mut findings = Vec::new();
     let mut table = Table::new(rows.to_vec());
     let Ok(reports) = verifier.finish(&mut table, &mut |finding| findings.push(finding));
@@ -300,6 +305,7 @@ pub fn verify_with(rows: &[Row], window: Window, limits: Limits) -> Outcome {
         let own = findings.iter().filter(|f| f.chain_id == report.chain_id);
         assert_eq!(report.findings, own.clone().count() as u64);
         assert_eq!(report.first_bad_seq, own.map(|f| f.seq).min());
+        assert!(report.findings == 0 || report.heads.is_empty());
     }
     findings.sort_by_key(|f| (f.chain_id, f.lane, f.pos, f.seq, f.kind, f.detail.clone()));
     Outcome { reports, findings }
