@@ -16,3 +16,8 @@ mod verify;
     name = "backfill",
     requires = ["schema"]
 );
+::pgrx::extension_sql_file!(
+    "../../sql/50-routine.sql",
+    name = "routine",
+    requires = ["schema"]
+);

@@ -6,6 +6,7 @@ use pgrx::{pg_guard, pg_sys};
 use super::append::{self, ByHand};
 use super::history;
 use super::sqltypes::TextArrayArg;
+use super::routine;
 use super::srf::RowStore;
 use super::trigger::{self, Call};
 use super::verify::{self, Request};
@@ -27,6 +28,7 @@ entry_point!(pg_finfo_auditspine_refuse_change);
 entry_point!(pg_finfo_auditspine_verify_chain);
 entry_point!(pg_finfo_auditspine_chain_findings);
 entry_point!(pg_finfo_auditspine_history);
+entry_point!(pg_finfo_auditspine_verify_all);
 
 /// SQL: `audit_chain_append() RETURNS trigger`.
 ///
@@ -161,5 +163,26 @@ pub unsafe extern "C-unwind" fn auditspine_history(
         .map(|text| text.map(|text| text.0.to_vec()))
         .collect();
     history::history(target, &key, &mut rows);
+    pg_sys::Datum::from(0usize)
+}
+
+/// SQL: `verify_all(since text) RETURNS TABLE (…)`.
+///
+/// # Safety
+/// Called by PostgreSQL only.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn auditspine_verify_all(
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> pg_sys::Datum {
+    // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits; the argument lives until
+    // the call ends.
+    let (since, mut rows) = unsafe {
+        let since = pgrx::fcinfo::pg_getarg_datum(fcinfo, 0).map(|datum| {
+            pgrx::varlena_to_byte_slice(pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr()))
+        });
+        (since, RowStore::begin(fcinfo))
+    };
+    routine::verify_all(since, &mut rows);
     pg_sys::Datum::from(0usize)
 }

@@ -121,7 +121,8 @@ fn spread(lanes: i16) -> i16 {
     (pid.rem_euclid(i32::from(lanes))) as i16
 }
 
-fn tag(field2: u32, field3: u32, class: u16) -> pg_sys::LOCKTAG {
+/// A lock of ours: two numbers and a class, which SQL's advisory locks never use from 3 on.
+pub fn tag(field2: u32, field3: u32, class: u16) -> pg_sys::LOCKTAG {
     pg_sys::LOCKTAG {
         // SAFETY: a plain global, set when the backend connects.
         locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
@@ -137,7 +138,8 @@ fn lane_tag(group: i32, lane: i16) -> pg_sys::LOCKTAG {
     tag(group as u32, lane as u32, LANE_LOCK)
 }
 
-fn lock(tag: &pg_sys::LOCKTAG, dont_wait: bool) -> bool {
+/// Takes a lock for the rest of the transaction; false if it is another's, and was not to be waited for.
+pub fn lock(tag: &pg_sys::LOCKTAG, dont_wait: bool) -> bool {
     // SAFETY: the tag is filled; the lock belongs to the transaction (not the session) and is
     // released with it.
     let result = unsafe {

@@ -26,6 +26,7 @@ mod numeric;
 pub mod owner;
 mod query;
 pub mod relation;
+pub mod routine;
 pub mod row;
 mod scan;
 mod sequence;

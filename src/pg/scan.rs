@@ -168,7 +168,7 @@ fn pages_of_window(start: i64, end: Option<i64>) -> Option<(u32, u32)> {
 }
 
 /// Runs a query under the active snapshot and shows its rows until told to break.
-fn select(
+pub fn select(
     query: &CStr,
     types: &[pg_sys::Oid],
     arguments: &[pg_sys::Datum],

@@ -51,6 +51,11 @@ impl State {
             .unwrap_or_else(|| broken("auditspine.audit_chain has lost its primary key".to_owned()))
     }
 
+    /// The same, if it is there.
+    pub fn find_head_index(&self) -> Option<pg_sys::Oid> {
+        self.head_index
+    }
+
     /// The index of auditspine.chain that begins with (name).
     pub fn name_index(&self) -> pg_sys::Oid {
         self.name_index.unwrap_or_else(|| {

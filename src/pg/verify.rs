@@ -34,9 +34,7 @@ pub struct Request<'a> {
 
 /// Verifies the links and hands every finding to `sink`.
 pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<ChainReport> {
-    let state = state();
-    expect_select(state.audit_chain);
-    expect_select(state.chain);
+    expect_privileges();
     let _snapshot = CurrentSnapshot::push();
     let chains = scan::chains(request.chain);
     if let Some(name) = request.chain
@@ -132,6 +130,13 @@ impl Pass {
     }
 }
 
+/// Raises PostgreSQL's own error unless the current user may read what is verified.
+pub fn expect_privileges() {
+    let state = state();
+    expect_select(state.audit_chain);
+    expect_select(state.chain);
+}
+
 /// Raises PostgreSQL's own error unless the current user may read the table.
 fn expect_select(table: pg_sys::Oid) {
     // SAFETY: a privilege check on an existing relation.
@@ -154,10 +159,11 @@ fn expect_select(table: pg_sys::Oid) {
 /// It is the transaction's own, so that other queries see the same; but once the transaction has
 /// linked entries, it is the latest one at every isolation level: they may continue entries that were
 /// committed after the transaction's snapshot was taken, and would seem to hang in the air.
-struct CurrentSnapshot;
+pub struct CurrentSnapshot;
 
 impl CurrentSnapshot {
-    fn push() -> CurrentSnapshot {
+    /// Makes it, and makes it active.
+    pub fn push() -> CurrentSnapshot {
         let (linked, _) = flush::flush();
         // SAFETY: inside a transaction; after the counter is incremented, the transaction's snapshot
         // sees what the flush wrote.
@@ -247,7 +253,7 @@ fn chain_name(name: Option<&str>, id: i32, arena: &mut DatumArena) -> pg_sys::Da
 }
 
 /// The neighbours, as canonical JSON.
-fn evidence_of(finding: &Finding) -> Option<Vec<u8>> {
+pub fn evidence_of(finding: &Finding) -> Option<Vec<u8>> {
     let neighbours = [
         ("predecessor", finding.predecessor),
         ("successor", finding.successor),

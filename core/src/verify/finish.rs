@@ -51,10 +51,14 @@ pub(super) fn finish<S: Store>(
             }
         }
     }
-    let end = |at: usize, lane: &Lane| ends.get(&at).copied().unwrap_or_else(|| lane.tail());
+    let ends: Vec<Option<(i64, Hash)>> = lanes
+        .iter()
+        .enumerate()
+        .map(|(at, lane)| ends.get(&at).copied().unwrap_or_else(|| lane.tail()))
+        .collect();
     let tails: Vec<Tail> = if moves.wants_tails() {
-        let tail = |(at, lane): (usize, &Lane)| {
-            let (pos, chain) = end(at, lane)?;
+        let tail = |(lane, end): (&Lane, &Option<(i64, Hash)>)| {
+            let (pos, chain) = (*end)?;
             Some(Tail {
                 place: Place {
                     chain_id: lane.chain_id,
@@ -64,12 +68,12 @@ pub(super) fn finish<S: Store>(
                 chain,
             })
         };
-        lanes.iter().enumerate().filter_map(tail).collect()
+        lanes.iter().zip(&ends).filter_map(tail).collect()
     } else {
         Vec::new()
     };
     moves.resolve(&tails, &mut output);
-    Ok(reports(&chains, &lanes, &end, &output))
+    Ok(reports(&chains, &lanes, &ends, &output))
 }
 
 /// Whether the first stretch of a lane is where the lane, or the window, begins.
@@ -142,7 +146,7 @@ fn unknown_chain<S: Store>(
 fn reports(
     chains: &Chains,
     lanes: &[Lane],
-    end: &dyn Fn(usize, &Lane) -> Option<(i64, Hash)>,
+    ends: &[Option<(i64, Hash)>],
     output: &Output<'_>,
 ) -> Vec<ChainReport> {
     let report = |chain_id| ChainReport {
@@ -160,7 +164,7 @@ fn reports(
         .ids()
         .map(|chain_id| (chain_id, report(chain_id)))
         .collect();
-    for (at, lane) in lanes.iter().enumerate() {
+    for (lane, end) in lanes.iter().zip(ends) {
         let sum = reports
             .entry(lane.chain_id)
             .or_insert_with_key(|&chain_id| report(chain_id));
@@ -172,7 +176,7 @@ fn reports(
         );
         sum.head_seq = sum.head_seq.max(Some(lane.head_seq));
         if sum.findings == 0
-            && let Some((pos, chain_hash)) = end(at, lane)
+            && let Some((pos, chain_hash)) = *end
         {
             sum.heads.push(Head {
                 chain_id: lane.chain_id,

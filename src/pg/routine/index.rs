@@ -1,0 +1,191 @@
+//! Entries by lane, through the primary key, without SPI: one probe costs microseconds, so that
+//! thousands of lanes can be asked whether anything was added.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+use auditspine_core::verify::{EntryView, Store};
+use pgrx::pg_sys;
+
+use crate::pg::entries::EntryReader;
+use crate::pg::relation::OpenRelation;
+use crate::pg::state::state;
+
+/// Reads lanes under the snapshot that was active when it was made, which must stay so.
+pub struct ByLane {
+    table: OpenRelation,
+    index: OpenRelation,
+    scan: pg_sys::IndexScanDesc,
+    slot: *mut pg_sys::TupleTableSlot,
+    reader: EntryReader,
+}
+
+/// A condition on each column of the key: B-tree strategy, its function, what is compared with.
+type Conditions = [(u32, u32, pg_sys::Datum); 3];
+
+const EQUAL: u32 = pg_sys::BTEqualStrategyNumber;
+const ABOVE: u32 = pg_sys::BTGreaterStrategyNumber;
+const FROM: u32 = pg_sys::BTGreaterEqualStrategyNumber;
+
+impl ByLane {
+    /// `None` if the primary key is gone.
+    pub fn open() -> Option<ByLane> {
+        let table = OpenRelation::table(state().audit_chain, pg_sys::AccessShareLock);
+        // Anew: only under the lock on the table does an index stay the one to search.
+        let index = state().find_head_index()?;
+        let index = OpenRelation::index(index, pg_sys::AccessShareLock);
+        // SAFETY: table and index are open and belong together; the slot fits the table; a snapshot
+        // is active. Scan and slot are released on drop, and by the resource owner on an ERROR.
+        let (scan, slot) = unsafe {
+            let snapshot = pg_sys::GetActiveSnapshot();
+            #[cfg(not(feature = "pg18"))]
+            let scan = pg_sys::index_beginscan(table.raw(), index.raw(), snapshot, 3, 0);
+            #[cfg(feature = "pg18")]
+            let scan = pg_sys::index_beginscan(
+                table.raw(),
+                index.raw(),
+                snapshot,
+                std::ptr::null_mut(),
+                3,
+                0,
+            );
+            let slot = pg_sys::table_slot_create(table.raw(), std::ptr::null_mut());
+            (scan, slot)
+        };
+        Some(ByLane {
+            table,
+            index,
+            scan,
+            slot,
+            reader: EntryReader::new(),
+        })
+    }
+
+    /// The first lane, as `(chain_id, lane)`, or the one after `after`.
+    pub fn next_lane(&mut self, after: Option<(i32, i16)>) -> Option<(i32, i16)> {
+        let any = (FROM, pg_sys::F_INT8GE, i64::MIN.into());
+        if let Some((chain_id, lane)) = after {
+            let in_chain = [
+                (EQUAL, pg_sys::F_INT4EQ, chain_id.into()),
+                (ABOVE, pg_sys::F_INT2GT, lane.into()),
+                any,
+            ];
+            if let Some(next) = self.first(&in_chain) {
+                return Some(next);
+            }
+        }
+        let (strategy, function, chain_id) = match after {
+            Some((chain_id, _)) => (ABOVE, pg_sys::F_INT4GT, chain_id),
+            None => (FROM, pg_sys::F_INT4GE, i32::MIN),
+        };
+        self.first(&[
+            (strategy, function, chain_id.into()),
+            (FROM, pg_sys::F_INT2GE, i16::MIN.into()),
+            any,
+        ])
+    }
+
+    fn first(&mut self, conditions: &Conditions) -> Option<(i32, i16)> {
+        let mut found = None;
+        self.read(conditions, |entry| {
+            found = Some((entry.chain_id, entry.lane));
+            ControlFlow::Break(())
+        });
+        found
+    }
+
+    /// Shows the entries that meet the conditions, in the order of the key, until told to break.
+    fn read(
+        &mut self,
+        conditions: &Conditions,
+        mut show: impl FnMut(&EntryView<'_>) -> ControlFlow<()>,
+    ) {
+        // SAFETY: scan, slot and index are open; the keys are copied by the rescan. A tuple is read
+        // while the slot pins its page, under the table's own descriptor.
+        unsafe {
+            let mut keys: [pg_sys::ScanKeyData; 3] = std::mem::zeroed();
+            for (at, (strategy, function, value)) in conditions.iter().enumerate() {
+                pg_sys::ScanKeyEntryInitialize(
+                    &mut keys[at],
+                    0,
+                    at as i16 + 1,
+                    *strategy as pg_sys::StrategyNumber,
+                    pg_sys::InvalidOid,
+                    *(*self.index.raw()).rd_indcollation.add(at),
+                    pg_sys::Oid::from(*function),
+                    *value,
+                );
+            }
+            pg_sys::index_rescan(self.scan, keys.as_mut_ptr(), 3, std::ptr::null_mut(), 0);
+            let forward = pg_sys::ScanDirection::ForwardScanDirection;
+            let mut read = 0u32;
+            while pg_sys::index_getnext_slot(self.scan, forward, self.slot) {
+                let mut own = false;
+                let tuple = pg_sys::ExecFetchSlotHeapTuple(self.slot, false, &mut own);
+                let answer = self.reader.read(tuple, self.table.tuple_desc(), &mut show);
+                if own {
+                    pg_sys::heap_freetuple(tuple);
+                }
+                read = read.wrapping_add(1);
+                if read.is_multiple_of(1024) {
+                    pgrx::check_for_interrupts!();
+                }
+                if answer.is_break() {
+                    break;
+                }
+            }
+            pg_sys::ExecClearTuple(self.slot);
+        }
+    }
+}
+
+impl Store for ByLane {
+    type Error = Infallible;
+
+    fn entries_at(
+        &mut self,
+        chain_id: i32,
+        lane: i16,
+        pos: i64,
+        show: &mut dyn FnMut(&EntryView<'_>),
+    ) -> Result<(), Infallible> {
+        let conditions = [
+            (EQUAL, pg_sys::F_INT4EQ, chain_id.into()),
+            (EQUAL, pg_sys::F_INT2EQ, lane.into()),
+            (EQUAL, pg_sys::F_INT8EQ, pos.into()),
+        ];
+        self.read(&conditions, |entry| {
+            show(entry);
+            ControlFlow::Continue(())
+        });
+        Ok(())
+    }
+
+    fn entries_from(
+        &mut self,
+        chain_id: i32,
+        lane: i16,
+        pos: i64,
+        show: &mut dyn FnMut(&EntryView<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Infallible> {
+        let conditions = [
+            (EQUAL, pg_sys::F_INT4EQ, chain_id.into()),
+            (EQUAL, pg_sys::F_INT2EQ, lane.into()),
+            (FROM, pg_sys::F_INT8GE, pos.into()),
+        ];
+        self.read(&conditions, show);
+        Ok(())
+    }
+}
+
+impl Drop for ByLane {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: both are ours; after an ERROR the resource owner releases them.
+            unsafe {
+                pg_sys::index_endscan(self.scan);
+                pg_sys::ExecDropSingleTupleTableSlot(self.slot);
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `verify_all()`: verification as a routine. Layer after layer is verified; the run is recorded, and
+//! each break that is new raises an alert.
+
+mod breaks;
+mod index;
+mod links;
+mod record;
+
+use pgrx::pg_sys;
+
+use self::record::Run;
+use super::arena::DatumArena;
+use super::srf::RowStore;
+use crate::error::Failure;
+
+/// What is to be verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything.
+    Full,
+    /// What was added since the last clean run.
+    Last,
+    /// Entries from this `seq` on.
+    Since(i64),
+}
+
+impl Scope {
+    /// The scope that the argument `since` names.
+    fn parse(since: Option<&[u8]>) -> Scope {
+        let Some(text) = since else {
+            return Scope::Full;
+        };
+        let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+        let number = || std::str::from_utf8(text).ok()?.parse().ok();
+        match text {
+            b"last" => Scope::Last,
+            _ if digits && let Some(start) = number() => Scope::Since(start),
+            _ => Failure::InvalidValue.raise(
+                format!(
+                    "since is \"{}\", neither 'last' nor the seq of an entry",
+                    String::from_utf8_lossy(text)
+                ),
+                "NULL verifies everything, 'last' what was added since the last clean run, a number \
+                 the entries from that seq on",
+            ),
+        }
+    }
+
+    /// As auditspine.verification has it.
+    fn label(self) -> String {
+        match self {
+            Scope::Full => "full".to_owned(),
+            Scope::Last => "incremental".to_owned(),
+            Scope::Since(start) => format!("since {start}"),
+        }
+    }
+}
+
+/// A row of the result.
+pub struct Line {
+    /// `links`, `rows` or `heads`.
+    pub layer: &'static str,
+    /// Name of the chain or table.
+    pub subject: String,
+    /// Entries or rows.
+    pub checked: i64,
+    /// How many are wrong.
+    pub findings: i64,
+    /// Smallest `seq` that has a finding.
+    pub first_bad_seq: Option<i64>,
+    /// The first finding in words.
+    pub detail: Option<String>,
+}
+
+/// Rows of `verify_all(since)`.
+pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
+    let scope = Scope::parse(since);
+    let mut run = Run::begin();
+    let mut lines = Vec::new();
+    let links = links::verify(scope, &mut run, &mut lines, &mut |_| {});
+    run.finish(&links.scope.label(), links.reason, &links.heads);
+    let mut arena = DatumArena::default();
+    for line in lines {
+        let text = |arena: &mut DatumArena, text: &str| Some(arena.varlena(text.as_bytes()));
+        rows.put([
+            text(&mut arena, line.layer),
+            text(&mut arena, &line.subject),
+            Some((line.findings == 0).into()),
+            Some(line.checked.into()),
+            Some(line.findings.into()),
+            line.first_bad_seq.map(pg_sys::Datum::from),
+            line.detail
+                .as_deref()
+                .and_then(|detail| text(&mut arena, detail)),
+        ]);
+        arena.clear();
+    }
+}
