@@ -5,8 +5,8 @@ use pgrx::{pg_guard, pg_sys};
 
 use super::append::{self, ByHand};
 use super::history;
-use super::sqltypes::TextArrayArg;
 use super::routine;
+use super::sqltypes::TextArrayArg;
 use super::srf::RowStore;
 use super::trigger::{self, Call};
 use super::verify::{self, Request};
