@@ -1,0 +1,55 @@
+-- The update from 0.1.0, with data, and that it leaves what a fresh install has.
+DROP EXTENSION auditspine;
+CREATE EXTENSION auditspine VERSION '0.1.0';
+CREATE TABLE item (id integer PRIMARY KEY, note text);
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON item
+    FOR EACH ROW EXECUTE FUNCTION audit_chain_append('item', 'payload=full');
+ALTER TABLE item ENABLE ALWAYS TRIGGER audit;
+SELECT create_chain('ledger', 1);
+INSERT INTO item SELECT g, 'note ' || g FROM generate_series(1, 5) g;
+UPDATE item SET note = 'changed' WHERE id = 2;
+DELETE FROM item WHERE id = 3;
+SELECT count(*) AS entries, count(layout) AS with_layout FROM auditspine.audit_chain;
+SELECT chain, ok, entries FROM verify_chain() ORDER BY chain COLLATE "C";
+
+ALTER EXTENSION auditspine UPDATE;
+SELECT extversion FROM pg_extension WHERE extname = 'auditspine';
+-- Entries written before are as they were; those written from now on name their layout.
+SELECT chain, ok, entries FROM verify_chain() ORDER BY chain COLLATE "C";
+INSERT INTO item VALUES (6, 'note 6');
+UPDATE item SET note = 'again' WHERE id = 2;
+SELECT op, event_kind, event_pk, layout FROM auditspine.audit_chain ORDER BY seq;
+SELECT chain, ok, entries FROM verify_chain() ORDER BY chain COLLATE "C";
+
+-- What is there after the update and after a fresh install.
+CREATE VIEW installed AS
+SELECT pg_describe_object(classid, objid, objsubid) AS object,
+       coalesce(
+           CASE WHEN classid = 'pg_proc'::regclass AND (SELECT prokind FROM pg_proc WHERE oid = objid) <> 'a'
+                THEN pg_get_functiondef(objid) || (SELECT coalesce(proacl::text, '') FROM pg_proc WHERE oid = objid) END,
+           CASE WHEN classid = 'pg_class'::regclass
+                THEN (SELECT concat_ws(' ', relkind, relacl, reloptions,
+                        (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull,
+                                (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = attrelid AND adnum = attnum),
+                                col_description(attrelid, attnum)), ', ' ORDER BY attnum)
+                         FROM pg_attribute WHERE attrelid = objid AND attnum > 0),
+                        (SELECT string_agg(pg_get_indexdef(indexrelid), ', ' ORDER BY pg_get_indexdef(indexrelid)) FROM pg_index WHERE indrelid = objid),
+                        (SELECT string_agg(pg_get_constraintdef(k.oid), ', ' ORDER BY pg_get_constraintdef(k.oid)) FROM pg_constraint k WHERE conrelid = objid),
+                        (SELECT string_agg(pg_get_triggerdef(t.oid), ', ' ORDER BY tgname) FROM pg_trigger t WHERE tgrelid = objid AND NOT tgisinternal),
+                        CASE WHEN relkind = 'v' THEN pg_get_viewdef(objid) END) FROM pg_class WHERE oid = objid) END, '')
+       || coalesce(obj_description(objid, classid::regclass::name), '') AS definition
+FROM pg_depend
+WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
+  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'auditspine');
+CREATE TABLE updated AS SELECT * FROM installed;
+CREATE TABLE updated_config AS
+    SELECT config::regclass::text, condition FROM pg_extension, unnest(extconfig, extcondition) AS u(config, condition) WHERE extname = 'auditspine';
+DROP EXTENSION auditspine CASCADE;
+CREATE EXTENSION auditspine;
+\pset format unaligned
+SELECT 'only after the update' AS what, * FROM (SELECT * FROM updated EXCEPT SELECT * FROM installed) u
+UNION ALL SELECT 'only in a fresh install', * FROM (SELECT * FROM installed EXCEPT SELECT * FROM updated) f;
+SELECT count(*) > 50 AS compared FROM updated;
+(SELECT * FROM updated_config EXCEPT SELECT config::regclass::text, condition FROM pg_extension, unnest(extconfig, extcondition) AS u(config, condition) WHERE extname = 'auditspine')
+UNION ALL
+(SELECT config::regclass::text, condition FROM pg_extension, unnest(extconfig, extcondition) AS u(config, condition) WHERE extname = 'auditspine' EXCEPT SELECT * FROM updated_config);
