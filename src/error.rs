@@ -31,6 +31,18 @@ pub enum Failure {
     UnsupportedEncoding,
     /// No lane became free within `auditspine.lane_timeout`.
     LaneTimeout,
+    /// `auditspine.publish_file` is not set.
+    NoPublishFile,
+    /// Heads are to be published while this transaction has entries of its own.
+    OwnEntries,
+    /// Something that is to be a file is something else.
+    NotAFile,
+    /// A file or its folder does not exist.
+    FileNotFound,
+    /// A file could not be read or written.
+    FileError,
+    /// There is no room left on a disk.
+    DiskFull,
     /// A state table was written directly.
     StateIsAppendOnly,
     /// Text that is not JSON.
@@ -67,6 +79,12 @@ impl Failure {
             Failure::BrokenInstallation => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::UnsupportedEncoding => ERRCODE_FEATURE_NOT_SUPPORTED,
             Failure::LaneTimeout => ERRCODE_LOCK_NOT_AVAILABLE,
+            Failure::NoPublishFile => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Failure::OwnEntries => ERRCODE_ACTIVE_SQL_TRANSACTION,
+            Failure::NotAFile => ERRCODE_WRONG_OBJECT_TYPE,
+            Failure::FileNotFound => ERRCODE_UNDEFINED_FILE,
+            Failure::FileError => ERRCODE_IO_ERROR,
+            Failure::DiskFull => ERRCODE_DISK_FULL,
             Failure::StateIsAppendOnly => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::InvalidJson => ERRCODE_INVALID_JSON_TEXT,
             Failure::DuplicateJsonName => ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE,

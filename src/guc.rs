@@ -7,6 +7,7 @@ use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 static BUFFER_SIZE: GucSetting<i32> = GucSetting::<i32>::new(64 * 1024);
 static LANE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 static ACTOR: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static PUBLISH_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static CONTEXT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
 /// Registers the settings; once, when the library is loaded.
@@ -47,6 +48,14 @@ pub fn register() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    GucRegistry::define_string_guc(
+        c"auditspine.publish_file",
+        c"File that publish_head() appends heads to: an absolute path on the server.",
+        c"Best where those who administer the database cannot write. One file for each database.",
+        &PUBLISH_FILE,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
 }
 
 /// `auditspine.buffer_size` in bytes.
@@ -67,4 +76,9 @@ pub fn actor() -> Option<CString> {
 /// `auditspine.context` as the user wrote it, `None` if empty.
 pub fn context() -> Option<CString> {
     CONTEXT.get().filter(|context| !context.is_empty())
+}
+
+/// `auditspine.publish_file`, `None` if empty.
+pub fn publish_file() -> Option<CString> {
+    PUBLISH_FILE.get().filter(|file| !file.is_empty())
 }

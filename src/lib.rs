@@ -10,6 +10,7 @@ mod declaration;
 mod error;
 mod guc;
 mod pg;
+mod publish_file;
 
 /// Tests that run inside a backend, by topic.
 #[cfg(any(test, feature = "pg_test"))]

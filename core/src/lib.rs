@@ -7,6 +7,7 @@
 pub mod canonical;
 pub mod entry;
 pub mod hash;
+pub mod publication;
 pub mod spine;
 pub mod time;
 pub mod verify;

@@ -98,6 +98,32 @@ pub fn write_entry_time<S: Sink>(micros: i64, out: &mut S) {
     }
 }
 
+/// Reads what [`write_entry_time`] writes for the years 1 to 9999, and nothing else.
+pub fn parse_entry_time(text: &[u8]) -> Option<i64> {
+    let number = |from: usize, to: usize| -> Option<i64> {
+        let digits = text.get(from..to)?;
+        digits.iter().try_fold(0, |value, digit| {
+            digit
+                .is_ascii_digit()
+                .then(|| value * 10 + i64::from(digit - b'0'))
+        })
+    };
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    // Howard Hinnant, as in `civil`: days_from_civil.
+    let shifted_year = year - i64::from(month <= 2);
+    let era = shifted_year.div_euclid(400);
+    let year_of_era = shifted_year.rem_euclid(400);
+    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * 146_097 + day_of_era - 719_468 - DAYS_TO_2000;
+    let seconds = number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
+    let micros = days * MICROS_PER_DAY + seconds * 1_000_000 + number(20, 26)?;
+    // Separators, and numbers out of range, show by the way back.
+    let mut back = Vec::with_capacity(text.len());
+    write_entry_time(micros, &mut back);
+    (back == text).then_some(micros)
+}
+
 /// A timestamp as `to_jsonb` writes it under `TimeZone = UTC` (ISO 8601, decimals without trailing
 /// zeros); `with_zone` adds `+00:00`. Unquoted.
 pub fn write_timestamp<S: Sink>(micros: i64, with_zone: bool, out: &mut S) {
@@ -183,6 +209,35 @@ mod tests {
         assert_eq!(stamp(848_534_262_120_000), "2026-11-20T23:57:42.12+00:00");
         assert_eq!(stamp(848_534_262_000_000), "2026-11-20T23:57:42+00:00");
         assert_eq!(stamp(i64::MAX), "infinity");
+    }
+
+    #[test]
+    fn entry_times_are_read_back() {
+        let first = -63_082_281_600_000_000;
+        let last = 252_455_615_999_999_999;
+        let days = (0..3_652_059)
+            .step_by(37)
+            .map(|day| first + day * MICROS_PER_DAY);
+        let odd = [first, last, 0, -1, 848_534_262_123_456];
+        for micros in days.chain(odd) {
+            assert_eq!(parse_entry_time(entry(micros).as_bytes()), Some(micros));
+        }
+        for text in [
+            "",
+            "infinity",
+            "2026-11-20T23:57:42.123456",
+            "2026-11-20T23:57:42.12345Z",
+            "2026-11-20T23:57:42.123456Z BC",
+            "2026-11-20T23:57:60.123456Z",
+            "2026-13-20T23:57:42.123456Z",
+            "2026-00-20T23:57:42.123456Z",
+            "2025-02-29T23:57:42.123456Z",
+            "2026-11-20t23:57:42.123456Z",
+            "+026-11-20T23:57:42.123456Z",
+            "12026-11-20T23:57:42.123456Z",
+        ] {
+            assert_eq!(parse_entry_time(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod append;
 mod canonical;
+mod heads;
 mod spine;
 mod verify;
 

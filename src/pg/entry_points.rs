@@ -21,6 +21,7 @@ macro_rules! entry_point {
         }
     };
 }
+pub(super) use entry_point;
 
 entry_point!(pg_finfo_auditspine_append_trigger);
 entry_point!(pg_finfo_auditspine_append_by_hand);

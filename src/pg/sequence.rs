@@ -36,6 +36,29 @@ unsafe fn file_of(rel: pg_sys::Relation) -> pg_sys::RelFileLocator {
     unsafe { (*rel).rd_locator }
 }
 
+/// The last number drawn; 0 if none was. After a crash, and on a standby, up to 32 more.
+pub fn last(sequence: pg_sys::Oid) -> i64 {
+    let rel = OpenRelation::table(sequence, pg_sys::AccessShareLock);
+    // SAFETY: `rel` is open; its only page is pinned and locked while the tuple on it is read.
+    unsafe {
+        if (*(*rel.raw()).rd_rel).relkind != pg_sys::RELKIND_SEQUENCE as i8 as std::ffi::c_char {
+            broken("auditspine's sequence is not a sequence".to_owned());
+        }
+        let buffer = pg_sys::ReadBuffer(rel.raw(), 0);
+        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
+        let page = pg_sys::BufferGetPage(buffer);
+        let item = pg_sys::PageGetItemId(page, 1);
+        let header = pg_sys::PageGetItem(page, item).cast::<pg_sys::HeapTupleHeaderData>();
+        let data = header
+            .cast::<u8>()
+            .add(usize::from((*header).t_hoff))
+            .cast::<SequenceData>();
+        let last = (*data).last_value - i64::from(!(*data).is_called);
+        pg_sys::UnlockReleaseBuffer(buffer);
+        last
+    }
+}
+
 /// Draws `count` consecutive numbers and returns the first. Numbers drawn by a transaction that
 /// aborts are lost, as with `nextval`.
 pub fn draw(sequence: pg_sys::Oid, count: i64) -> i64 {

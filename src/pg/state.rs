@@ -232,6 +232,22 @@ pub fn verbs_schema() -> String {
     }
 }
 
+/// The oid of a state table or sequence that is not in [`State`].
+pub fn expect(name: &std::ffi::CStr) -> pg_sys::Oid {
+    // SAFETY: catalog lookups by NUL-terminated names.
+    let oid = unsafe {
+        let schema = pg_sys::get_namespace_oid(c"auditspine".as_ptr(), true);
+        pg_sys::get_relname_relid(name.as_ptr(), schema)
+    };
+    if oid == pg_sys::InvalidOid {
+        broken(format!(
+            "relation auditspine.{} does not exist",
+            name.to_string_lossy()
+        ));
+    }
+    oid
+}
+
 fn find() -> State {
     expect_utf8();
     // SAFETY: a catalog lookup by a NUL-terminated name.
@@ -270,7 +286,7 @@ fn find() -> State {
 
 /// Checks the columns of a state table and finds its B-tree index that begins with `key`. Its
 /// loss stops appending, but must not stop verifying.
-fn check(
+pub fn check(
     table: pg_sys::Oid,
     columns: &[(&str, pg_sys::BuiltinOid)],
     key: &[i16],

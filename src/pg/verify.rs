@@ -138,7 +138,7 @@ pub fn expect_privileges() {
 }
 
 /// Raises PostgreSQL's own error unless the current user may read the table.
-fn expect_select(table: pg_sys::Oid) {
+pub fn expect_select(table: pg_sys::Oid) {
     // SAFETY: a privilege check on an existing relation.
     unsafe {
         let result = pg_sys::pg_class_aclcheck(

@@ -1,0 +1,357 @@
+//! Published heads held against the database: the facts, and the results as rows.
+
+use std::cell::Cell;
+
+use auditspine_core::publication::{Facts, Finding, Judge, Lines, Published, StoredEntry, Summary};
+use pgrx::prelude::*;
+
+use super::arena::DatumArena;
+use super::entries::EntryReader;
+use super::heads::{self, Places};
+use super::lookup::{Condition, bytes_of, last_row};
+use super::relation::OpenRelation;
+use super::scan;
+use super::sequence;
+use super::srf::RowStore;
+use super::state::{self, broken, state};
+use super::verify::expect_select;
+use crate::error::Failure;
+
+/// Columns of auditspine.publication, as sql/60-heads.sql creates them.
+mod publication_column {
+    pub const PUBLISHED_AT: usize = 1;
+    pub const CHAIN: usize = 3;
+    pub const LANE: usize = 5;
+    pub const POS: usize = 6;
+    pub const SEQ: usize = 7;
+    pub const CHAIN_HASH: usize = 8;
+    pub const COUNT: usize = 10;
+}
+
+const COLUMNS: [(&str, pg_sys::BuiltinOid); publication_column::COUNT] = {
+    use pg_sys::BuiltinOid::*;
+    [
+        ("publication_id", INT8OID),
+        ("published_at", TIMESTAMPTZOID),
+        ("file", TEXTOID),
+        ("chain", TEXTOID),
+        ("chain_id", INT4OID),
+        ("lane", INT2OID),
+        ("pos", INT8OID),
+        ("seq", INT8OID),
+        ("chain_hash", BYTEAOID),
+        ("db_user", TEXTOID),
+    ]
+};
+
+/// auditspine.publication, open.
+pub struct Table {
+    table: OpenRelation,
+    head_index: Option<pg_sys::Oid>,
+    /// auditspine.publication_id_seq
+    pub id_seq: pg_sys::Oid,
+}
+
+impl Table {
+    /// Opens the table under a lock that is kept to the end of the transaction.
+    pub fn open(lock: u32) -> Table {
+        let oid = state::expect(c"publication");
+        let table = OpenRelation::table(oid, lock);
+        Table {
+            // Index columns in the order of attribute numbers (chain, lane, pos, published_at).
+            head_index: state::check(oid, &COLUMNS, &[4, 6, 7, 2], "publication"),
+            table,
+            id_seq: state::expect(c"publication_id_seq"),
+        }
+    }
+
+    fn oid(&self) -> pg_sys::Oid {
+        // SAFETY: the relation is open.
+        unsafe { (*self.table.raw()).rd_id }
+    }
+
+    fn holds(&self, head: &Published) -> bool {
+        let index = self.head_index.unwrap_or_else(|| {
+            broken(
+                "auditspine.publication has lost its index on (chain, lane, pos, published_at)"
+                    .to_owned(),
+            )
+        });
+        let mut arena = DatumArena::default();
+        let equal = |column, function, value| Condition {
+            column,
+            strategy: pg_sys::BTEqualStrategyNumber,
+            function,
+            value,
+        };
+        let conditions = [
+            equal(1, pg_sys::F_TEXTEQ, arena.varlena(head.chain.as_bytes())),
+            equal(2, pg_sys::F_INT2EQ, head.lane.into()),
+            equal(3, pg_sys::F_INT8EQ, head.pos.into()),
+            equal(4, pg_sys::F_TIMESTAMPTZ_EQ, head.published_at.into()),
+        ];
+        last_row(&self.table, index, &conditions, |values, nulls| {
+            read(values, nulls).is_some_and(|recorded| recorded == *head)
+        })
+        .unwrap_or(false)
+    }
+}
+
+fn read(values: &[pg_sys::Datum], nulls: &[bool]) -> Option<Published> {
+    use publication_column::*;
+    if [CHAIN, CHAIN_HASH].iter().any(|at| nulls[*at]) {
+        return None;
+    }
+    Some(Published {
+        chain: String::from_utf8(bytes_of(values[CHAIN])).ok()?,
+        chain_hash: auditspine_core::hash::Hash::from_slice(&bytes_of(values[CHAIN_HASH]))?,
+        lane: values[LANE].value() as i16,
+        pos: values[POS].value() as i64,
+        published_at: values[PUBLISHED_AT].value() as i64,
+        seq: values[SEQ].value() as i64,
+    })
+}
+
+/// What this database says, as it is committed at the moment of each question.
+pub struct Database {
+    places: Places,
+    table: Table,
+    /// An entry that proves that numbers were given out again: `seq` and when it was linked.
+    witness: Option<(i64, i64)>,
+    searches: u32,
+}
+
+/// How far below a published `seq` an entry is looked for that was linked later.
+const NEAR: i64 = 10_000;
+/// How often, at most, if none is found.
+const SEARCHES: u32 = 100;
+
+impl Database {
+    /// Opens what is needed; an ERROR unless the caller may read it.
+    pub fn open() -> Database {
+        let state = state();
+        expect_select(state.audit_chain);
+        expect_select(state.chain);
+        let table = Table::open(pg_sys::AccessShareLock);
+        expect_select(table.oid());
+        Database {
+            places: Places::open(),
+            table,
+            witness: None,
+            searches: 0,
+        }
+    }
+}
+
+impl Facts for Database {
+    fn chain(&mut self, name: &str) -> Option<i32> {
+        heads::chain_id(name.as_bytes())
+    }
+
+    fn entry(&mut self, chain_id: i32, lane: i16, pos: i64) -> Option<StoredEntry> {
+        self.places.entry(chain_id, lane, pos)
+    }
+
+    fn head(&mut self, chain_id: i32, lane: i16) -> Option<StoredEntry> {
+        self.places.head(chain_id, lane)
+    }
+
+    fn is_recorded(&mut self, head: &Published) -> bool {
+        self.table.holds(head)
+    }
+
+    fn last_seq(&mut self) -> i64 {
+        sequence::last(state().seq)
+    }
+
+    fn numbered_again(&mut self, seq: i64, time: i64) -> Option<i64> {
+        let proves = |(number, linked): &(i64, i64)| *number <= seq && *linked > time;
+        if self.witness.is_none_or(|witness| !proves(&witness)) {
+            if self.searches == SEARCHES {
+                return None;
+            }
+            let from = seq.saturating_sub(NEAR).max(1);
+            self.searches += 1;
+            self.witness = latest_linked(from, seq).or(self.witness);
+        }
+        self.witness.filter(proves).map(|(number, _)| number)
+    }
+
+    fn replayed_until(&mut self) -> Option<i64> {
+        // SAFETY: plain reads of shared state. The time is 0 while no commit was replayed.
+        unsafe {
+            pg_sys::RecoveryInProgress().then(|| match pg_sys::GetLatestXTime() {
+                0 => i64::MIN,
+                time => time,
+            })
+        }
+    }
+}
+
+/// Of the entries with these numbers, the one that was linked last: its number, and when.
+fn latest_linked(from: i64, to: i64) -> Option<(i64, i64)> {
+    let extent = scan::extent(from, Some(to))?;
+    let latest = Cell::new(None::<(i64, i64)>);
+    let mut reader = EntryReader::new();
+    extent.tuples(|bytes| {
+        extent.read(&mut reader, bytes, |entry| {
+            let later = latest
+                .get()
+                .is_none_or(|(_, time)| entry.appended_at > time);
+            if (from..=to).contains(&entry.seq) && later {
+                latest.set(Some((entry.seq, entry.appended_at)));
+            }
+        });
+    });
+    latest.get()
+}
+
+/// Where lines come from.
+pub enum Source<'a> {
+    /// The lines themselves.
+    Text(&'a [u8]),
+    /// A file on the server.
+    File(&'a [u8]),
+}
+
+/// Holds lines against the database and hands every finding to `sink`.
+pub fn verify(source: &Source<'_>, sink: &mut dyn FnMut(Finding)) -> Summary {
+    let mut database = Database::open();
+    let mut judge = Judge::default();
+    let mut lines = Lines::default();
+    let mut count = 0u32;
+    let mut show = |line: &[u8]| {
+        count = count.wrapping_add(1);
+        if count.is_multiple_of(1024) {
+            pgrx::check_for_interrupts!();
+        }
+        judge.line(line, &mut database, sink);
+    };
+    match source {
+        Source::Text(text) => lines.feed(text, &mut show),
+        Source::File(path) => read_pieces(path, |piece| lines.feed(piece, &mut show)),
+    }
+    lines.finish(&mut show);
+    judge.finish()
+}
+
+/// Holds every recorded publication against the entries; `line` of a finding counts the rows of
+/// auditspine.publication in the order of their keys. Tells the same as a file of these heads would,
+/// as long as nobody forged the record as well.
+pub fn verify_recorded(sink: &mut dyn FnMut(Finding)) -> Summary {
+    let mut database = Database::open();
+    let mut judge = Judge::default();
+    let recorded = Spi::connect(|client| {
+        let mut cursor = client.open_cursor(
+            "SELECT chain, lane, pos, seq, published_at, chain_hash FROM auditspine.publication \
+             ORDER BY publication_id, chain_id, lane",
+            &[],
+        );
+        loop {
+            let rows = cursor.fetch(1000)?;
+            if rows.is_empty() {
+                return Ok::<(), pgrx::spi::Error>(());
+            }
+            for row in rows {
+                let hash = row
+                    .get::<&[u8]>(6)?
+                    .and_then(auditspine_core::hash::Hash::from_slice);
+                let at = row.get::<TimestampWithTimeZone>(5)?.map(i64::from);
+                let (
+                    Some(chain),
+                    Some(lane),
+                    Some(pos),
+                    Some(seq),
+                    Some(published_at),
+                    Some(chain_hash),
+                ) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, at, hash)
+                else {
+                    broken(
+                        "a row of auditspine.publication has a null, or a chain_hash that is none"
+                            .to_owned(),
+                    );
+                };
+                let head = Published {
+                    chain,
+                    chain_hash,
+                    lane,
+                    pos,
+                    published_at,
+                    seq,
+                };
+                judge.head(head, &mut database, sink);
+            }
+        }
+    });
+    if let Err(error) = recorded {
+        broken(format!("could not read auditspine.publication: {error}"));
+    }
+    judge.finish()
+}
+
+/// Bytes of a file that are read at once.
+const PIECE: i64 = 4 * 1024 * 1024;
+
+/// Reads a file of the server in pieces, as far as the caller may.
+fn read_pieces(path: &[u8], mut show: impl FnMut(&[u8])) {
+    let path = String::from_utf8_lossy(path);
+    let mut offset = 0i64;
+    loop {
+        let length = Spi::connect(|client| {
+            let rows = client.select(
+                "SELECT pg_read_binary_file($1, $2, $3)",
+                None,
+                &[path.as_ref().into(), offset.into(), PIECE.into()],
+            )?;
+            let piece = rows.first().get_one::<&[u8]>()?.unwrap_or_default();
+            show(piece);
+            Ok::<i64, pgrx::spi::Error>(piece.len() as i64)
+        });
+        match length {
+            Ok(0) => break,
+            Ok(length) => offset += length,
+            Err(error) => Failure::FileError.raise(
+                format!("could not read file \"{path}\": {error}"),
+                "see that pg_read_binary_file() can read it",
+            ),
+        }
+    }
+}
+
+/// A row of auditspine.publication_verdict.
+pub fn verdict(source: &Source<'_>, rows: &mut RowStore) {
+    let summary = verify(source, &mut |_| {});
+    let big = |value: u64| Some(pg_sys::Datum::from(value as i64));
+    rows.put([
+        Some(summary.ok().into()),
+        big(summary.lines),
+        big(summary.heads),
+        big(summary.findings),
+        Some(summary.restored.into()),
+        summary.first_bad_line.and_then(big),
+        summary.first_published_at.map(pg_sys::Datum::from),
+        summary.last_published_at.map(pg_sys::Datum::from),
+    ]);
+}
+
+/// Rows of auditspine.publication_finding.
+pub fn findings(source: &Source<'_>, rows: &mut RowStore) {
+    let mut arena = DatumArena::default();
+    verify(source, &mut |finding| {
+        let head = finding.head.as_ref();
+        let big = |value: Option<i64>| value.map(pg_sys::Datum::from);
+        rows.put([
+            big(Some(finding.line as i64)),
+            head.map(|head| arena.varlena(head.chain.as_bytes())),
+            head.map(|head| i32::from(head.lane).into()),
+            big(head.map(|head| head.pos)),
+            big(head.map(|head| head.seq)),
+            big(head.map(|head| head.published_at)),
+            Some(arena.varlena(finding.kind.label().as_bytes())),
+            Some(arena.varlena(finding.detail.as_bytes())),
+            finding.expected.map(|hash| arena.varlena(&hash.0)),
+            finding.found.as_deref().map(|bytes| arena.varlena(bytes)),
+        ]);
+        arena.clear();
+    });
+}

@@ -1,0 +1,199 @@
+//! Publishing heads: only what is committed and on disk leaves the database.
+//!
+//! Order: the publishers' lock, the heads, WAL to disk up to them, the file, then the record. With
+//! synchronous_commit = off a commit is visible before it is on disk; a published head that a crash
+//! then took back would look like a truncation. A rollback after the file was written leaves lines
+//! that are not recorded, which does no harm.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use auditspine_core::hash::{Hash, Sink};
+use auditspine_core::publication::Published;
+use pgrx::prelude::*;
+
+use super::arena::DatumArena;
+use super::buffer;
+use super::heads::{self, LaneHead};
+use super::lane;
+use super::owner::as_owner;
+use super::publication::Table;
+use super::sequence;
+use super::srf::RowStore;
+use super::state::broken;
+use crate::error::Failure;
+use crate::guc;
+use crate::publish_file::{self, AppendError};
+
+/// Publishes the heads of a chain, or of all; one row of how many, when and where.
+pub fn publish(chain: Option<&[u8]>, rows: &mut RowStore) {
+    // SAFETY: raise errors, or return.
+    unsafe {
+        pg_sys::PreventCommandDuringRecovery(c"publish_head()".as_ptr());
+        pg_sys::PreventCommandIfReadOnly(c"publish_head()".as_ptr());
+    }
+    let path = path();
+    expect_nothing_of_our_own();
+    // Held to the end of the transaction, so that records are in the order of the lines.
+    let table = Table::open(pg_sys::ShareRowExclusiveLock);
+    let heads = heads::heads(chain);
+    // SAFETY: reads the clock.
+    let now = unsafe { pg_sys::GetCurrentTimestamp() };
+    if !heads.is_empty() {
+        flush_wal();
+        let mut lines = Vec::with_capacity(heads.len() * 256);
+        for head in &heads {
+            published(head, now).write(&mut lines);
+            lines.put_byte(b'\n');
+        }
+        append(&path, &lines);
+        record(&table, &heads, now, &path);
+    }
+    let mut arena = DatumArena::default();
+    rows.put([
+        Some((heads.len() as i64).into()),
+        Some(now.into()),
+        Some(arena.varlena(path.to_string_lossy().as_bytes())),
+    ]);
+}
+
+/// `auditspine.publish_file`; an ERROR if it is not set, or not absolute.
+fn path() -> PathBuf {
+    let Some(file) = guc::publish_file() else {
+        Failure::NoPublishFile.raise(
+            "there is no file to publish heads to: auditspine.publish_file is not set",
+            "a superuser sets it to an absolute path outside of the data folder, best on another machine's disk",
+        );
+    };
+    let path = PathBuf::from(OsStr::from_bytes(file.as_bytes()));
+    if !path.is_absolute() {
+        Failure::InvalidValue.raise(
+            format!(
+                "auditspine.publish_file is not an absolute path: \"{}\"",
+                path.display()
+            ),
+            "name the file with its folders, from / on",
+        );
+    }
+    path
+}
+
+/// A head of this transaction's own could still be rolled back.
+fn expect_nothing_of_our_own() {
+    if lane::holds_any() || buffer::with(|buffer| !buffer.pending().is_empty()) {
+        Failure::OwnEntries.raise(
+            "heads cannot be published in a transaction that has made audited changes itself",
+            "commit first: only what is committed is published",
+        );
+    }
+}
+
+fn published(head: &LaneHead, now: i64) -> Published {
+    let chain_hash = Hash::from_slice(&head.entry.chain_hash).unwrap_or_else(|| {
+        broken(format!(
+            "the last entry of chain \"{}\", lane {}, position {} has no chain_hash of 32 bytes",
+            head.chain, head.lane, head.entry.pos
+        ))
+    });
+    Published {
+        chain: head.chain.clone(),
+        chain_hash,
+        lane: head.lane,
+        pos: head.entry.pos,
+        published_at: now,
+        seq: head.entry.seq,
+    }
+}
+
+/// Flushes WAL to disk as far as it has been written so far.
+fn flush_wal() {
+    /// Size of a page's header: SizeOfXLogShortPHD, and SizeOfXLogLongPHD on a segment's first page.
+    const PAGE_HEADER: u64 = 24;
+    const SEGMENT_HEADER: u64 = 40;
+    // SAFETY: not in recovery, as was checked; both are plain calls.
+    unsafe {
+        let end = pg_sys::GetXLogInsertRecPtr();
+        // Where the next record would begin a page, the position is behind a header that is not
+        // written yet, and which cannot be flushed.
+        let within_page = end % u64::from(pg_sys::XLOG_BLCKSZ);
+        let page = end - within_page;
+        let header = if page.is_multiple_of(pg_sys::wal_segment_size as u64) {
+            SEGMENT_HEADER
+        } else {
+            PAGE_HEADER
+        };
+        pg_sys::XLogFlush(if within_page <= header { page } else { end });
+    }
+}
+
+fn append(path: &Path, lines: &[u8]) {
+    let mut wait = || {
+        std::thread::sleep(Duration::from_millis(20));
+        pgrx::check_for_interrupts!();
+    };
+    let Err(error) = publish_file::append(path, lines, &mut wait) else {
+        return;
+    };
+    let path = path.display();
+    match error {
+        AppendError::NotAFile => Failure::NotAFile.raise(
+            format!("\"{path}\" is not a regular file"),
+            "auditspine.publish_file must name a file, or nothing that exists yet; links are not followed",
+        ),
+        AppendError::Io(doing, error) => {
+            let class = match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::FileNotFound,
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Failure::DiskFull,
+                _ => Failure::FileError,
+            };
+            class.raise(
+                format!("could not {doing} file \"{path}\": {error}"),
+                "heads were not published; see that the server's operating system user may write auditspine.publish_file and its folder",
+            )
+        }
+    }
+}
+
+/// Records what was published.
+fn record(table: &Table, heads: &[LaneHead], now: i64, path: &Path) {
+    let id = sequence::draw(table.id_seq, 1);
+    let at = TimestampWithTimeZone::try_from(now)
+        .unwrap_or_else(|_| broken(format!("the clock is out of range: {now}")));
+    let column = |of: fn(&LaneHead) -> i64| heads.iter().map(of).collect::<Vec<i64>>();
+    let names: Vec<&str> = heads.iter().map(|head| &head.chain[..]).collect();
+    let hashes: Vec<&[u8]> = heads
+        .iter()
+        .map(|head| &head.entry.chain_hash[..])
+        .collect();
+    let written = as_owner(|| {
+        Spi::connect_mut(|client| {
+            client
+                .update(
+                    "INSERT INTO auditspine.publication (publication_id, published_at, file, chain, chain_id, lane, \
+                         pos, seq, chain_hash, db_user) \
+                     SELECT $1, $2, $3, chain, chain_id, lane, pos, seq, chain_hash, session_user \
+                     FROM unnest($4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[]) \
+                          AS head(chain, chain_id, lane, pos, seq, chain_hash)",
+                    None,
+                    &[
+                        id.into(),
+                        at.into(),
+                        path.to_string_lossy().as_ref().into(),
+                        names.into(),
+                        column(|head| head.chain_id.into()).into(),
+                        column(|head| head.lane.into()).into(),
+                        column(|head| head.entry.pos).into(),
+                        column(|head| head.entry.seq).into(),
+                        hashes.into(),
+                    ],
+                )
+                .map(|written| written.len())
+        })
+    });
+    if let Err(error) = written {
+        broken(format!("could not record the publication: {error}"));
+    }
+}
