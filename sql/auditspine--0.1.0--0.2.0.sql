@@ -27,6 +27,55 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.lay
 SELECT pg_catalog.pg_extension_config_dump('auditspine.layout', '');
 SELECT pg_catalog.pg_extension_config_dump('auditspine.layout_id_seq', '');
 
+-- 30-verify.sql
+-- The rows of audited tables against their entries.
+
+CREATE TYPE auditspine.table_verdict AS (
+    table_name    text,
+    kind          text,
+    ok            boolean,
+    rows          bigint,
+    entries       bigint,
+    edited        bigint,
+    deleted       bigint,
+    unrecorded    bigint,
+    unverifiable  bigint,
+    findings      bigint,
+    first_bad_seq bigint
+);
+COMMENT ON TYPE auditspine.table_verdict IS 'verdict on the rows of one table';
+
+CREATE TYPE auditspine.table_finding AS (
+    table_name     text,
+    key            text,
+    finding        text,
+    seq            bigint,
+    expected       bytea,
+    found          bytea,
+    detail         text,
+    recorded       jsonb,
+    current        jsonb,
+    layout         integer,
+    current_layout integer
+);
+COMMENT ON TYPE auditspine.table_finding IS 'one thing that is wrong with the rows of a table, or with how it is audited';
+
+CREATE FUNCTION @extschema@.verify_table(target regclass) RETURNS SETOF auditspine.table_verdict
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 1000000 ROWS 1
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_verify_table';
+COMMENT ON FUNCTION @extschema@.verify_table(regclass) IS
+    'holds every row of a table against the entry that recorded it last; one row per kind of its events';
+
+CREATE FUNCTION @extschema@.verify_table_findings(target regclass) RETURNS SETOF auditspine.table_finding
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 1000000 ROWS 10
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_verify_table_findings';
+COMMENT ON FUNCTION @extschema@.verify_table_findings(regclass) IS
+    'as verify_table(), but lists everything that is wrong, with the evidence; in no particular order';
+
 -- 40-backfill.sql
 -- The history of a row; chaining the rows that a table had before it was audited, and how far that is.
 
@@ -51,3 +100,227 @@ CREATE FUNCTION @extschema@.audit_history(target regclass, VARIADIC key text[])
     AS 'MODULE_PATHNAME', 'auditspine_history';
 COMMENT ON FUNCTION @extschema@.audit_history(regclass, text[]) IS
     'the versions of one row of an audited table, oldest first; key: the key columns'' texts, in order';
+
+-- 50-routine.sql
+-- Verification as a routine: each run is recorded, each break raises one alert.
+
+CREATE SEQUENCE auditspine.verification_id_seq AS bigint;
+CREATE SEQUENCE auditspine.alert_id_seq AS bigint;
+
+CREATE TABLE auditspine.verification (
+    verification_id bigint PRIMARY KEY,
+    started_at      timestamptz NOT NULL,
+    finished_at     timestamptz NOT NULL,
+    took            interval NOT NULL,
+    scope           text NOT NULL,
+    reason          text,
+    from_seq        bigint,
+    to_seq          bigint,
+    chains          integer NOT NULL,
+    entries         bigint NOT NULL,
+    tables          integer NOT NULL,
+    rows            bigint NOT NULL,
+    unverifiable    bigint NOT NULL,
+    findings        bigint NOT NULL,
+    alerts          bigint NOT NULL,
+    ok              boolean NOT NULL,
+    version         text NOT NULL,
+    db_user         text NOT NULL
+);
+-- When everything was last found in order.
+CREATE INDEX verification_clean_idx ON auditspine.verification (started_at) WHERE ok AND scope = 'full';
+
+COMMENT ON TABLE auditspine.verification IS 'runs of verify_all(), also those that found breaks';
+COMMENT ON COLUMN auditspine.verification.scope IS 'full, incremental (from the last clean run), or since N';
+COMMENT ON COLUMN auditspine.verification.reason IS 'why everything was verified although the run was asked to be incremental';
+COMMENT ON COLUMN auditspine.verification.from_seq IS 'smallest seq of the entries that were verified';
+COMMENT ON COLUMN auditspine.verification.to_seq IS 'largest seq of the entries that were verified';
+COMMENT ON COLUMN auditspine.verification.entries IS 'how many entries were verified';
+COMMENT ON COLUMN auditspine.verification.rows IS 'how many rows of audited tables were held against their entries';
+COMMENT ON COLUMN auditspine.verification.unverifiable IS 'rows whose recorded columns are gone; no findings';
+COMMENT ON COLUMN auditspine.verification.alerts IS 'how many of the findings raised an alert, being new';
+COMMENT ON COLUMN auditspine.verification.version IS 'version of the extension that verified';
+COMMENT ON COLUMN auditspine.verification.db_user IS 'session user';
+
+CREATE TABLE auditspine.alert (
+    alert_id        bigint PRIMARY KEY,
+    raised_at       timestamptz NOT NULL,
+    kind            text NOT NULL,
+    severity        text NOT NULL,
+    layer           text NOT NULL,
+    chain           text,
+    table_name      text,
+    event_kind      text,
+    pk              text,
+    seq             bigint,
+    finding         text NOT NULL,
+    detail          text NOT NULL,
+    evidence        jsonb NOT NULL,
+    verification_id bigint NOT NULL,
+    break_digest    bytea NOT NULL,
+    occurrence      integer NOT NULL,
+    CONSTRAINT alert_break_key UNIQUE (break_digest, occurrence)
+);
+
+COMMENT ON TABLE auditspine.alert IS 'breaks that verify_all() found: one row for each, however often it is found';
+COMMENT ON COLUMN auditspine.alert.layer IS 'links, rows or heads';
+COMMENT ON COLUMN auditspine.alert.seq IS 'number of the entry at fault, where there is one';
+COMMENT ON COLUMN auditspine.alert.pk IS 'key of the row or event at fault';
+COMMENT ON COLUMN auditspine.alert.evidence IS 'expected and found hash, neighbours, place in the chain';
+COMMENT ON COLUMN auditspine.alert.verification_id IS 'the run that found the break first';
+COMMENT ON COLUMN auditspine.alert.break_digest IS 'SHA-256 of the canonical JSON of what identifies the break';
+COMMENT ON COLUMN auditspine.alert.occurrence IS 'above 1 if a full verification in between found everything in order';
+
+-- Where the next incremental verification goes on: the last entry of each lane that a clean run saw. Per
+-- lane, since seq is not the order of commits across lanes.
+CREATE TABLE auditspine.verified_head (
+    chain_id   integer NOT NULL,
+    lane       smallint NOT NULL,
+    pos        bigint NOT NULL,
+    seq        bigint NOT NULL,
+    chain_hash bytea NOT NULL,
+    PRIMARY KEY (chain_id, lane)
+);
+COMMENT ON TABLE auditspine.verified_head IS 'last entry of each lane as of the last clean verification; where verify_all(''last'') goes on';
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.verification
+    FOR EACH STATEMENT EXECUTE FUNCTION auditspine.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.alert
+    FOR EACH STATEMENT EXECUTE FUNCTION auditspine.refuse_change();
+
+CREATE FUNCTION verify_all(since text DEFAULT NULL)
+    RETURNS TABLE (layer text, subject text, ok boolean, checked bigint, findings bigint, first_bad_seq bigint, detail text)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 1000000 ROWS 10
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_verify_all';
+-- It writes: the record of the run, and alerts.
+REVOKE ALL ON FUNCTION verify_all(text) FROM PUBLIC;
+COMMENT ON FUNCTION verify_all(text) IS
+    'verifies all chains and audited tables, records the run and raises alerts; ''last'': what was added since the last clean run; a number: entries from that seq on';
+
+SELECT pg_catalog.pg_extension_config_dump('auditspine.verification', '');
+SELECT pg_catalog.pg_extension_config_dump('auditspine.alert', '');
+SELECT pg_catalog.pg_extension_config_dump('auditspine.verified_head', '');
+SELECT pg_catalog.pg_extension_config_dump('auditspine.verification_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('auditspine.alert_id_seq', '');
+
+-- 60-heads.sql
+-- Heads: the ends of lanes, published outside of the database and held against it.
+
+CREATE SEQUENCE auditspine.publication_id_seq AS bigint;
+
+CREATE TABLE auditspine.publication (
+    publication_id bigint NOT NULL,
+    published_at   timestamptz NOT NULL,
+    file           text NOT NULL,
+    chain          text COLLATE "C" NOT NULL,
+    chain_id       integer NOT NULL,
+    lane           smallint NOT NULL,
+    pos            bigint NOT NULL,
+    seq            bigint NOT NULL,
+    chain_hash     bytea NOT NULL,
+    db_user        text NOT NULL,
+    CONSTRAINT publication_pkey PRIMARY KEY (publication_id, chain_id, lane)
+);
+-- Whether a published head is recorded.
+CREATE INDEX publication_head_idx ON auditspine.publication (chain, lane, pos, published_at);
+
+COMMENT ON TABLE auditspine.publication IS 'heads that publish_head() wrote to a file, one row a line; written by it alone';
+COMMENT ON COLUMN auditspine.publication.publication_id IS 'one for all heads published at once';
+COMMENT ON COLUMN auditspine.publication.file IS 'where the line was appended: auditspine.publish_file at that time';
+COMMENT ON COLUMN auditspine.publication.pos IS 'position of the last entry that the lane had';
+COMMENT ON COLUMN auditspine.publication.seq IS 'seq of that entry';
+COMMENT ON COLUMN auditspine.publication.chain_hash IS 'chain_hash of that entry, which commits to all before it in the lane';
+COMMENT ON COLUMN auditspine.publication.db_user IS 'session user';
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.publication
+    FOR EACH STATEMENT EXECUTE FUNCTION auditspine.refuse_change();
+
+SELECT pg_catalog.pg_extension_config_dump('auditspine.publication', '');
+SELECT pg_catalog.pg_extension_config_dump('auditspine.publication_id_seq', '');
+
+CREATE TYPE auditspine.chain_head AS (
+    chain      text,
+    chain_id   integer,
+    lane       integer,
+    pos        bigint,
+    seq        bigint,
+    chain_hash bytea
+);
+COMMENT ON TYPE auditspine.chain_head IS 'the last entry of a lane';
+
+CREATE TYPE auditspine.publication_verdict AS (
+    ok                 boolean,
+    lines              bigint,
+    heads              bigint,
+    findings           bigint,
+    restored           boolean,
+    first_bad_line     bigint,
+    first_published_at timestamptz,
+    last_published_at  timestamptz
+);
+COMMENT ON TYPE auditspine.publication_verdict IS 'what published lines, held against the database, say';
+
+CREATE TYPE auditspine.publication_finding AS (
+    line         bigint,
+    chain        text,
+    lane         integer,
+    pos          bigint,
+    seq          bigint,
+    published_at timestamptz,
+    finding      text,
+    detail       text,
+    expected     bytea,
+    found        bytea
+);
+COMMENT ON TYPE auditspine.publication_finding IS 'one published line that the database does not bear out, and the evidence';
+
+CREATE FUNCTION chain_heads(chain text DEFAULT NULL) RETURNS SETOF auditspine.chain_head
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED CALLED ON NULL INPUT
+    COST 1000 ROWS 32
+    AS 'MODULE_PATHNAME', 'auditspine_chain_heads';
+COMMENT ON FUNCTION chain_heads(text) IS
+    'the last entry of each lane of a chain (NULL: of all), as it is at this moment';
+
+CREATE FUNCTION publish_head(chain text DEFAULT NULL)
+    RETURNS TABLE (heads bigint, published_at timestamptz, file text)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 1000000 ROWS 1
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_publish_head';
+REVOKE ALL ON FUNCTION publish_head(text) FROM PUBLIC;
+COMMENT ON FUNCTION publish_head(text) IS
+    'appends the heads of a chain (NULL: of all) to the file auditspine.publish_file, as lines of JSON, and records them';
+
+CREATE FUNCTION verify_publication(lines text) RETURNS SETOF auditspine.publication_verdict
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 1000000 ROWS 1
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_verify_publication';
+COMMENT ON FUNCTION verify_publication(text) IS
+    'holds published lines against the database; one row';
+
+CREATE FUNCTION publication_findings(lines text) RETURNS SETOF auditspine.publication_finding
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 1000000 ROWS 10
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_publication_findings';
+COMMENT ON FUNCTION publication_findings(text) IS
+    'as verify_publication(), but lists every line that the database does not bear out, with the evidence';
+
+CREATE FUNCTION verify_publication_file(path text) RETURNS SETOF auditspine.publication_verdict
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 1000000 ROWS 1
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_verify_publication_file';
+COMMENT ON FUNCTION verify_publication_file(text) IS
+    'as verify_publication(), of a file on the server; who may read it is up to pg_read_binary_file()';
+
+CREATE FUNCTION publication_file_findings(path text) RETURNS SETOF auditspine.publication_finding
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 1000000 ROWS 10
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_publication_file_findings';
+COMMENT ON FUNCTION publication_file_findings(text) IS
+    'as publication_findings(), of a file on the server; who may read it is up to pg_read_binary_file()';

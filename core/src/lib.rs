@@ -8,6 +8,7 @@ pub mod canonical;
 pub mod entry;
 pub mod hash;
 pub mod publication;
+pub mod rows;
 pub mod spine;
 pub mod time;
 pub mod verify;

@@ -13,6 +13,11 @@ mod verify;
     requires = ["schema"]
 );
 ::pgrx::extension_sql_file!(
+    "../../sql/30-verify.sql",
+    name = "verify_rows",
+    requires = ["schema"]
+);
+::pgrx::extension_sql_file!(
     "../../sql/40-backfill.sql",
     name = "backfill",
     requires = ["schema"]

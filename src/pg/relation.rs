@@ -25,6 +25,17 @@ impl OpenRelation {
         }
     }
 
+    /// As [`OpenRelation::table`]; `None` if it does not exist any more.
+    pub fn if_exists(oid: pg_sys::Oid, lock: u32) -> Option<OpenRelation> {
+        // SAFETY: returns a pinned relation, or null.
+        let raw = unsafe { pg_sys::try_relation_open(oid, lock as pg_sys::LOCKMODE) };
+        (!raw.is_null()).then_some(OpenRelation {
+            raw,
+            is_index: false,
+            release: pg_sys::NoLock,
+        })
+    }
+
     /// Opens an index under `lock`; an ERROR if it does not exist.
     pub fn index(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
         // SAFETY: as for `table`.

@@ -1,0 +1,50 @@
+//! What a verification of rows tells.
+
+/// Kinds of finding about the rows of a table, and about how it is audited. The labels are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RowFindingKind {
+    /// The row is not what its last entry recorded.
+    RowEdited,
+    /// The last entry says that there is a row, and there is none.
+    RowDeleted,
+    /// There is a row, and no entry that says so.
+    RowUnrecorded,
+    /// The row's hash cannot be computed as it was then: columns are gone or have another type.
+    RowUnverifiable,
+    /// A trigger that records changes is disabled.
+    TriggerDisabled,
+    /// A trigger that records changes is not there.
+    TriggerMissing,
+    /// Another table's changes are recorded under the same kind.
+    KindShared,
+    /// The entry that tells a column layout was altered.
+    LayoutAltered,
+    /// Entries name a column layout that no entry tells.
+    LayoutMissing,
+    /// An entry of the system's own about this table was altered.
+    RecordAltered,
+}
+
+impl RowFindingKind {
+    /// Stable name, in snake case.
+    pub fn label(self) -> &'static str {
+        match self {
+            RowFindingKind::RowEdited => "row_edited",
+            RowFindingKind::RowDeleted => "row_deleted",
+            RowFindingKind::RowUnrecorded => "row_unrecorded",
+            RowFindingKind::RowUnverifiable => "row_unverifiable",
+            RowFindingKind::TriggerDisabled => "trigger_disabled",
+            RowFindingKind::TriggerMissing => "trigger_missing",
+            RowFindingKind::KindShared => "kind_shared",
+            RowFindingKind::LayoutAltered => "layout_altered",
+            RowFindingKind::LayoutMissing => "layout_missing",
+            RowFindingKind::RecordAltered => "record_altered",
+        }
+    }
+
+    /// Whether it speaks against the table: what cannot be verified does not.
+    pub fn is_bad(self) -> bool {
+        self != RowFindingKind::RowUnverifiable
+    }
+}

@@ -1,0 +1,233 @@
+//! The entries of one kind, read once.
+
+use std::collections::{BTreeMap, HashSet};
+
+use auditspine_core::canonical::Numbers;
+use auditspine_core::hash::Hash;
+use auditspine_core::rows::{EntryRecord, KeyHasher, Place, Removals, parse};
+use pgrx::pg_sys;
+
+use super::receiver::for_each_row;
+use super::recorded::numbers;
+use crate::pg::jsonb::write_jsonb;
+use crate::pg::relation::OpenRelation;
+use crate::pg::state::{column, state};
+use crate::pg::varlena::Varlena;
+
+/// What a pass over the entries of a kind found, beside what each says of its key.
+#[derive(Default)]
+pub struct Pass {
+    /// How many entries there are.
+    pub entries: u64,
+    /// TRUNCATEs: entry and place.
+    pub truncated: Vec<(i64, Place)>,
+    /// Layouts that entries name, each with the first that does.
+    pub layouts: BTreeMap<i32, i64>,
+}
+
+/// Reads the entries of a kind and shows what each says of its key. Those in `not_ours` are skipped:
+/// layouts of other tables.
+pub fn read(
+    kind: &[u8],
+    hasher: &KeyHasher,
+    not_ours: &HashSet<i32>,
+    show: &mut dyn FnMut(EntryRecord),
+) -> Pass {
+    let query = c"SELECT ctid, seq, op, event_pk, layout, payload_hash \
+                  FROM auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1";
+    let mut pass = Pass::default();
+    // Neighbours mostly name the same one.
+    let mut last_layout = None;
+    for_each_row(query, kind, &mut |values, nulls| {
+        if pass.entries.is_multiple_of(4096) {
+            pgrx::check_for_interrupts!();
+        }
+        let op = values[2].value() as u8;
+        let alive = match op {
+            b'I' | b'U' => true,
+            b'D' => false,
+            b'T' => {
+                let place = place_of(values[0]);
+                pass.truncated.push((values[1].value() as i64, place));
+                pass.entries += 1;
+                return;
+            }
+            // Appended by hand under a kind that is a table's too.
+            _ => return,
+        };
+        let seq = values[1].value() as i64;
+        let layout = (!nulls[4]).then(|| values[4].value() as i32);
+        if let Some(id) = layout
+            && not_ours.contains(&id)
+        {
+            return;
+        }
+        pass.entries += 1;
+        if layout != last_layout {
+            last_layout = layout;
+            if let Some(id) = layout {
+                let first = pass.layouts.entry(id).or_insert(seq);
+                *first = seq.min(*first);
+            }
+        }
+        let key = if nulls[3] {
+            hasher.digest(b"")
+        } else {
+            // SAFETY: a non-null text of the row that is being shown.
+            hasher.digest(&unsafe { Varlena::packed(values[3]) })
+        };
+        // SAFETY: as above; the column is declared NOT NULL, but that can be undone.
+        let hash = (!nulls[5])
+            .then(|| Hash::from_slice(&unsafe { Varlena::packed(values[5]) }))
+            .flatten()
+            .unwrap_or(Hash::ZERO);
+        show(EntryRecord {
+            key,
+            seq,
+            layout,
+            hash,
+            place: place_of(values[0]),
+            alive,
+        });
+    });
+    pass
+}
+
+fn place_of(datum: pg_sys::Datum) -> Place {
+    // SAFETY: a non-null tid of the row that is being shown.
+    unsafe {
+        let tid = datum.cast_mut_ptr::<pg_sys::ItemPointerData>();
+        Place {
+            block: pgrx::itemptr::item_pointer_get_block_number(tid),
+            offset: pgrx::itemptr::item_pointer_get_offset_number(tid),
+        }
+    }
+}
+
+/// An entry read again, as evidence.
+pub struct Evidence {
+    /// Its `event_pk`.
+    pub key: Option<Vec<u8>>,
+    /// Its payload, canonical JSON.
+    pub payload: Option<Vec<u8>>,
+    /// Its `payload_hash`.
+    pub hash: Option<Hash>,
+}
+
+/// Reads single rows of a table by place.
+pub struct Fetcher {
+    table: OpenRelation,
+    slot: *mut pg_sys::TupleTableSlot,
+}
+
+impl Fetcher {
+    /// Of a table that is open already, or another reference to it.
+    pub fn new(table: OpenRelation) -> Fetcher {
+        // SAFETY: the table is open.
+        let slot = unsafe { pg_sys::table_slot_create(table.raw(), std::ptr::null_mut()) };
+        Fetcher { table, slot }
+    }
+
+    /// Shows the tuple at a place, if the active snapshot sees it there.
+    pub fn fetch<R>(
+        &mut self,
+        place: Place,
+        show: impl FnOnce(pg_sys::HeapTuple, pg_sys::TupleDesc) -> R,
+    ) -> Option<R> {
+        // SAFETY: table and slot belong together, and a snapshot is active; the tuple is valid until the
+        // slot is cleared, and freed if it was made for us.
+        unsafe {
+            let mut tid = pg_sys::ItemPointerData::default();
+            pgrx::itemptr::item_pointer_set_all(&mut tid, place.block, place.offset);
+            let found = pg_sys::table_tuple_fetch_row_version(
+                self.table.raw(),
+                &mut tid,
+                pg_sys::GetActiveSnapshot(),
+                self.slot,
+            );
+            if !found {
+                return None;
+            }
+            let mut made = false;
+            let tuple = pg_sys::ExecFetchSlotHeapTuple(self.slot, false, &mut made);
+            let answer = show(tuple, self.table.tuple_desc());
+            if made {
+                pg_sys::pfree(tuple.cast());
+            }
+            pg_sys::ExecClearTuple(self.slot);
+            Some(answer)
+        }
+    }
+}
+
+impl Drop for Fetcher {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: made by us, dropped once; an ERROR's clean-up frees it otherwise.
+            unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.slot) };
+        }
+    }
+}
+
+/// Reads entries by place.
+pub struct EntryFetcher(Fetcher);
+
+impl EntryFetcher {
+    /// Opens the table of entries.
+    pub fn new() -> EntryFetcher {
+        let table = OpenRelation::table(state().audit_chain, pg_sys::AccessShareLock);
+        EntryFetcher(Fetcher::new(table))
+    }
+
+    /// The entry at a place.
+    pub fn fetch(&mut self, place: Place) -> Option<Evidence> {
+        self.0.fetch(place, |tuple, desc| {
+            let mut values = [pg_sys::Datum::null(); column::COUNT];
+            let mut nulls = [true; column::COUNT];
+            // SAFETY: a tuple of auditspine.audit_chain, whose columns `state` checked; both arrays have
+            // a member for each.
+            unsafe {
+                pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
+            }
+            // SAFETY: the columns asked for are varlenas.
+            let value = |at: usize| (!nulls[at]).then(|| unsafe { Varlena::packed(values[at]) });
+            Evidence {
+                key: value(column::EVENT_PK).map(|key| key.to_vec()),
+                payload: value(column::PAYLOAD).map(|payload| {
+                    let mut json = Vec::new();
+                    write_jsonb(&payload, Numbers::Exact, &mut json);
+                    json
+                }),
+                hash: value(column::PAYLOAD_HASH).and_then(|hash| Hash::from_slice(&hash)),
+            }
+        })
+    }
+}
+
+/// What TRUNCATEs took away; those that cannot be trusted go to `altered`.
+pub fn removals(
+    truncated: &[(i64, Place)],
+    fetcher: &mut EntryFetcher,
+    altered: &mut Vec<i64>,
+) -> Removals {
+    let mut removals = Removals::default();
+    for (seq, place) in truncated {
+        let entry = fetcher.fetch(*place);
+        let hash = entry.as_ref().and_then(|entry| entry.hash);
+        let payload = entry.and_then(|entry| entry.payload);
+        if hash == Some(Hash::of(b"null")) {
+            removals.remove_all(*seq);
+            continue;
+        }
+        let layouts = payload
+            .filter(|payload| hash == Some(Hash::of(payload)))
+            .and_then(|payload| numbers(parse(&payload)?.get("layouts")?));
+        match layouts {
+            Some(layouts) => layouts
+                .into_iter()
+                .for_each(|layout| removals.remove_layout(*seq, layout)),
+            None => altered.push(*seq),
+        }
+    }
+    removals
+}

@@ -1,0 +1,257 @@
+//! A table that holds rows: the audited one, or one of its partitions.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use auditspine_core::hash::{Hash, HashSink};
+use auditspine_core::rows::{
+    Column, KeyHasher, Layout, Layouts, Mapping, Place, Present, Relation, RowRecord,
+};
+use pgrx::pg_sys;
+
+use super::entries::Fetcher;
+use crate::declaration::{ChainOf, Declaration};
+use crate::pg::layouts::{self, Description};
+use crate::pg::relation::OpenRelation;
+use crate::pg::row::{DeformedRow, RowLayout};
+use crate::pg::spec::Spec;
+
+/// One of the tables whose rows are verified.
+pub struct Leaf {
+    relation: OpenRelation,
+    /// Its qualified name.
+    pub name: String,
+    /// How its rows are recorded now.
+    pub spec: Spec,
+    /// Its columns now.
+    pub present: Present,
+    /// Number of the layout that is the present one, if it is recorded.
+    pub current_layout: Option<i32>,
+    fetcher: Fetcher,
+    ways: HashMap<Option<i32>, Rc<Vec<Way>>>,
+    scratch: Vec<u8>,
+    row: DeformedRow,
+}
+
+/// How a row is to be hashed as an entry's layout says, and what comes of it.
+pub struct Way {
+    /// Where the layout's columns are.
+    pub mapping: Mapping,
+    layout: Option<RowLayout>,
+}
+
+/// A row met by a scan, or read again.
+pub struct Found {
+    /// Its key; `None` if a column of it is null.
+    pub key: Option<Vec<u8>>,
+    /// The row, canonical JSON.
+    pub json: Vec<u8>,
+}
+
+impl Leaf {
+    /// Opens a table under a lock that its reader needs.
+    pub fn open(oid: pg_sys::Oid, declaration: &Declaration, layouts: &Layouts) -> Leaf {
+        let relation = OpenRelation::table(oid, pg_sys::AccessShareLock);
+        let declaration = for_reading(&relation, declaration);
+        let spec = Spec::resolve(&relation, &declaration);
+        let present = present(&relation, &spec);
+        let current_layout = layouts
+            .iter()
+            .filter(|layout| layouts.map(layout, &present).relation == Relation::Same)
+            .filter(|layout| layout.incarnation == present.incarnation)
+            .max_by_key(|layout| layout.seq)
+            .map(|layout| layout.id);
+        let again = OpenRelation::table(oid, pg_sys::NoLock);
+        Leaf {
+            // SAFETY: the relation is open.
+            name: unsafe { layouts::qualified_name(relation.raw()) }.into_text(),
+            fetcher: Fetcher::new(again),
+            relation,
+            spec,
+            present,
+            current_layout,
+            ways: HashMap::new(),
+            scratch: Vec::new(),
+            row: DeformedRow::default(),
+        }
+    }
+
+    /// Shows what is to be compared of every row that the active snapshot sees; rows with a null key
+    /// are only told of by their place.
+    pub fn scan(
+        &mut self,
+        number: u32,
+        hasher: &KeyHasher,
+        show: &mut dyn FnMut(RowRecord),
+        keyless: &mut dyn FnMut(Place),
+    ) -> u64 {
+        let mut rows = 0u64;
+        let mut key = Vec::new();
+        let mut buffer = std::mem::take(&mut self.scratch);
+        let row = &mut self.row;
+        let spec = &self.spec;
+        // SAFETY: the table is open and a snapshot is active; a slot's tuple is valid until the next one
+        // is fetched; scan and slot are released below, or by the resource owner on an ERROR.
+        unsafe {
+            let desc = self.relation.tuple_desc();
+            let slot = pg_sys::table_slot_create(self.relation.raw(), std::ptr::null_mut());
+            let scan = pg_sys::table_beginscan(
+                self.relation.raw(),
+                pg_sys::GetActiveSnapshot(),
+                0,
+                std::ptr::null_mut(),
+            );
+            let forward = pg_sys::ScanDirection::ForwardScanDirection;
+            while pg_sys::table_scan_getnextslot(scan, forward, slot) {
+                let mut made = false;
+                let tuple = pg_sys::ExecFetchSlotHeapTuple(slot, false, &mut made);
+                row.load(tuple, desc);
+                let place = place_of(&(*slot).tts_tid);
+                if spec.key_is_null(row) {
+                    keyless(place);
+                } else {
+                    spec.write_key(row, &mut key);
+                    let mut sink = HashSink::with_buffer(std::mem::take(&mut buffer));
+                    spec.layout.write(row, &mut sink);
+                    let (hash, used) = sink.finish();
+                    buffer = used;
+                    show(RowRecord {
+                        key: hasher.digest(&key),
+                        hash,
+                        place,
+                        leaf: number,
+                    });
+                }
+                if made {
+                    pg_sys::pfree(tuple.cast());
+                }
+                rows += 1;
+                if rows.is_multiple_of(1024) {
+                    pgrx::check_for_interrupts!();
+                }
+            }
+            pg_sys::table_endscan(scan);
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+        }
+        self.scratch = buffer;
+        rows
+    }
+
+    /// Reads a row again.
+    pub fn fetch(&mut self, place: Place) -> Option<Found> {
+        let (row, spec) = (&mut self.row, &self.spec);
+        self.fetcher.fetch(place, |tuple, desc| {
+            // SAFETY: a tuple of this table and its descriptor.
+            unsafe { row.load(tuple, desc) };
+            let mut found = Found {
+                key: None,
+                json: Vec::new(),
+            };
+            if !spec.key_is_null(row) {
+                let mut key = Vec::new();
+                spec.write_key(row, &mut key);
+                found.key = Some(key);
+            }
+            spec.layout.write(row, &mut found.json);
+            found
+        })
+    }
+
+    /// The row's hash in one of the ways of [`Leaf::ways`].
+    pub fn hash(&mut self, place: Place, way: &Way) -> Option<Hash> {
+        let layout = way.layout.as_ref()?;
+        let (row, buffer) = (&mut self.row, &mut self.scratch);
+        self.fetcher.fetch(place, |tuple, desc| {
+            // SAFETY: a tuple of this table and its descriptor.
+            unsafe { row.load(tuple, desc) };
+            let mut sink = HashSink::with_buffer(std::mem::take(buffer));
+            layout.write(row, &mut sink);
+            let (hash, used) = sink.finish();
+            *buffer = used;
+            hash
+        })
+    }
+
+    /// The ways to hash a row whose entry names this layout, or none; no way if the layout is not
+    /// known.
+    pub fn ways(&mut self, layout: Option<i32>, layouts: &Layouts) -> Rc<Vec<Way>> {
+        if let Some(ways) = self.ways.get(&layout) {
+            return ways.clone();
+        }
+        let mappings = match layout.map(|id| layouts.get(id)) {
+            None => layouts.map_unnamed(&self.present),
+            Some(None) => Vec::new(),
+            Some(Some(layout)) => vec![layouts.map(layout, &self.present)],
+        };
+        let desc = self.relation.tuple_desc();
+        let ways = mappings.into_iter().map(|mapping| {
+            let complete = !matches!(mapping.relation, Relation::Gone(_));
+            let layout = complete.then(|| {
+                let names = mapping
+                    .sources
+                    .iter()
+                    .map(|source| (source.attnum as usize - 1, source.name.as_bytes()))
+                    .collect();
+                // SAFETY: the descriptor is that of the open relation, and the sources are columns of
+                // it that are not dropped.
+                unsafe { RowLayout::with_names(desc, names) }
+            });
+            Way { mapping, layout }
+        });
+        let ways = Rc::new(ways.collect::<Vec<_>>());
+        self.ways.insert(layout, ways.clone());
+        ways
+    }
+}
+
+/// The columns of a relation, as a layout would record them.
+fn present(relation: &OpenRelation, spec: &Spec) -> Present {
+    let read = |payload: &[u8]| Layout::read(0, 0, payload);
+    // SAFETY: the relation is open.
+    let all = unsafe { Description::of(relation.raw(), b"", &[]) };
+    let (Ok(hashed), Ok(all)) = (read(&spec.description.payload), read(&all.payload)) else {
+        // What the description writes, the layout reads.
+        unreachable!("a description that is no layout")
+    };
+    let is_hashed = |column: &Column| hashed.columns.iter().any(|it| it.attnum == column.attnum);
+    Present {
+        incarnation: hashed.incarnation.clone(),
+        excluded: all
+            .columns
+            .into_iter()
+            .filter(|column| !is_hashed(column))
+            .collect(),
+        columns: hashed.columns,
+    }
+}
+
+/// The declaration as far as it matters for reading: without excluded columns that are gone, and
+/// whatever became of the chain.
+fn for_reading(relation: &OpenRelation, declaration: &Declaration) -> Declaration {
+    // SAFETY: the descriptor is that of an open relation.
+    let desc = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(relation.tuple_desc()) };
+    let mut declaration = declaration.clone();
+    declaration.chain = ChainOf::Named("main".to_owned());
+    declaration.exclude.retain(|name| {
+        desc.iter()
+            .any(|attribute| !attribute.attisdropped && attribute.name() == name)
+    });
+    declaration
+}
+
+pub(super) fn place_of(tid: &pg_sys::ItemPointerData) -> Place {
+    Place {
+        block: (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo),
+        offset: tid.ip_posid,
+    }
+}
+
+trait IntoText {
+    fn into_text(self) -> String;
+}
+
+impl IntoText for Vec<u8> {
+    fn into_text(self) -> String {
+        String::from_utf8_lossy(&self).into_owned()
+    }
+}

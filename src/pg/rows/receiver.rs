@@ -1,0 +1,81 @@
+//! Rows of a query, shown one after the other as the executor makes them: nothing is kept.
+
+use std::ffi::CStr;
+
+use pgrx::{pg_guard, pg_sys};
+
+/// A destination of PostgreSQL's executor that calls a closure.
+#[repr(C)]
+struct Receiver<'a> {
+    destination: pg_sys::DestReceiver,
+    show: &'a mut dyn FnMut(&[pg_sys::Datum], &[bool]),
+}
+
+/// Runs a query with one text parameter under the active snapshot, as the current user, and shows each
+/// of its rows: values and null flags, valid during the call. PostgreSQL chooses the plan.
+pub fn for_each_row(
+    query: &CStr,
+    parameter: &[u8],
+    show: &mut dyn FnMut(&[pg_sys::Datum], &[bool]),
+) {
+    let mut arena = crate::pg::arena::DatumArena::default();
+    let mut receiver = Receiver {
+        destination: pg_sys::DestReceiver {
+            receiveSlot: Some(receive),
+            rStartup: Some(start_up),
+            rShutdown: Some(shut_down),
+            rDestroy: Some(shut_down),
+            mydest: pg_sys::CommandDest::DestNone,
+        },
+        show,
+    };
+    // SAFETY: the parameter list and the receiver outlive the query; what SPI opened is closed by
+    // SPI_finish, or by an ERROR's clean-up.
+    unsafe {
+        pg_sys::SPI_connect();
+        let parameters = pg_sys::makeParamList(1);
+        let first = (*parameters).params.as_mut_ptr();
+        (*first).value = arena.varlena(parameter);
+        (*first).isnull = false;
+        (*first).pflags = pg_sys::PARAM_FLAG_CONST as u16;
+        (*first).ptype = pg_sys::TEXTOID;
+        let options = pg_sys::SPIExecuteOptions {
+            params: parameters,
+            read_only: true,
+            dest: (&raw mut receiver).cast(),
+            ..Default::default()
+        };
+        pg_sys::SPI_execute_extended(query.as_ptr(), &options);
+        pg_sys::SPI_finish();
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn receive(
+    slot: *mut pg_sys::TupleTableSlot,
+    receiver: *mut pg_sys::DestReceiver,
+) -> bool {
+    // SAFETY: called by the executor with the receiver that it was given, and a slot that holds a row;
+    // once all attributes are there, both arrays have a member for each.
+    unsafe {
+        let natts = (*(*slot).tts_tupleDescriptor).natts;
+        if i32::from((*slot).tts_nvalid) < natts {
+            pg_sys::slot_getsomeattrs_int(slot, natts);
+        }
+        let receiver = &mut *receiver.cast::<Receiver>();
+        (receiver.show)(
+            std::slice::from_raw_parts((*slot).tts_values, natts as usize),
+            std::slice::from_raw_parts((*slot).tts_isnull, natts as usize),
+        );
+    }
+    true
+}
+
+unsafe extern "C-unwind" fn start_up(
+    _: *mut pg_sys::DestReceiver,
+    _: core::ffi::c_int,
+    _: pg_sys::TupleDesc,
+) {
+}
+
+unsafe extern "C-unwind" fn shut_down(_: *mut pg_sys::DestReceiver) {}

@@ -1,0 +1,212 @@
+//! What the system's own entries say of tables: their layouts, how they were attached, and which
+//! partitions left.
+
+use std::ops::ControlFlow;
+
+use auditspine_core::canonical::Numbers;
+use auditspine_core::hash::Hash;
+use auditspine_core::rows::{Incarnation, Json, Layout, parse};
+use pgrx::pg_sys;
+
+use crate::declaration::{ChainOf, Declaration};
+use crate::pg::jsonb::write_jsonb;
+use crate::pg::layouts;
+use crate::pg::lookup::bytes_of;
+use crate::pg::scan;
+
+/// Kinds of the system's entries that matter here.
+const ATTACH: &str = "auditspine.attach";
+const DETACH: &str = "auditspine.detach";
+const PARTITION_DETACH: &str = "auditspine.partition_detach";
+
+/// How a table was attached, as its entry says.
+pub struct Attachment {
+    /// The entry.
+    pub seq: i64,
+    /// Kind of the table's events.
+    pub kind: String,
+    /// The table's qualified name then.
+    pub table: String,
+    /// What its trigger was told.
+    pub declaration: Declaration,
+}
+
+/// Rows that left with a partition.
+pub struct PartitionDetached {
+    /// The entry.
+    pub seq: i64,
+    /// Kind of the events.
+    pub kind: String,
+    /// Layouts of the rows that left.
+    pub layouts: Vec<i32>,
+}
+
+/// An entry whose payload is not what it was.
+pub struct Altered {
+    /// The entry.
+    pub seq: i64,
+    /// Its kind.
+    pub event_kind: String,
+    /// Its key: a layout's number, or a kind.
+    pub event_pk: String,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+/// Everything that the system's entries say, as of the active snapshot.
+#[derive(Default)]
+pub struct Recorded {
+    /// All layouts, of all kinds.
+    pub layouts: Vec<Layout>,
+    /// All attachments, oldest first.
+    pub attachments: Vec<Attachment>,
+    /// Kinds that were detached: entry, kind.
+    pub detached: Vec<(i64, String)>,
+    /// Partitions that were detached.
+    pub partitions: Vec<PartitionDetached>,
+    /// Entries that cannot be trusted.
+    pub altered: Vec<Altered>,
+}
+
+impl Recorded {
+    /// Reads the entries.
+    pub fn read() -> Recorded {
+        let query = c"SELECT seq, event_kind, event_pk, payload, payload_hash FROM auditspine.audit_chain \
+            WHERE event_kind OPERATOR(pg_catalog.=) ANY ('{auditspine.layout,auditspine.attach,auditspine.detach,auditspine.partition_detach}') \
+            AND op OPERATOR(pg_catalog.=) 'S'";
+        let mut recorded = Recorded::default();
+        scan::select(query, &[], &[], |tuple, desc| {
+            let value = |column| {
+                let mut null = false;
+                // SAFETY: a row of the query, which has five columns.
+                let datum = unsafe { pg_sys::SPI_getbinval(tuple, desc, column, &mut null) };
+                (!null).then_some(datum)
+            };
+            let text = |column| {
+                value(column)
+                    .map(|datum| String::from_utf8_lossy(&bytes_of(datum)).into_owned())
+                    .unwrap_or_default()
+            };
+            let seq = value(1).map_or(0, |datum| datum.value() as i64);
+            let payload = value(4).map(|datum| {
+                let mut json = Vec::new();
+                write_jsonb(&bytes_of(datum), Numbers::Exact, &mut json);
+                json
+            });
+            let hash = value(5).and_then(|datum| Hash::from_slice(&bytes_of(datum)));
+            recorded.take_in(seq, text(2), text(3), payload, hash);
+            ControlFlow::Continue(())
+        });
+        recorded
+            .attachments
+            .sort_by_key(|attachment| attachment.seq);
+        recorded
+    }
+
+    fn take_in(
+        &mut self,
+        seq: i64,
+        event_kind: String,
+        event_pk: String,
+        payload: Option<Vec<u8>>,
+        hash: Option<Hash>,
+    ) {
+        let understood = match payload {
+            None => Err("its payload is gone"),
+            Some(payload) if hash != Some(Hash::of(&payload)) => {
+                Err("its payload is not what its hash says")
+            }
+            Some(payload) => self
+                .understand(seq, &event_kind, &event_pk, &payload)
+                .ok_or("its payload is not understood"),
+        };
+        if let Err(what) = understood {
+            self.altered.push(Altered {
+                seq,
+                event_kind,
+                event_pk,
+                what,
+            });
+        }
+    }
+
+    fn understand(&mut self, seq: i64, kind: &str, pk: &str, payload: &[u8]) -> Option<()> {
+        if kind == layouts::KIND {
+            let layout = Layout::read(pk.parse().ok()?, seq, payload).ok()?;
+            self.layouts.push(layout);
+            return Some(());
+        }
+        let json = parse(payload)?;
+        match kind {
+            ATTACH => self.attachments.push(attachment(seq, &json)?),
+            DETACH => self.detached.push((seq, pk.to_owned())),
+            PARTITION_DETACH => self.partitions.push(PartitionDetached {
+                seq,
+                kind: json.get("kind")?.as_str()?.to_owned(),
+                layouts: numbers(json.get("layouts")?)?,
+            }),
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// The kind under which a table is audited that has no trigger of ours: of the latest entry that
+    /// names it, unless it was detached since.
+    pub fn kind_of_table(&self, table: &str, incarnation: &Incarnation) -> Option<String> {
+        let of_layouts = self.layouts.iter().filter_map(|layout| {
+            let named = layout.table == table || layout.incarnation == *incarnation;
+            named.then_some((layout.seq, &layout.kind))
+        });
+        let of_attachments = self.attachments.iter().filter_map(|attachment| {
+            (attachment.table == table).then_some((attachment.seq, &attachment.kind))
+        });
+        let (seq, kind) = of_layouts.chain(of_attachments).max()?;
+        self.is_attached_since(seq, kind).then(|| kind.clone())
+    }
+
+    /// How a kind was attached last, unless it was detached since.
+    pub fn attachment(&self, kind: &str) -> Option<&Attachment> {
+        let last = self
+            .attachments
+            .iter()
+            .rfind(|attachment| attachment.kind == kind)?;
+        self.is_attached_since(last.seq, kind).then_some(last)
+    }
+
+    fn is_attached_since(&self, seq: i64, kind: &str) -> bool {
+        !self
+            .detached
+            .iter()
+            .any(|(detached, of)| of == kind && *detached > seq)
+    }
+}
+
+/// Numbers in an array.
+pub fn numbers(json: &Json) -> Option<Vec<i32>> {
+    json.as_array()?.iter().map(Json::as_integer).collect()
+}
+
+fn attachment(seq: i64, json: &Json) -> Option<Attachment> {
+    let text = |name| json.get(name).and_then(Json::as_str).map(str::to_owned);
+    let names = |name| -> Option<Vec<String>> {
+        let all = json.get(name)?.as_array()?.iter();
+        all.map(|name| name.as_str().map(str::to_owned)).collect()
+    };
+    let kind = text("kind")?;
+    let chain = match names("chain_by") {
+        Some(columns) => ChainOf::By(columns),
+        None => ChainOf::Named(text("chain").unwrap_or_else(|| "main".to_owned())),
+    };
+    Some(Attachment {
+        seq,
+        table: text("table")?,
+        declaration: Declaration {
+            kind: Some(kind.clone()),
+            pk: names("pk"),
+            chain,
+            full_payload: text("payload").as_deref() == Some("full"),
+            exclude: names("exclude").unwrap_or_default(),
+        },
+        kind,
+    })
+}

@@ -1,0 +1,231 @@
+//! What is to be verified: a table, the kind of its events, its partitions, and whether the triggers
+//! are there that record its changes.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use auditspine_core::rows::{Incarnation, RowFindingKind};
+use pgrx::pg_sys;
+
+use super::recorded::Recorded;
+use super::report::Finding;
+use crate::declaration::{self, Declaration};
+use crate::error::Failure;
+use crate::pg::audited::{self, symbol};
+use crate::pg::layouts::{qualified_name, system_identifier};
+use crate::pg::relation::OpenRelation;
+use crate::pg::scan;
+use crate::pg::spec::kind_of;
+
+/// A table and one kind of events about it.
+pub struct Target {
+    /// The table; of partitions the partitioned one.
+    pub root: pg_sys::Oid,
+    /// Its qualified name.
+    pub name: String,
+    /// Kind of the events.
+    pub kind: String,
+    /// How rows are recorded.
+    pub declaration: Declaration,
+}
+
+/// The kinds under which a table is audited; an ERROR if there is none.
+pub fn targets(relation: pg_sys::Oid, recorded: &Recorded) -> Vec<Target> {
+    let asked = open(relation);
+    // SAFETY: the relation is open.
+    let (is_partition, relkind, name) = unsafe {
+        let form = (*asked.raw()).rd_rel;
+        (
+            (*form).relispartition,
+            (*form).relkind as u8,
+            qualified_name(asked.raw()),
+        )
+    };
+    let mut name = String::from_utf8_lossy(&name).into_owned();
+    if relkind != pg_sys::RELKIND_RELATION && relkind != pg_sys::RELKIND_PARTITIONED_TABLE {
+        Failure::NotAudited.raise(
+            format!("{name} is not a table, so no rows of it are audited"),
+            "name a table that audit_attach() was called for; see auditspine.audited_table",
+        );
+    }
+    let root = if is_partition {
+        audited::root_of(relation)
+    } else {
+        relation
+    };
+    let whole = open(root);
+    if root != relation {
+        // SAFETY: the relation is open.
+        name = String::from_utf8_lossy(&unsafe { qualified_name(whole.raw()) }).into_owned();
+    }
+    let target = |kind: &[u8], declaration| Target {
+        root,
+        name: name.clone(),
+        kind: String::from_utf8_lossy(kind).into_owned(),
+        declaration,
+    };
+    // A trigger may be left on partitions alone.
+    let mut targets: Vec<Target> = Vec::new();
+    let mut relations = vec![root];
+    relations.extend(audited::leaves(root, pg_sys::AccessShareLock));
+    for oid in relations {
+        for found in audited::of(&open(oid)) {
+            if !targets
+                .iter()
+                .any(|target| target.kind.as_bytes() == found.kind)
+            {
+                targets.push(target(&found.kind, found.declaration));
+            }
+        }
+    }
+    let incarnation = Incarnation {
+        system: system_identifier().to_string(),
+        oid: root.to_u32().to_string(),
+    };
+    if targets.is_empty()
+        && let Some(kind) = recorded.kind_of_table(&name, &incarnation)
+    {
+        let declaration = match recorded.attachment(&kind) {
+            Some(attachment) => attachment.declaration.clone(),
+            None => declaration::parse(std::slice::from_ref(&kind)),
+        };
+        targets.push(target(kind.as_bytes(), declaration));
+    }
+    if targets.is_empty() {
+        Failure::NotAudited.raise(
+            format!("table {name} is not audited, and no entry says that it was"),
+            "attach it first: SELECT audit_attach('…')",
+        );
+    }
+    targets
+}
+
+fn open(oid: pg_sys::Oid) -> OpenRelation {
+    OpenRelation::table(oid, pg_sys::AccessShareLock)
+}
+
+impl Target {
+    /// Findings about the triggers of the table and its partitions.
+    pub fn check_triggers(
+        &self,
+        leaves: &[pg_sys::Oid],
+        recorded: &Recorded,
+        put: &mut dyn FnMut(Finding),
+    ) {
+        let attached = recorded.attachment(&self.kind).is_some();
+        let mut relations = vec![self.root];
+        relations.extend(leaves.iter().filter(|leaf| **leaf != self.root));
+        for oid in relations {
+            let relation = open(oid);
+            // SAFETY: the relation is open.
+            let table =
+                String::from_utf8_lossy(&unsafe { qualified_name(relation.raw()) }).into_owned();
+            let finding = |kind, detail| Finding::of_table(kind, &table, detail);
+            let ours: Vec<audited::OurTrigger> = audited::triggers(&relation)
+                .into_iter()
+                .filter(|trigger| {
+                    trigger.symbol == symbol::APPEND && {
+                        let declaration = declaration::parse(&trigger.arguments);
+                        // SAFETY: the relation is open.
+                        unsafe { kind_of(relation.raw(), &declaration) == self.kind }
+                    }
+                })
+                .collect();
+            for trigger in &ours {
+                let (name, state) = (&trigger.name, trigger.enabled);
+                let state = match state {
+                    b'D' => "is disabled",
+                    b'R' => "fires for replicated changes only",
+                    _ => continue,
+                };
+                put(finding(
+                    RowFindingKind::TriggerDisabled,
+                    format!("trigger \"{name}\" {state}, so changes are not recorded"),
+                ));
+            }
+            if !ours.iter().any(|trigger| trigger.for_row) {
+                put(finding(
+                    RowFindingKind::TriggerMissing,
+                    format!(
+                        "the table has no trigger that records its changes under kind \"{}\"",
+                        self.kind
+                    ),
+                ));
+            }
+            // Declared by hand, it may have been left out on purpose.
+            if attached && oid == self.root && !ours.iter().any(|trigger| trigger.on_truncate) {
+                put(finding(
+                    RowFindingKind::TriggerMissing,
+                    format!(
+                        "the table has no trigger that records TRUNCATE under kind \"{}\"",
+                        self.kind
+                    ),
+                ));
+            }
+        }
+    }
+
+    /// Other tables whose triggers record under the same kind, as findings, and the layouts of theirs:
+    /// entries that name one of these are not about this table.
+    pub fn check_sharing(
+        &self,
+        leaves: &[pg_sys::Oid],
+        recorded: &Recorded,
+        put: &mut dyn FnMut(Finding),
+    ) -> HashSet<i32> {
+        let mut not_ours = HashSet::new();
+        let mut told = Vec::new();
+        let system = system_identifier().to_string();
+        for oid in audited_relations() {
+            if oid == self.root || leaves.contains(&oid) {
+                continue;
+            }
+            let Some(relation) = OpenRelation::if_exists(oid, pg_sys::AccessShareLock) else {
+                continue;
+            };
+            let of = audited::of(&relation);
+            let Some(sharing) = of
+                .iter()
+                .find(|other| other.kind == self.kind.as_bytes() && other.root != self.root)
+            else {
+                continue;
+            };
+            if !told.contains(&sharing.root) {
+                told.push(sharing.root);
+                // SAFETY: the relation is open.
+                let other = unsafe { qualified_name(open(sharing.root).raw()) };
+                put(Finding::of_table(
+                    RowFindingKind::KindShared,
+                    &self.name,
+                    format!(
+                        "changes of {} are recorded under kind \"{}\" as well",
+                        String::from_utf8_lossy(&other),
+                        self.kind
+                    ),
+                ));
+            }
+            let oid = oid.to_u32().to_string();
+            let theirs = recorded.layouts.iter().filter(|layout| {
+                layout.incarnation.oid == oid && layout.incarnation.system == system
+            });
+            not_ours.extend(theirs.map(|layout| layout.id));
+        }
+        not_ours
+    }
+}
+
+/// All tables and partitions that have a row trigger of ours.
+fn audited_relations() -> Vec<pg_sys::Oid> {
+    let query = c"SELECT DISTINCT t.tgrelid FROM pg_catalog.pg_trigger AS t \
+        JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid \
+        WHERE p.prosrc OPERATOR(pg_catalog.=) 'auditspine_append_trigger'";
+    let mut oids = Vec::new();
+    scan::select(query, &[], &[], |tuple, desc| {
+        let mut null = false;
+        // SAFETY: a row of the query, which has one column.
+        let datum = unsafe { pg_sys::SPI_getbinval(tuple, desc, 1, &mut null) };
+        oids.push(pg_sys::Oid::from(datum.value() as u32));
+        ControlFlow::Continue(())
+    });
+    oids
+}
