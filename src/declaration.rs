@@ -55,6 +55,11 @@ pub fn parse(arguments: &[String]) -> Declaration {
                     at + 1
                 ));
             }
+            if is_reserved(argument) {
+                refuse(format!(
+                    "kind \"{argument}\" is reserved for auditspine's own entries"
+                ));
+            }
             declaration.kind = Some(argument.clone());
             continue;
         };
@@ -79,6 +84,11 @@ pub fn parse(arguments: &[String]) -> Declaration {
         }
     }
     declaration
+}
+
+/// Whether a kind is one of the extension's own.
+pub fn is_reserved(kind: &str) -> bool {
+    kind.starts_with("auditspine.")
 }
 
 fn refuse(message: String) -> ! {

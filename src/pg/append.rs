@@ -10,6 +10,7 @@ use super::lookup::{Condition, last_row};
 use super::relation::OpenRelation;
 use super::state::{broken, state};
 use super::{attribution, chains, flush};
+use crate::declaration::is_reserved;
 use crate::error::Failure;
 
 /// Arguments of `audit_chain_append(kind, pk, payload, chain)`; `None` for NULL.
@@ -33,6 +34,15 @@ pub fn by_hand(arguments: &ByHand<'_>) -> pg_sys::Datum {
             "pass a kind that names the source of the event",
         );
     };
+    if is_reserved(&String::from_utf8_lossy(kind)) {
+        Failure::InvalidValue.raise(
+            format!(
+                "kind \"{}\" is reserved for auditspine's own entries",
+                String::from_utf8_lossy(kind)
+            ),
+            "pass a kind that does not begin with 'auditspine.'",
+        );
+    }
     let Some(chain) = arguments.chain else {
         Failure::InvalidValue.raise(
             "the chain of an audit event is null",

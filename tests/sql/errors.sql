@@ -22,7 +22,7 @@ FROM unnest(ARRAY[
     $$'kind', 'pk=ID'$$, $$'kind', 'key=id'$$, $$'kind', 'PK=id'$$, $$'kind', 'payload=none'$$, $$'kind', 'payload='$$,
     $$'kind', 'chain='$$, $$'kind', 'chain=nowhere'$$, $$'kind', 'chain_by='$$, $$'kind', 'chain_by=nope'$$,
     $$'kind', 'chain=main', 'chain_by=tenant'$$, $$'kind', 'pk=id', 'pk=id'$$, $$'kind', 'exclude=nope'$$, $$'kind', 'exclude=v,v'$$,
-    $$'kind', 'pk="id'$$, $$'kind', 'pk=ctid'$$, $$'kind', 'exclude='$$, $$'kind', ' pk=id'$$
+    $$'kind', 'pk="id'$$, $$'kind', 'pk=ctid'$$, $$'kind', 'exclude='$$, $$'kind', ' pk=id'$$, $$'auditspine.layout'$$
 ]) a;
 SELECT declared('', 'bare') AS no_primary_key, declared($$'bare', 'pk=id'$$, 'bare') AS pk_named,
        declared($$'bare', 'pk=note'$$, 'bare') AS null_key;
@@ -93,6 +93,7 @@ SELECT create_chain('most', 256);
 SELECT audit_chain_append('kind', '1', '{}', 'nowhere');
 SELECT audit_chain_append(NULL, '1', '{}');
 SELECT audit_chain_append('', '1', '{}');
+SELECT audit_chain_append('auditspine.attach', '1', '{}');
 SELECT audit_chain_append('kind', '1', '{}', NULL);
 
 -- Settings.
