@@ -27,6 +27,153 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.lay
 SELECT pg_catalog.pg_extension_config_dump('auditspine.layout', '');
 SELECT pg_catalog.pg_extension_config_dump('auditspine.layout_id_seq', '');
 
+-- 20-attach.sql
+-- Attaching tables to the audit: audit_attach() and audit_detach(), the view of what is attached, and the
+-- event trigger that follows partitions and columns.
+
+CREATE FUNCTION @extschema@.audit_refuse_change() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'auditspine_refuse_audited_change';
+REVOKE ALL ON FUNCTION @extschema@.audit_refuse_change() FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.audit_refuse_change() IS
+    'trigger: refuses UPDATE, DELETE and TRUNCATE of a table that is audited as append-only';
+
+CREATE FUNCTION @extschema@.audit_attach(
+    target      regclass,
+    kind        text    DEFAULT NULL,
+    chain       text    DEFAULT 'main',
+    chain_by    text[]  DEFAULT NULL,
+    pk          text[]  DEFAULT NULL,
+    payload     text    DEFAULT 'hash',
+    exclude     text[]  DEFAULT '{}',
+    append_only boolean DEFAULT false,
+    backfill    boolean DEFAULT false
+) RETURNS text
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'audit_attach_wrapper';
+-- It attaches triggers with the caller's rights; whoever may use it can write entries of any kind that is free.
+REVOKE ALL ON FUNCTION @extschema@.audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean)
+    FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean) IS
+    'audits a table and its partitions from here on; answers attached, replaced or unchanged';
+
+CREATE FUNCTION @extschema@.audit_detach(target regclass) RETURNS boolean
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'audit_detach_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.audit_detach(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.audit_detach(regclass) IS
+    'ends the audit of a table and its partitions, and records that; false if it was not audited';
+
+CREATE FUNCTION @extschema@.audit_detach_kind(kind text) RETURNS boolean
+    LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'audit_detach_kind_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.audit_detach_kind(text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.audit_detach_kind(text) IS
+    'records that the table of a kind is gone, and its audit with it; false if the kind was not audited';
+
+-- What the triggers' arguments (pg_trigger.tgargs) declare.
+CREATE FUNCTION auditspine.declared(arguments bytea, part text) RETURNS text[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'declared_wrapper';
+COMMENT ON FUNCTION auditspine.declared(bytea, text) IS
+    'one part of what a trigger declares (kind, pk, chain, chain_by, payload, exclude); null if it is left out';
+
+CREATE FUNCTION auditspine.declaration_problem(arguments bytea) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'declaration_problem_wrapper';
+COMMENT ON FUNCTION auditspine.declaration_problem(bytea) IS
+    'what is not understood of a trigger''s arguments; null if nothing is';
+
+-- The registry is pg_trigger. Each column costs only when it is selected.
+CREATE VIEW auditspine.audited_table AS
+SELECT t.tgrelid::regclass AS table_name,
+       n.kind,
+       CASE WHEN p.problem IS NULL THEN
+           coalesce(auditspine.declared(t.tgargs, 'pk'),
+                    (SELECT array_agg(a.attname::text ORDER BY k.place)
+                     FROM pg_catalog.pg_index AS i
+                     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+                     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                     WHERE i.indrelid = t.tgrelid AND i.indisprimary AND k.place <= i.indnkeyatts))
+       END AS pk,
+       (auditspine.declared(t.tgargs, 'chain'))[1] AS chain,
+       auditspine.declared(t.tgargs, 'chain_by') AS chain_by,
+       (auditspine.declared(t.tgargs, 'payload'))[1] AS payload,
+       auditspine.declared(t.tgargs, 'exclude') AS exclude,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger AS r
+               WHERE r.tgrelid = t.tgrelid AND r.tgfoid = '@extschema@.audit_refuse_change()'::regprocedure
+                 AND r.tgtype & 1 = 1 AND r.tgenabled IN ('A', 'O')) AS append_only,
+       t.tgenabled IN ('A', 'O') AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_partition_tree(t.tgrelid) AS m
+           JOIN pg_catalog.pg_trigger AS c ON c.tgrelid = m.relid
+           WHERE c.tgfoid = t.tgfoid AND c.tgname = t.tgname AND c.tgtype = t.tgtype
+             AND c.tgenabled NOT IN ('A', 'O')) AS enabled,
+       CASE t.tgenabled WHEN 'A' THEN 'always' WHEN 'O' THEN 'origin' WHEN 'R' THEN 'replica'
+                        ELSE 'disabled' END AS trigger_state,
+       NOT EXISTS (
+           SELECT FROM (SELECT t.tgrelid::regclass UNION SELECT relid FROM pg_catalog.pg_partition_tree(t.tgrelid))
+                       AS m (relid)
+           WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS c
+                             WHERE c.tgrelid = m.relid AND c.tgfoid = t.tgfoid AND c.tgtype & 1 = 0
+                               AND c.tgtype & 32 = 32 AND c.tgenabled IN ('A', 'O'))) AS truncate_covered,
+       (SELECT count(*)::integer FROM pg_catalog.pg_partition_tree(t.tgrelid) AS m WHERE m.isleaf AND m.level > 0)
+           AS partitions,
+       (SELECT count(*) FROM auditspine.audit_chain AS e WHERE e.event_kind = n.kind) AS entries,
+       p.problem
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+CROSS JOIN LATERAL (
+    SELECT coalesce((auditspine.declared(t.tgargs, 'kind'))[1],
+                    (SELECT r.relname::text FROM pg_catalog.pg_class AS r
+                     WHERE r.oid = coalesce(pg_catalog.pg_partition_root(t.tgrelid), t.tgrelid))) AS kind
+) AS n
+CROSS JOIN LATERAL (
+    SELECT coalesce(
+        auditspine.declaration_problem(t.tgargs),
+        (SELECT format('the table has no column %I', x.name)
+         FROM unnest(auditspine.declared(t.tgargs, 'pk') || auditspine.declared(t.tgargs, 'chain_by')
+                     || auditspine.declared(t.tgargs, 'exclude')) AS x (name)
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+                           WHERE a.attrelid = t.tgrelid AND a.attname = x.name AND a.attnum > 0
+                             AND NOT a.attisdropped)
+         LIMIT 1),
+        CASE WHEN auditspine.declared(t.tgargs, 'pk') IS NULL
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = t.tgrelid AND i.indisprimary)
+             THEN 'the table has no primary key, and the trigger names no key' END,
+        (SELECT format('there is no audit chain %L', x.name)
+         FROM unnest(auditspine.declared(t.tgargs, 'chain')) AS x (name)
+         WHERE NOT EXISTS (SELECT FROM auditspine.chain AS k WHERE k.name = x.name))
+    ) AS problem
+) AS p
+WHERE t.tgfoid = '@extschema@.audit_chain_append()'::regprocedure
+  AND t.tgparentid = 0 AND t.tgtype & 1 = 1;
+COMMENT ON VIEW auditspine.audited_table IS
+    'audited tables, as their triggers declare them; partitions are part of their table';
+COMMENT ON COLUMN auditspine.audited_table.enabled IS 'whether changes are recorded, in all partitions';
+COMMENT ON COLUMN auditspine.audited_table.trigger_state IS
+    'always (as audit_attach leaves it), origin (not under session_replication_role = replica), replica or disabled';
+COMMENT ON COLUMN auditspine.audited_table.truncate_covered IS 'whether TRUNCATE is recorded, in all partitions';
+COMMENT ON COLUMN auditspine.audited_table.partitions IS 'partitions that hold rows';
+COMMENT ON COLUMN auditspine.audited_table.entries IS 'entries of this kind so far';
+COMMENT ON COLUMN auditspine.audited_table.problem IS 'why changes fail, if the trigger does not fit the table';
+
+-- Whoever may make a partition needs no right to the audit's functions. So this acts for the extension's owner,
+-- but only once it has found what the command's names mean: hence no SECURITY DEFINER and no search_path here.
+CREATE FUNCTION auditspine.on_ddl() RETURNS event_trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', 'auditspine_on_ddl';
+REVOKE ALL ON FUNCTION auditspine.on_ddl() FROM PUBLIC;
+COMMENT ON FUNCTION auditspine.on_ddl() IS
+    'event trigger: audits partitions that come, records those that leave, and new column layouts';
+
+CREATE EVENT TRIGGER auditspine_ddl ON ddl_command_end
+    WHEN TAG IN ('CREATE TABLE', 'CREATE SCHEMA', 'ALTER TABLE')
+    EXECUTE FUNCTION auditspine.on_ddl();
+ALTER EVENT TRIGGER auditspine_ddl ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER auditspine_ddl IS 'keeps partitions and column changes of audited tables in the audit';
+
 -- 30-verify.sql
 -- The rows of audited tables against their entries.
 

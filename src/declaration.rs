@@ -1,12 +1,12 @@
 //! What a trigger says of the table it audits: its arguments, parsed.
 //!
 //! ```text
-//! audit_chain_append([kind] [, 'pk=a,b'] [, 'chain=name' | 'chain_by=a,b'] [, 'payload=hash|full']
-//!                    [, 'exclude=a,b'])
+//! audit_chain_append([kind | 'kind=kind'] [, 'pk=a,b'] [, 'chain=name' | 'chain_by=a,b']
+//!                    [, 'payload=hash|full'] [, 'exclude=a,b'])
 //! ```
 //!
 //! Column names are taken as they are in the catalog; one that holds a comma or a quote is written in
-//! double quotes, as in SQL.
+//! double quotes, as in SQL. A kind that holds an equals sign is written as `kind=…`.
 
 use crate::error::Failure;
 
@@ -34,11 +34,17 @@ pub struct Declaration {
     pub exclude: Vec<String>,
 }
 
-const HINT: &str = "arguments are the kind, then any of 'pk=column,…', 'chain=name', \
+const HINT: &str = "arguments are the kind (or 'kind=…'), then any of 'pk=column,…', 'chain=name', \
                     'chain_by=column,…', 'payload=hash', 'payload=full', 'exclude=column,…'";
 
 /// Parses a trigger's arguments; an ERROR that shows the one at fault.
 pub fn parse(arguments: &[String]) -> Declaration {
+    try_parse(arguments)
+        .unwrap_or_else(|problem| Failure::InvalidTriggerArgument.raise(problem, HINT))
+}
+
+/// As [`parse`]; the message, if something is not understood.
+pub fn try_parse(arguments: &[String]) -> Result<Declaration, String> {
     let mut declaration = Declaration {
         kind: None,
         pk: None,
@@ -50,40 +56,39 @@ pub fn parse(arguments: &[String]) -> Declaration {
     for (at, argument) in arguments.iter().enumerate() {
         let Some((name, value)) = argument.split_once('=') else {
             if at > 0 || argument.is_empty() {
-                refuse(format!(
+                return Err(format!(
                     "trigger argument {} is not understood: \"{argument}\"",
                     at + 1
                 ));
             }
-            if is_reserved(argument) {
-                refuse(format!(
-                    "kind \"{argument}\" is reserved for auditspine's own entries"
-                ));
-            }
-            declaration.kind = Some(argument.clone());
+            declaration.kind = Some(kind(argument)?);
+            seen.push("kind");
             continue;
         };
         let slot = if name == "chain_by" { "chain" } else { name };
         if seen.contains(&slot) {
-            refuse(format!(
+            return Err(format!(
                 "trigger argument \"{argument}\" repeats or contradicts an earlier one"
             ));
         }
         seen.push(slot);
         match name {
-            "pk" => declaration.pk = Some(columns(argument, value)),
+            "kind" if !value.is_empty() => declaration.kind = Some(kind(value)?),
+            "pk" => declaration.pk = Some(columns(argument, value)?),
             "chain" if !value.is_empty() => declaration.chain = ChainOf::Named(value.to_owned()),
-            "chain_by" => declaration.chain = ChainOf::By(columns(argument, value)),
+            "chain_by" => declaration.chain = ChainOf::By(columns(argument, value)?),
             "payload" if value == "hash" => {}
             "payload" if value == "full" => declaration.full_payload = true,
-            "exclude" => declaration.exclude = columns(argument, value),
-            "chain" | "payload" => refuse(format!(
-                "trigger argument \"{argument}\" has a value that is not allowed"
-            )),
-            _ => refuse(format!("unknown trigger argument \"{argument}\"")),
+            "exclude" => declaration.exclude = columns(argument, value)?,
+            "kind" | "chain" | "payload" => {
+                return Err(format!(
+                    "trigger argument \"{argument}\" has a value that is not allowed"
+                ));
+            }
+            _ => return Err(format!("unknown trigger argument \"{argument}\"")),
         }
     }
-    declaration
+    Ok(declaration)
 }
 
 /// Whether a kind is one of the extension's own.
@@ -91,13 +96,59 @@ pub fn is_reserved(kind: &str) -> bool {
     kind.starts_with("auditspine.")
 }
 
-fn refuse(message: String) -> ! {
-    Failure::InvalidTriggerArgument.raise(message, HINT)
+fn kind(kind: &str) -> Result<String, String> {
+    if is_reserved(kind) {
+        return Err(format!(
+            "kind \"{kind}\" is reserved for auditspine's own entries"
+        ));
+    }
+    Ok(kind.to_owned())
 }
 
-fn columns(argument: &str, value: &str) -> Vec<String> {
+impl Declaration {
+    /// The arguments that [`parse`] reads back as this declaration. What is the default is left out.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if let Some(kind) = &self.kind {
+            arguments.push(if kind.contains('=') {
+                format!("kind={kind}")
+            } else {
+                kind.clone()
+            });
+        }
+        if let Some(pk) = &self.pk {
+            arguments.push(format!("pk={}", join(pk)));
+        }
+        match &self.chain {
+            ChainOf::Named(name) if name == "main" => {}
+            ChainOf::Named(name) => arguments.push(format!("chain={name}")),
+            ChainOf::By(columns) => arguments.push(format!("chain_by={}", join(columns))),
+        }
+        if self.full_payload {
+            arguments.push("payload=full".to_owned());
+        }
+        if !self.exclude.is_empty() {
+            arguments.push(format!("exclude={}", join(&self.exclude)));
+        }
+        arguments
+    }
+}
+
+/// Lists column names, in double quotes where [`split`] would not read them back as they are.
+fn join(names: &[String]) -> String {
+    let quoted = names.iter().map(|name| {
+        if name.contains([',', '"']) || name.trim() != name {
+            format!("\"{}\"", name.replace('"', "\"\""))
+        } else {
+            name.clone()
+        }
+    });
+    quoted.collect::<Vec<_>>().join(",")
+}
+
+fn columns(argument: &str, value: &str) -> Result<Vec<String>, String> {
     let Some(names) = split(value) else {
-        refuse(format!(
+        return Err(format!(
             "trigger argument \"{argument}\" has an unbalanced double quote"
         ));
     };
@@ -106,11 +157,11 @@ fn columns(argument: &str, value: &str) -> Vec<String> {
         .enumerate()
         .any(|(at, name)| names[..at].contains(name));
     if repeated || names.iter().any(String::is_empty) {
-        refuse(format!(
+        return Err(format!(
             "trigger argument \"{argument}\" does not list distinct column names"
         ));
     }
-    names
+    Ok(names)
 }
 
 /// Splits at commas outside double quotes; `""` inside quotes is a quote. `None` if a quote is left

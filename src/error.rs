@@ -19,6 +19,18 @@ pub enum Failure {
     TriggerProtocol,
     /// A table that no trigger of ours is, or was, on.
     NotAudited,
+    /// No table of that oid.
+    UnknownTable,
+    /// A view, partition, catalog or the like was to be audited.
+    NotAuditable,
+    /// A table of a sort that cannot be audited soundly.
+    UnsupportedTable,
+    /// Another table is audited under that kind.
+    KindTaken,
+    /// A kind was to be closed whose table is audited.
+    KindInUse,
+    /// A table whose policy is append-only was to be changed.
+    TableIsAppendOnly,
     /// A table has no primary key and the trigger names no `pk=` columns.
     NoPrimaryKey,
     /// A column that the trigger names does not exist.
@@ -73,6 +85,12 @@ impl Failure {
                 ERRCODE_INVALID_PARAMETER_VALUE
             }
             Failure::TriggerProtocol => ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+            Failure::UnknownTable => ERRCODE_UNDEFINED_TABLE,
+            Failure::NotAuditable => ERRCODE_WRONG_OBJECT_TYPE,
+            Failure::UnsupportedTable => ERRCODE_FEATURE_NOT_SUPPORTED,
+            Failure::KindTaken => ERRCODE_DUPLICATE_OBJECT,
+            Failure::KindInUse => ERRCODE_OBJECT_IN_USE,
+            Failure::TableIsAppendOnly => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::NoPrimaryKey => ERRCODE_INVALID_TABLE_DEFINITION,
             Failure::UnknownColumn => ERRCODE_UNDEFINED_COLUMN,
             Failure::NullKey => ERRCODE_NOT_NULL_VIOLATION,

@@ -6,6 +6,7 @@
 ::pgrx::pg_module_magic!(name, version);
 
 mod api;
+mod attach;
 mod declaration;
 mod error;
 mod guc;

@@ -1,6 +1,7 @@
 //! The SQL-callable functions, one file a topic.
 
 mod append;
+mod attach;
 mod canonical;
 mod heads;
 mod spine;
@@ -11,6 +12,11 @@ mod verify;
     "../../sql/10-rows.sql",
     name = "rows",
     requires = ["schema"]
+);
+::pgrx::extension_sql_file!(
+    "../../sql/20-attach.sql",
+    name = "attach",
+    requires = ["schema", "rows", "append"]
 );
 ::pgrx::extension_sql_file!(
     "../../sql/30-verify.sql",

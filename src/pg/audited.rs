@@ -15,6 +15,9 @@ unsafe extern "C-unwind" {
         lock: pg_sys::LOCKMODE,
         parents: *mut *mut pg_sys::List,
     ) -> *mut pg_sys::List;
+
+    /// catalog/partition.h, the same.
+    fn get_partition_ancestors(relation: pg_sys::Oid) -> *mut pg_sys::List;
 }
 
 /// catalog/pg_language.dat: functions in C.
@@ -40,6 +43,8 @@ pub struct Audited {
 pub mod symbol {
     /// audit_chain_append()
     pub const APPEND: &str = "auditspine_append_trigger";
+    /// audit_refuse_change()
+    pub const REFUSE: &str = "auditspine_refuse_audited_change";
 }
 
 /// One trigger of a relation whose function is in this library.
@@ -50,6 +55,10 @@ pub struct OurTrigger {
     pub name: String,
     /// Symbol of its function.
     pub symbol: String,
+    /// Events, timing and level: as in pg_trigger.tgtype.
+    pub events: u32,
+    /// Whether it fires at every such event at once: no WHEN, no columns, not deferrable.
+    pub unconditional: bool,
     /// Whether it fires for each row.
     pub for_row: bool,
     /// Whether it fires on TRUNCATE.
@@ -82,6 +91,10 @@ pub fn triggers(relation: &OpenRelation) -> Vec<OurTrigger> {
                     .to_string_lossy()
                     .into_owned(),
                 symbol,
+                events: trigger.tgtype as u32,
+                unconditional: trigger.tgqual.is_null()
+                    && trigger.tgnattr == 0
+                    && !trigger.tgdeferrable,
                 for_row: trigger.tgtype as u32 & pg_sys::TRIGGER_TYPE_ROW != 0,
                 on_truncate: trigger.tgtype as u32 & pg_sys::TRIGGER_TYPE_TRUNCATE != 0,
                 enabled: trigger.tgenabled as u8,
@@ -120,24 +133,56 @@ pub fn of(relation: &OpenRelation) -> Vec<Audited> {
         .collect()
 }
 
-/// The partitions of a table that hold rows, or the table itself; all are locked.
+/// The partitions of a table that hold rows, or the table itself. The partitions are locked; the table
+/// is locked by the caller.
 pub fn leaves(root: pg_sys::Oid, lock: u32) -> Vec<pg_sys::Oid> {
-    // SAFETY: a list of oids, which is freed; get_rel_relkind looks up a relation that is locked.
+    let mut all = members(root, lock);
+    if all.len() > 1 || rel_kind(root) == pg_sys::RELKIND_PARTITIONED_TABLE {
+        all.retain(|oid| rel_kind(*oid) == pg_sys::RELKIND_RELATION);
+    }
+    all
+}
+
+fn rel_kind(relation: pg_sys::Oid) -> u8 {
+    // SAFETY: looks up a relation by oid; zero if it is gone.
+    unsafe { pg_sys::get_rel_relkind(relation) as u8 }
+}
+
+/// A table and its partitions at every level, a partitioned one ahead of its own. The partitions are
+/// locked; the table is locked by the caller.
+pub fn members(root: pg_sys::Oid, lock: u32) -> Vec<pg_sys::Oid> {
+    if rel_kind(root) != pg_sys::RELKIND_PARTITIONED_TABLE {
+        // Children by INHERITS are tables of their own: no trigger is cloned to them.
+        return vec![root];
+    }
+    // SAFETY: returns a list of oids.
     unsafe {
-        let list = pg_sys::ffi::pg_guard_ffi_boundary(|| {
+        take_oids(pg_sys::ffi::pg_guard_ffi_boundary(|| {
             find_all_inheritors(root, lock as pg_sys::LOCKMODE, std::ptr::null_mut())
-        });
+        }))
+    }
+}
+
+/// The tables that a relation is a partition of, the nearest first.
+pub fn ancestors(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    // SAFETY: returns a list of oids.
+    unsafe {
+        take_oids(pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            get_partition_ancestors(relation)
+        }))
+    }
+}
+
+/// # Safety
+/// `list` is null or a valid list of oids that nobody else uses.
+unsafe fn take_oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
+    // SAFETY: the caller's.
+    unsafe {
         let count = if list.is_null() { 0 } else { (*list).length };
-        let mut all: Vec<pg_sys::Oid> = (0..count)
+        let all = (0..count)
             .map(|at| (*(*list).elements.add(at as usize)).oid_value)
             .collect();
         pg_sys::list_free(list);
-        let kind = |oid| pg_sys::get_rel_relkind(oid) as u8;
-        if kind(root) != pg_sys::RELKIND_PARTITIONED_TABLE {
-            // Children by INHERITS are tables of their own: no trigger is cloned to them.
-            return vec![root];
-        }
-        all.retain(|oid| kind(*oid) == pg_sys::RELKIND_RELATION);
         all
     }
 }

@@ -4,12 +4,14 @@
 use pgrx::{pg_guard, pg_sys};
 
 use super::append::{self, ByHand};
+use super::ddl::Command;
 use super::history;
 use super::routine;
 use super::sqltypes::TextArrayArg;
 use super::srf::RowStore;
 use super::trigger::{self, Call};
 use super::verify::{self, Request};
+use crate::attach;
 
 macro_rules! entry_point {
     ($info:ident) => {
@@ -26,6 +28,8 @@ pub(super) use entry_point;
 entry_point!(pg_finfo_auditspine_append_trigger);
 entry_point!(pg_finfo_auditspine_append_by_hand);
 entry_point!(pg_finfo_auditspine_refuse_change);
+entry_point!(pg_finfo_auditspine_refuse_audited_change);
+entry_point!(pg_finfo_auditspine_on_ddl);
 entry_point!(pg_finfo_auditspine_verify_chain);
 entry_point!(pg_finfo_auditspine_chain_findings);
 entry_point!(pg_finfo_auditspine_history);
@@ -86,6 +90,33 @@ pub unsafe extern "C-unwind" fn auditspine_refuse_change(
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL.
     unsafe { Call::new(fcinfo) }.refuse()
+}
+
+/// SQL: `audit_refuse_change() RETURNS trigger`.
+///
+/// # Safety
+/// Called by PostgreSQL only.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn auditspine_refuse_audited_change(
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> pg_sys::Datum {
+    // SAFETY: fcinfo comes from PostgreSQL.
+    unsafe { Call::new(fcinfo) }.refuse_audited()
+}
+
+/// SQL: `auditspine.on_ddl() RETURNS event_trigger`.
+///
+/// # Safety
+/// Called by PostgreSQL only.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn auditspine_on_ddl(
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> pg_sys::Datum {
+    // SAFETY: fcinfo comes from PostgreSQL.
+    attach::follow(&unsafe { Command::new(fcinfo) });
+    pg_sys::Datum::from(0usize)
 }
 
 /// Arguments `(chain text, start_seq bigint, end_seq bigint)`.

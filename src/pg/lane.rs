@@ -34,6 +34,7 @@ const NAME_SLOTS: u32 = 64;
 /// The last field of an advisory lock tag is 1 or 2 for the locks that users take.
 const LANE_LOCK: u16 = 3;
 const NAME_LOCK: u16 = 4;
+const KIND_LOCK: u16 = 5;
 /// How many first attempts in a row must succeed before a backend looks whether lane 0 is free.
 const CALM: u32 = 8;
 
@@ -218,4 +219,10 @@ pub fn lock_name_slot(slot: u32, name: &[u8]) {
             "commit soon after the first event of a new chain, or raise auditspine.lane_timeout",
         );
     }
+}
+
+/// Takes the lock under which tables are attached under this kind, for the rest of the transaction.
+/// Apart from the protocol: whoever waits for it holds no lane, unless it flushed early.
+pub fn lock_kind(kind: &[u8]) {
+    lock(&tag(name_slot(kind), 0, KIND_LOCK), false);
 }

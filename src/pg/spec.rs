@@ -114,6 +114,11 @@ impl Spec {
         self.layout_id.get()
     }
 
+    /// Names of the key's columns.
+    pub fn key_names(&self) -> &[String] {
+        &self.key_names
+    }
+
     /// Whether a spec resolved now would be the same, as far as no change of the relation tells.
     pub fn is_current(&self) -> bool {
         self.layout.is_current()

@@ -9,10 +9,11 @@ use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
 use super::attribution;
+use super::audited::root_of;
 use super::buffer::{self, Fields};
 use super::capture;
 use super::layouts;
-use super::relation::name_of;
+use super::relation::{OpenRelation, name_of};
 use super::spec::{Spec, kind_of};
 use super::{chains, flush};
 use crate::declaration::{self, ChainOf};
@@ -251,15 +252,43 @@ fn spec(call: &Call) -> Rc<Spec> {
 }
 
 impl Call {
-    /// Refuses the change that fired the trigger.
-    pub fn refuse(&self) -> ! {
+    fn operation(&self) -> &'static str {
         const OPERATION: u32 = 3;
-        let operation = match self.data().tg_event & OPERATION {
+        match self.data().tg_event & OPERATION {
             0 => "INSERT into",
             1 => "DELETE from",
             2 => "UPDATE of",
             _ => "TRUNCATE of",
+        }
+    }
+
+    /// Refuses the change of an audited table, whose policy is append-only, that fired the trigger.
+    pub fn refuse_audited(&self) -> ! {
+        let operation = self.operation();
+        // SAFETY: the call's relation is open.
+        let (table, relid, is_partition) = unsafe {
+            let relation = self.data().tg_relation;
+            (
+                layouts::qualified_name(relation),
+                (*relation).rd_id,
+                (*(*relation).rd_rel).relispartition,
+            )
         };
+        let mut table = String::from_utf8_lossy(&table).into_owned();
+        if is_partition {
+            let root = OpenRelation::table(root_of(relid), pg_sys::AccessShareLock);
+            table = format!("{} (partition {table})", root.qualified());
+        }
+        Failure::TableIsAppendOnly.raise(
+            format!("{operation} table {table} is refused: it is audited as append-only"),
+            "rows can only be inserted, so a correction is a new row; its owner can attach the table \
+             anew without append_only",
+        );
+    }
+
+    /// Refuses the change that fired the trigger.
+    pub fn refuse(&self) -> ! {
+        let operation = self.operation();
         Failure::StateIsAppendOnly.raise(
             format!(
                 "{operation} auditspine.{} is refused: it is append-only",

@@ -239,6 +239,12 @@ impl DeformedRow {
     }
 }
 
+/// Runs `f` while names are found, and quoted, as plain catalog names are: no schema of the session is
+/// searched.
+pub fn with_plain_names<R>(f: impl FnOnce() -> R) -> R {
+    with_pinned(Settings::NAMES, f)
+}
+
 /// Writes a composite value, of whatever type it says it is.
 ///
 /// # Safety

@@ -1,0 +1,116 @@
+//! What the audit's own entries say of attaching: canonical JSON, its names in order.
+
+use auditspine_core::canonical::write_string;
+use auditspine_core::hash::Sink;
+
+use super::ddl::Policy;
+use crate::declaration::ChainOf;
+use crate::pg::system;
+
+/// A canonical JSON object under construction; names are given in canonical order.
+struct Object(Vec<u8>);
+
+impl Object {
+    fn new() -> Object {
+        Object(Vec::new())
+    }
+
+    fn name(&mut self, name: &str) -> &mut Vec<u8> {
+        self.0.put_byte(if self.0.is_empty() { b'{' } else { b',' });
+        write_string(name.as_bytes(), &mut self.0);
+        self.0.put_byte(b':');
+        &mut self.0
+    }
+
+    fn raw(mut self, name: &str, value: &str) -> Object {
+        self.name(name).put(value.as_bytes());
+        self
+    }
+
+    fn text(mut self, name: &str, value: &str) -> Object {
+        write_string(value.as_bytes(), self.name(name));
+        self
+    }
+
+    fn texts(mut self, name: &str, values: &[String]) -> Object {
+        let out = self.name(name);
+        out.put_byte(b'[');
+        for (at, value) in values.iter().enumerate() {
+            if at > 0 {
+                out.put_byte(b',');
+            }
+            write_string(value.as_bytes(), out);
+        }
+        out.put_byte(b']');
+        self
+    }
+
+    fn push(mut self, kind: &str, pk: &str) {
+        self.0.put_byte(b'}');
+        system::push(kind, pk.as_bytes(), &self.0);
+    }
+}
+
+/// `auditspine.attach`: a table is audited from here on, as told.
+pub fn attached(table: &str, policy: &Policy, key: &[String]) {
+    let declaration = &policy.declaration;
+    let object = Object::new().raw(
+        "append_only",
+        if policy.append_only { "true" } else { "false" },
+    );
+    let object = match &declaration.chain {
+        ChainOf::Named(chain) => object.text("chain", chain).raw("chain_by", "null"),
+        ChainOf::By(columns) => object.raw("chain", "null").texts("chain_by", columns),
+    };
+    object
+        .texts("exclude", &declaration.exclude)
+        .text("kind", policy.kind())
+        .text(
+            "payload",
+            if declaration.full_payload {
+                "full"
+            } else {
+                "hash"
+            },
+        )
+        .texts("pk", key)
+        .text("table", table)
+        .push("auditspine.attach", policy.kind());
+}
+
+/// `auditspine.detach`: rows of this kind are not recorded from here on.
+pub fn detached(table: &str, kind: &str) {
+    Object::new()
+        .text("kind", kind)
+        .text("table", table)
+        .push("auditspine.detach", kind);
+}
+
+/// `auditspine.backfill`: the rows that were there are recorded.
+pub fn backfilled(table: &str, kind: &str, rows: u64, skipped: u64) {
+    Object::new()
+        .text("kind", kind)
+        .raw("rows", &rows.to_string())
+        .raw("skipped", &skipped.to_string())
+        .text("table", table)
+        .push("auditspine.backfill", kind);
+}
+
+/// `auditspine.partition_attach`: a table became a partition, and its rows were recorded.
+pub fn partition_attached(table: &str, kind: &str, rows: u64) {
+    Object::new()
+        .text("kind", kind)
+        .raw("rows", &rows.to_string())
+        .text("table", table)
+        .push("auditspine.partition_attach", kind);
+}
+
+/// `auditspine.partition_detach`: rows whose last entry names one of these layouts left the table.
+pub fn partition_detached(table: &str, kind: &str, layouts: &[i32]) {
+    let layouts: Vec<String> = layouts.iter().map(i32::to_string).collect();
+    Object::new()
+        .text("kind", kind)
+        .raw("layouts", &format!("[{}]", layouts.join(",")))
+        .text("table", table)
+        .push("auditspine.partition_detach", kind);
+}

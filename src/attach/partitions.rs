@@ -1,0 +1,197 @@
+//! Partitions of audited tables come and go, and columns change: what the event trigger
+//! `auditspine_ddl` does at the end of a command. It acts for the extension's owner, since whoever may
+//! make partitions need not have any right to the audit's functions.
+
+use pgrx::pg_sys;
+
+use super::ddl::{self, Role};
+use super::{entries, target};
+use crate::declaration::{ChainOf, Declaration};
+use crate::pg::audited::{self, Audited, OurTrigger, ancestors, leaves, members, symbol};
+use crate::pg::ddl::{Command, Touched};
+use crate::pg::owner::as_owner;
+use crate::pg::relation::OpenRelation;
+use crate::pg::row::with_plain_names;
+use crate::pg::spec::Spec;
+use crate::pg::state::verbs_schema;
+use crate::pg::{layouts, present, table};
+
+/// Partitions are locked by the command already, as strongly as it needs.
+const LOCK: u32 = pg_sys::AccessShareLock;
+
+/// Does what a command calls for.
+pub fn follow(command: &Command) {
+    if !command.may_matter() {
+        return;
+    }
+    // Here, where names mean what they mean to the command.
+    let mut touched = command.touched();
+    keep_audited(&mut touched);
+    if !touched.is_empty() {
+        as_owner(|| with_plain_names(|| follow_each(touched)));
+    }
+}
+
+/// Leaves out what concerns no audited table, so that the state of the audit is none of its business.
+fn keep_audited(touched: &mut Touched) {
+    let is_audited = |relation: pg_sys::Oid| {
+        table::exists(relation)
+            && audited::triggers(&OpenRelation::table(relation, LOCK))
+                .iter()
+                .any(records)
+    };
+    let comes = |relation: &pg_sys::Oid| table::exists(*relation) && source(*relation).is_some();
+    touched.created.retain(comes);
+    touched.attached.retain(comes);
+    // What is a partition again, or still, is not what the command detached.
+    touched.detached.retain(|(relation, parent)| {
+        is_audited(*parent) && table::exists(*relation) && ancestors(*relation).is_empty()
+    });
+    touched.altered.retain(|relation| is_audited(*relation));
+}
+
+fn follow_each(touched: Touched) {
+    for relation in touched.created {
+        came(relation, false);
+    }
+    for relation in touched.attached {
+        came(relation, true);
+    }
+    for (relation, parent) in touched.detached {
+        left(relation, parent);
+    }
+    for relation in touched.altered {
+        altered(relation);
+    }
+}
+
+/// A table became a partition, empty or with rows.
+fn came(relation: pg_sys::Oid, with_rows: bool) {
+    let Some(source) = source(relation) else {
+        return;
+    };
+    let members = members(relation, LOCK);
+    let managed = source
+        .iter()
+        .any(|trigger| trigger.name == Role::Audit.name());
+    if managed {
+        for member in &members {
+            target::check_partition(&OpenRelation::table(*member, LOCK));
+        }
+    }
+    let state = ddl::state(&members);
+    let verbs = verbs_schema();
+    for member in &state {
+        member.add_missing(&source, &verbs);
+    }
+    if source
+        .iter()
+        .any(|trigger| trigger.for_row && trigger.enabled == b'A')
+    {
+        ddl::enable_clones(&state);
+    }
+    let name = ddl::qualified(relation);
+    let mut rows: Vec<(Vec<u8>, u64)> = Vec::new();
+    for leaf in leaves(relation, LOCK) {
+        let leaf = OpenRelation::table(leaf, LOCK);
+        for audited in audited::of(&leaf) {
+            let spec = Spec::resolve(&leaf, &audited.declaration);
+            // Recorded now, so that the first writers find their layout.
+            spec.layout_id();
+            if with_rows {
+                let (recorded, _) = present::record_rows(&leaf, &spec, |_| false);
+                match rows.iter_mut().find(|(kind, _)| *kind == audited.kind) {
+                    Some((_, count)) => *count += recorded,
+                    None => rows.push((audited.kind, recorded)),
+                }
+            }
+        }
+    }
+    for (kind, count) in rows {
+        entries::partition_attached(&name, &String::from_utf8_lossy(&kind), count);
+    }
+}
+
+/// The triggers of ours on the audited table that a partition belongs to; `None` if it is not audited.
+fn source(partition: pg_sys::Oid) -> Option<Vec<OurTrigger>> {
+    ancestors(partition)
+        .into_iter()
+        .map(|ancestor| audited::triggers(&OpenRelation::table(ancestor, LOCK)))
+        .find(|triggers| {
+            triggers
+                .iter()
+                .any(|trigger| records(trigger) && !trigger.cloned)
+        })
+}
+
+fn records(trigger: &OurTrigger) -> bool {
+    trigger.for_row && trigger.symbol == symbol::APPEND
+}
+
+/// A table is a partition of `parent` no more. Row triggers that were cloned to it are gone.
+fn left(relation: pg_sys::Oid, parent: pg_sys::Oid) {
+    let above = OpenRelation::table(parent, LOCK);
+    let kinds: Vec<Vec<u8>> = kinds(&audited::of(&above));
+    let triggers = audited::triggers(&above);
+    drop(above);
+    let name = ddl::qualified(relation);
+    let mut ids: Vec<i32> = leaves(relation, LOCK)
+        .into_iter()
+        .flat_map(layouts::of_relation)
+        .collect();
+    ids.sort_unstable();
+    for kind in kinds {
+        entries::partition_detached(&name, &String::from_utf8_lossy(&kind), &ids);
+    }
+    for member in ddl::state(&members(relation, LOCK)) {
+        member.drop_of(&triggers);
+    }
+}
+
+fn kinds(audited: &[Audited]) -> Vec<Vec<u8>> {
+    let mut kinds: Vec<Vec<u8>> = audited.iter().map(|audited| audited.kind.clone()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+/// Columns of a table changed, and of its partitions with it.
+fn altered(relation: pg_sys::Oid) {
+    for leaf in leaves(relation, LOCK) {
+        let leaf = OpenRelation::table(leaf, LOCK);
+        for audited in audited::of(&leaf) {
+            match missing(&leaf, &audited.declaration) {
+                None => {
+                    Spec::resolve(&leaf, &audited.declaration).layout_id();
+                }
+                // The command is not ours to refuse.
+                Some(what) => pgrx::warning!(
+                    "table {} has {what}, which its audit needs: its rows cannot be changed until it is \
+                     attached again with audit_attach()",
+                    leaf.qualified()
+                ),
+            }
+        }
+    }
+}
+
+/// What a declaration names and the table does not have.
+fn missing(table: &OpenRelation, declaration: &Declaration) -> Option<String> {
+    let columns = table.columns();
+    let by: &[String] = match &declaration.chain {
+        ChainOf::By(names) => names,
+        ChainOf::Named(_) => &[],
+    };
+    if declaration.pk.is_none() && table.primary_key().is_none() {
+        return Some("no primary key".to_owned());
+    }
+    let mut named = declaration
+        .pk
+        .iter()
+        .flatten()
+        .chain(by)
+        .chain(&declaration.exclude);
+    named
+        .find(|name| columns.iter().all(|column| column.name != **name))
+        .map(|name| format!("no column \"{name}\""))
+}

@@ -1,0 +1,139 @@
+//! The row triggers of ours in the whole database, found by what depends on their function. Read from
+//! the catalogs as they are now, whatever the transaction's snapshot.
+
+use pgrx::pg_sys;
+
+use super::lookup::bytes_of;
+use super::relation::OpenRelation;
+
+/// catalog/pg_depend.h, which pgrx has nothing of: the catalog, its index on what is depended upon, and
+/// its columns.
+mod depend {
+    pub const RELATION: u32 = 2608;
+    pub const REFERENCE_INDEX: u32 = 2674;
+    pub const CLASSID: i32 = 1;
+    pub const OBJID: i32 = 2;
+    pub const REFCLASSID: u32 = 4;
+    pub const REFOBJID: u32 = 5;
+}
+
+/// A trigger on a table, not one cloned to a partition.
+pub struct Registered {
+    /// The table.
+    pub relation: pg_sys::Oid,
+    /// Whether it fires for each row.
+    pub for_row: bool,
+    /// The trigger's arguments.
+    pub arguments: Vec<String>,
+}
+
+/// The triggers that call a function.
+pub fn triggers_of(function: pg_sys::Oid) -> Vec<Registered> {
+    let lock = pg_sys::AccessShareLock;
+    let catalog = OpenRelation::table(pg_sys::Oid::from(depend::RELATION), lock).briefly(lock);
+    let conditions = [
+        (
+            depend::REFCLASSID,
+            pg_sys::Datum::from(pg_sys::ProcedureRelationId),
+        ),
+        (depend::REFOBJID, pg_sys::Datum::from(function)),
+    ];
+    let mut triggers = Vec::new();
+    scan(&catalog, depend::REFERENCE_INDEX, &conditions, |tuple| {
+        let column = |attnum| {
+            let mut null = false;
+            // SAFETY: a tuple of pg_depend, whose columns here are oids and never null.
+            let datum =
+                unsafe { pg_sys::heap_getattr(tuple, attnum, catalog.tuple_desc(), &mut null) };
+            pg_sys::Oid::from(datum.value() as u32)
+        };
+        if column(depend::CLASSID) == pg_sys::TriggerRelationId {
+            triggers.push(column(depend::OBJID));
+        }
+    });
+    let table = OpenRelation::table(pg_sys::TriggerRelationId, lock).briefly(lock);
+    let mut found = Vec::new();
+    for trigger in triggers {
+        let by_oid = [(pg_sys::Anum_pg_trigger_oid, pg_sys::Datum::from(trigger))];
+        scan(&table, pg_sys::TriggerOidIndexId, &by_oid, |tuple| {
+            found.extend(read(&table, tuple));
+        });
+    }
+    found
+}
+
+fn read(table: &OpenRelation, tuple: pg_sys::HeapTuple) -> Option<Registered> {
+    // SAFETY: a tuple of pg_trigger; what comes before tgattr is of fixed size, and tgargs is bytea.
+    unsafe {
+        let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_trigger>();
+        if form.tgparentid != pg_sys::InvalidOid {
+            return None;
+        }
+        let mut null = false;
+        let arguments = pg_sys::heap_getattr(
+            tuple,
+            pg_sys::Anum_pg_trigger_tgargs as i32,
+            table.tuple_desc(),
+            &mut null,
+        );
+        let arguments = if null {
+            Vec::new()
+        } else {
+            bytes_of(arguments)
+        };
+        Some(Registered {
+            relation: form.tgrelid,
+            for_row: form.tgtype as u32 & pg_sys::TRIGGER_TYPE_ROW != 0,
+            arguments: split_arguments(&arguments),
+        })
+    }
+}
+
+/// The arguments in pg_trigger.tgargs, each of which ends with a NUL.
+pub fn split_arguments(bytes: &[u8]) -> Vec<String> {
+    let mut arguments: Vec<String> = bytes
+        .split(|byte| *byte == 0)
+        .map(|argument| String::from_utf8_lossy(argument).into_owned())
+        .collect();
+    arguments.pop();
+    arguments
+}
+
+/// Calls `show` with each tuple of a catalog that has these oids in these columns.
+fn scan(
+    catalog: &OpenRelation,
+    index: u32,
+    conditions: &[(u32, pg_sys::Datum)],
+    mut show: impl FnMut(pg_sys::HeapTuple),
+) {
+    // SAFETY: the catalog is open; each condition's column is of type oid; a tuple is valid until the
+    // next is fetched; the scan is ended here, or by the resource owner on an ERROR.
+    unsafe {
+        let mut keys: [pg_sys::ScanKeyData; 2] = std::mem::zeroed();
+        for (key, (column, value)) in keys.iter_mut().zip(conditions) {
+            pg_sys::ScanKeyInit(
+                key,
+                *column as pg_sys::AttrNumber,
+                pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+                pg_sys::Oid::from(pg_sys::F_OIDEQ),
+                *value,
+            );
+        }
+        let scan = pg_sys::systable_beginscan(
+            catalog.raw(),
+            pg_sys::Oid::from(index),
+            true,
+            std::ptr::null_mut(),
+            conditions.len() as i32,
+            keys.as_mut_ptr(),
+        );
+        loop {
+            let tuple = pg_sys::systable_getnext(scan);
+            if tuple.is_null() {
+                break;
+            }
+            show(tuple);
+        }
+        pg_sys::systable_endscan(scan);
+    }
+}
