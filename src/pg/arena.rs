@@ -42,6 +42,14 @@ impl DatumArena {
         pg_sys::Datum::from(start)
     }
 
+    /// A value of fixed length, passed by reference.
+    pub fn fixed(&mut self, bytes: &[u8]) -> pg_sys::Datum {
+        let start = self.reserve(bytes.len());
+        // SAFETY: `reserve` returned room for the bytes.
+        unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        pg_sys::Datum::from(start)
+    }
+
     fn reserve(&mut self, bytes: usize) -> *mut u8 {
         let words = bytes.div_ceil(8);
         let fits = self

@@ -164,6 +164,45 @@ INSERT INTO event_2 (id, day, what) VALUES (99, '2026-02-01', 'direct');
 DELETE FROM event_2 WHERE id = 40;
 SELECT * FROM findings('event');
 
+-- Only the rows that entries from a number on tell of: looked up by key.
+SELECT max(seq) + 1 AS next FROM auditspine.audit_chain \gset
+CREATE FUNCTION verdict_since(target regclass, since bigint)
+    RETURNS TABLE (ok boolean, rows bigint, entries bigint, edited bigint, deleted bigint, unrecorded bigint, unverifiable bigint)
+    LANGUAGE sql AS 'SELECT ok, rows, entries, edited, deleted, unrecorded, unverifiable FROM verify_table(target, since)';
+ALTER TABLE event_2 ENABLE TRIGGER audit;
+SELECT * FROM verdict_since('event', :next);
+INSERT INTO event VALUES (100, '2026-01-05', 'new'), (101, '2026-02-05', 'new'), (102, '2026-02-06', 'new'), (103, '2026-02-07', 'new');
+DELETE FROM event WHERE id = 102;
+UPDATE event SET day = '2026-02-08' WHERE id = 100;
+SELECT * FROM verdict_since('event', :next);
+SET session_replication_role = replica;
+UPDATE event SET what = 'NEW' WHERE id = 101;
+DELETE FROM event WHERE id = 103;
+INSERT INTO event VALUES (100, '2026-01-05', 'back'), (102, '2026-02-06', 'new');
+RESET session_replication_role;
+SELECT * FROM verdict_since('event', :next);
+SELECT key, finding, detail FROM verify_table_findings('event', :next) ORDER BY key COLLATE "C", finding;
+-- Other types of keys, each looked up or read with all others; the verdict is the same.
+SELECT seq AS some_seq FROM auditspine.audit_chain WHERE event_kind = 'keys' ORDER BY seq DESC LIMIT 1 \gset
+SELECT * FROM verdict_since('keys', :some_seq);
+CREATE TABLE lookup (i int2, b int8, t text COLLATE "C", c char(6), v varchar, n numeric(9,2), f boolean, u uuid, y bytea, d date, ts timestamp, tz timestamptz,
+    rest text, PRIMARY KEY (tz, ts, i, b, t, c, v, n, f, u, y, d));
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON lookup FOR EACH ROW EXECUTE FUNCTION audit_chain_append();
+INSERT INTO lookup SELECT i, -i, E'a"\\b' || i, 'c' || i, '', i / 8.0, i % 2 = 0, ('00000000-0000-0000-0000-00000000000' || i)::uuid,
+    ('\x0' || i)::bytea, '2024-02-26'::date + i, '1999-12-31 23:59:59'::timestamp + i * interval '0.5 s', '2026-01-01Z'::timestamptz + i * interval '1.000001 s', 'x'
+FROM generate_series(0, 9) AS i;
+SELECT * FROM verdict_since('lookup', :some_seq);
+SET session_replication_role = replica;
+UPDATE lookup SET rest = 'y' WHERE i = 7;
+UPDATE lookup SET n = n + 0.01 WHERE i = 8;
+INSERT INTO lookup SELECT 11, b, t, c, v, n, f, u, y, d, ts, tz, rest FROM lookup WHERE i = 1;
+RESET session_replication_role;
+SELECT * FROM verdict_since('lookup', :some_seq);
+SELECT * FROM verdict('lookup');
+-- An infinite key is not looked up, so the table is read: the row that no entry tells of is found.
+INSERT INTO lookup VALUES (20, 1, '', '', '', 1, true, '00000000-0000-0000-0000-000000000000', '', 'infinity', '-infinity', '0044-03-15 12:00Z BC', 'x');
+SELECT * FROM verdict_since('lookup', :some_seq);
+
 -- The system's own entries: a layout that was tampered with is not used.
 CREATE TABLE lay (id integer PRIMARY KEY, a text);
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON lay FOR EACH ROW EXECUTE FUNCTION audit_chain_append();

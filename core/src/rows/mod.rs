@@ -8,6 +8,7 @@
 mod finding;
 mod join;
 mod json;
+pub mod keytext;
 mod layout;
 mod lineage;
 mod record;

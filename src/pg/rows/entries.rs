@@ -9,6 +9,7 @@ use pgrx::pg_sys;
 
 use super::receiver::for_each_row;
 use super::recorded::numbers;
+use crate::pg::arena::DatumArena;
 use crate::pg::jsonb::write_jsonb;
 use crate::pg::relation::OpenRelation;
 use crate::pg::state::{column, state};
@@ -25,20 +26,43 @@ pub struct Pass {
     pub layouts: BTreeMap<i32, i64>,
 }
 
-/// Reads the entries of a kind and shows what each says of its key. Those in `not_ours` are skipped:
-/// layouts of other tables.
+/// An entry that says what became of one key.
+pub struct Entry<'a> {
+    /// The key's text.
+    pub key: &'a [u8],
+    /// The rest.
+    pub record: EntryRecord,
+}
+
+/// Reads the entries of a kind, all or those from `start` on, and shows what each says of its key.
+/// Those that name a layout in `not_ours` are skipped: they are about other tables.
 pub fn read(
     kind: &[u8],
+    start: Option<i64>,
     hasher: &KeyHasher,
     not_ours: &HashSet<i32>,
-    show: &mut dyn FnMut(EntryRecord),
+    show: &mut dyn FnMut(Entry<'_>),
 ) -> Pass {
-    let query = c"SELECT ctid, seq, op, event_pk, layout, payload_hash \
-                  FROM auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1";
+    let mut arena = DatumArena::default();
+    let kind = (pg_sys::TEXTOID, arena.varlena(kind));
+    let since = (pg_sys::INT8OID, start.unwrap_or_default().into());
+    let (query, parameters) = match start {
+        None => (
+            c"SELECT ctid, seq, op, event_pk, layout, payload_hash \
+              FROM auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1",
+            &[kind][..],
+        ),
+        Some(_) => (
+            c"SELECT ctid, seq, op, event_pk, layout, payload_hash \
+              FROM auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1 \
+              AND seq OPERATOR(pg_catalog.>=) $2",
+            &[kind, since][..],
+        ),
+    };
     let mut pass = Pass::default();
     // Neighbours mostly name the same one.
     let mut last_layout = None;
-    for_each_row(query, kind, &mut |values, nulls| {
+    for_each_row(query, parameters, &mut |values, nulls| {
         if pass.entries.is_multiple_of(4096) {
             pgrx::check_for_interrupts!();
         }
@@ -70,24 +94,24 @@ pub fn read(
                 *first = seq.min(*first);
             }
         }
-        let key = if nulls[3] {
-            hasher.digest(b"")
-        } else {
-            // SAFETY: a non-null text of the row that is being shown.
-            hasher.digest(&unsafe { Varlena::packed(values[3]) })
-        };
+        // SAFETY: a non-null text of the row that is being shown.
+        let key = (!nulls[3]).then(|| unsafe { Varlena::packed(values[3]) });
+        let key = key.as_deref().unwrap_or_default();
         // SAFETY: as above; the column is declared NOT NULL, but that can be undone.
         let hash = (!nulls[5])
             .then(|| Hash::from_slice(&unsafe { Varlena::packed(values[5]) }))
             .flatten()
             .unwrap_or(Hash::ZERO);
-        show(EntryRecord {
+        show(Entry {
             key,
-            seq,
-            layout,
-            hash,
-            place: place_of(values[0]),
-            alive,
+            record: EntryRecord {
+                key: hasher.digest(key),
+                seq,
+                layout,
+                hash,
+                place: place_of(values[0]),
+                alive,
+            },
         });
     });
     pass

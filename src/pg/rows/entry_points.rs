@@ -2,7 +2,7 @@
 
 use pgrx::{pg_guard, pg_sys};
 
-use super::output;
+use super::{Detail, Request, output};
 use crate::error::Failure;
 use crate::pg::srf::RowStore;
 
@@ -20,23 +20,27 @@ pub extern "C" fn pg_finfo_auditspine_verify_table_findings() -> &'static pg_sys
     &V1
 }
 
-/// The one argument `(target regclass)`.
+/// The arguments `(target regclass, since bigint)`.
 ///
 /// # Safety
-/// `fcinfo` must be that of a function declared with it.
-unsafe fn target(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Oid {
+/// `fcinfo` must be that of a function declared with them.
+unsafe fn request(fcinfo: pg_sys::FunctionCallInfo, detail: Detail) -> Request {
     // SAFETY: the caller's.
-    let target = unsafe { pgrx::fcinfo::pg_getarg_datum(fcinfo, 0) };
+    let [target, since] = [0, 1].map(|at| unsafe { pgrx::fcinfo::pg_getarg_datum(fcinfo, at) });
     let Some(target) = target else {
         Failure::InvalidValue.raise(
             "the table is null",
             "name the table: SELECT * FROM verify_table('…')",
         );
     };
-    pg_sys::Oid::from(target.value() as u32)
+    Request {
+        relation: pg_sys::Oid::from(target.value() as u32),
+        since: since.map(|since| since.value() as i64),
+        detail,
+    }
 }
 
-/// SQL: `verify_table(target regclass) RETURNS SETOF auditspine.table_verdict`.
+/// SQL: `verify_table(target regclass, since bigint) RETURNS SETOF auditspine.table_verdict`.
 ///
 /// # Safety
 /// Called by PostgreSQL only.
@@ -46,12 +50,12 @@ pub unsafe extern "C-unwind" fn auditspine_verify_table(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits.
-    let (target, mut rows) = unsafe { (target(fcinfo), RowStore::begin(fcinfo)) };
-    output::reports(target, &mut rows);
+    let (request, mut rows) = unsafe { (request(fcinfo, Detail::Brief), RowStore::begin(fcinfo)) };
+    output::reports(&request, &mut rows);
     pg_sys::Datum::from(0usize)
 }
 
-/// SQL: `verify_table_findings(target regclass) RETURNS SETOF auditspine.table_finding`.
+/// SQL: `verify_table_findings(target regclass, since bigint) RETURNS SETOF auditspine.table_finding`.
 ///
 /// # Safety
 /// Called by PostgreSQL only.
@@ -61,7 +65,8 @@ pub unsafe extern "C-unwind" fn auditspine_verify_table_findings(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits.
-    let (target, mut rows) = unsafe { (target(fcinfo), RowStore::begin(fcinfo)) };
-    output::findings(target, &mut rows);
+    let (request, mut rows) =
+        unsafe { (request(fcinfo, Detail::Evidence), RowStore::begin(fcinfo)) };
+    output::findings(&request, &mut rows);
     pg_sys::Datum::from(0usize)
 }

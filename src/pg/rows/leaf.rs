@@ -76,6 +76,30 @@ impl Leaf {
         }
     }
 
+    /// The table.
+    pub fn relation(&self) -> &OpenRelation {
+        &self.relation
+    }
+
+    /// The table, as PostgreSQL has it; valid while `self` lives.
+    pub fn raw(&self) -> pg_sys::Relation {
+        self.relation.raw()
+    }
+
+    /// Takes a tuple apart.
+    ///
+    /// # Safety
+    /// `tuple` is a valid tuple of this table.
+    pub unsafe fn with_row(
+        &mut self,
+        tuple: pg_sys::HeapTuple,
+        show: impl FnOnce(&Spec, &DeformedRow),
+    ) {
+        // SAFETY: the caller's.
+        unsafe { self.row.load(tuple, self.relation.tuple_desc()) };
+        show(&self.spec, &self.row);
+    }
+
     /// Shows what is to be compared of every row that the active snapshot sees; rows with a null key
     /// are only told of by their place.
     pub fn scan(

@@ -8,15 +8,17 @@ mod entries;
 mod entry_points;
 mod judge;
 mod leaf;
+mod lookup;
 mod output;
 mod receiver;
 mod recorded;
 mod report;
+mod since;
 mod target;
 
 use std::collections::HashSet;
 
-use auditspine_core::rows::{Join, KeyHasher, Layouts, Place, RowFindingKind};
+use auditspine_core::rows::{Join, KeyHasher, Layouts, Place, Removals, RowFindingKind};
 use pgrx::pg_sys;
 
 pub use recorded::Recorded;
@@ -46,38 +48,45 @@ const LEAST_MEMORY: usize = 16 * 1024 * 1024;
 /// Rows without a key that are told one by one; of the others only the number.
 const MOST_KEYLESS: usize = 1000;
 
+/// What a caller wants to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// The table; a partition stands for the partitioned table.
+    pub relation: pg_sys::Oid,
+    /// Only rows that entries from this `seq` on tell of. Where that does not do (a TRUNCATE, very many
+    /// keys, keys that cannot be looked up), all rows are verified nevertheless.
+    pub since: Option<i64>,
+    /// How much is told of findings.
+    pub detail: Detail,
+}
+
 /// Verifies the rows of a table under every kind that it is audited under, and hands every finding to
-/// `sink`. A partition stands for the partitioned table.
+/// `sink`.
 ///
 /// Needs SELECT on auditspine.audit_chain. Raises 42704 for a table that is not audited.
-pub fn verify(
-    relation: pg_sys::Oid,
-    detail: Detail,
-    sink: &mut dyn FnMut(Finding),
-) -> Vec<TableReport> {
+pub fn verify(request: &Request, sink: &mut dyn FnMut(Finding)) -> Vec<TableReport> {
     expect_select(state().audit_chain);
     let _snapshot = CurrentSnapshot::push();
-    verify_recorded(relation, &Recorded::read(), detail, sink)
+    verify_recorded(request, &Recorded::read(), sink)
 }
 
 /// As [`verify`], under the active snapshot and with what the system's entries say under it; for
 /// callers that verify many tables.
 pub fn verify_recorded(
-    relation: pg_sys::Oid,
+    request: &Request,
     recorded: &Recorded,
-    detail: Detail,
     sink: &mut dyn FnMut(Finding),
 ) -> Vec<TableReport> {
-    target::targets(relation, recorded)
+    target::targets(request.relation, recorded)
         .iter()
-        .map(|target| verify_target(target, recorded, detail, sink))
+        .map(|target| verify_target(target, request, recorded, sink))
         .collect()
 }
 
 fn verify_target(
     target: &Target,
+    request: &Request,
     recorded: &Recorded,
-    detail: Detail,
     sink: &mut dyn FnMut(Finding),
 ) -> TableReport {
     let mut report = TableReport {
@@ -99,46 +108,25 @@ fn verify_target(
             layouts.add(layout.clone());
         }
     }
-    let hasher = KeyHasher::new();
-    let mut join = Join::new(TempFiles::new(), memory());
-    let pass = entries::read(target.kind.as_bytes(), &hasher, &not_ours, &mut |entry| {
-        join.add_entry(entry);
-    });
-    report.entries = pass.entries;
-    let mut fetcher = EntryFetcher::new();
-    let removals = removals(target, recorded, &pass, &mut fetcher, &mut put);
-    tell_lost_layouts(target, recorded, &layouts, &pass, &mut put);
-    let mut leaves: Vec<Leaf> = leaves
-        .into_iter()
-        .map(|oid| Leaf::open(oid, &target.declaration, &layouts))
-        .collect();
-    let mut keyless: Vec<(u32, Place)> = Vec::new();
-    for (number, leaf) in leaves.iter_mut().enumerate() {
-        let number = number as u32;
-        report.rows += leaf.scan(
-            number,
-            &hasher,
-            &mut |row| join.add_row(row),
-            &mut |place| {
-                if keyless.len() < MOST_KEYLESS {
-                    keyless.push((number, place));
-                }
-            },
-        );
-    }
     let mut judge = Judge {
-        leaves,
+        leaves: leaves
+            .into_iter()
+            .map(|oid| Leaf::open(oid, &target.declaration, &layouts))
+            .collect(),
         layouts: &layouts,
-        entries: fetcher,
+        entries: EntryFetcher::new(),
         shows_content: judge::may_see(target.root),
-        wants_evidence: detail == Detail::Evidence,
+        wants_evidence: request.detail == Detail::Evidence,
         put: &mut put,
         table: &target.name,
     };
-    for (leaf, place) in keyless {
-        judge.keyless(leaf, place);
-    }
-    join.finish(&removals, &mut |outcomes| judge.judge(outcomes));
+    let hasher = KeyHasher::new();
+    let partial = request
+        .since
+        .and_then(|start| touched(target, start, recorded, &hasher, &not_ours, &mut judge));
+    (report.rows, report.entries) =
+        partial.unwrap_or_else(|| all(target, recorded, &hasher, &not_ours, &mut judge));
+    drop(judge);
     TableReport {
         edited: counted.edited,
         deleted: counted.deleted,
@@ -150,16 +138,69 @@ fn verify_target(
     }
 }
 
+/// Verifies all rows; returns how many rows and entries there are.
+fn all(
+    target: &Target,
+    recorded: &Recorded,
+    hasher: &KeyHasher,
+    not_ours: &HashSet<i32>,
+    judge: &mut Judge<'_>,
+) -> (u64, u64) {
+    let kind = target.kind.as_bytes();
+    let mut join = Join::new(TempFiles::new(), memory());
+    let pass = entries::read(kind, None, hasher, not_ours, &mut |entry| {
+        join.add_entry(entry.record);
+    });
+    let removals = removals(target, recorded, &pass, judge);
+    tell_lost_layouts(target, recorded, &pass, judge);
+    let mut keyless: Vec<(u32, Place)> = Vec::new();
+    let mut rows = 0;
+    for (number, leaf) in judge.leaves.iter_mut().enumerate() {
+        let number = number as u32;
+        rows += leaf.scan(number, hasher, &mut |row| join.add_row(row), &mut |place| {
+            if keyless.len() < MOST_KEYLESS {
+                keyless.push((number, place));
+            }
+        });
+    }
+    for (leaf, place) in keyless {
+        judge.keyless(leaf, place);
+    }
+    join.finish(&removals, &mut |outcomes| judge.judge(outcomes));
+    (rows, pass.entries)
+}
+
+/// Verifies the rows that entries from `start` on tell of; `None` if all must be.
+fn touched(
+    target: &Target,
+    start: i64,
+    recorded: &Recorded,
+    hasher: &KeyHasher,
+    not_ours: &HashSet<i32>,
+    judge: &mut Judge<'_>,
+) -> Option<(u64, u64)> {
+    let left = |partition: &recorded::PartitionDetached| {
+        partition.kind == target.kind && partition.seq >= start
+    };
+    if recorded.partitions.iter().any(left) {
+        return None;
+    }
+    let touched = since::touched(target.kind.as_bytes(), start, hasher, not_ours)?;
+    let (rows, mut outcomes) = touched.outcomes(&mut judge.leaves)?;
+    tell_lost_layouts(target, recorded, &touched.pass, judge);
+    judge.judge(&mut outcomes);
+    Some((rows, touched.pass.entries))
+}
+
 /// What TRUNCATEs and detached partitions took away.
 fn removals(
     target: &Target,
     recorded: &Recorded,
     pass: &entries::Pass,
-    fetcher: &mut EntryFetcher,
-    put: &mut dyn FnMut(Finding),
-) -> auditspine_core::rows::Removals {
+    judge: &mut Judge<'_>,
+) -> Removals {
     let mut altered = Vec::new();
-    let mut removals = entries::removals(&pass.truncated, fetcher, &mut altered);
+    let mut removals = entries::removals(&pass.truncated, &mut judge.entries, &mut altered);
     for partition in &recorded.partitions {
         if partition.kind == target.kind {
             for layout in &partition.layouts {
@@ -168,7 +209,7 @@ fn removals(
         }
     }
     let mut tell = |seq, what: String| {
-        put(Finding {
+        (judge.put)(Finding {
             seq: Some(seq),
             ..Finding::of_table(RowFindingKind::RecordAltered, &target.name, what)
         });
@@ -194,13 +235,12 @@ fn removals(
 fn tell_lost_layouts(
     target: &Target,
     recorded: &Recorded,
-    layouts: &Layouts,
     pass: &entries::Pass,
-    put: &mut dyn FnMut(Finding),
+    judge: &mut Judge<'_>,
 ) {
     let mut told = HashSet::new();
     for (id, first) in &pass.layouts {
-        if layouts.get(*id).is_some() || !told.insert(*id) {
+        if judge.layouts.get(*id).is_some() || !told.insert(*id) {
             continue;
         }
         let pk = id.to_string();
@@ -216,7 +256,7 @@ fn tell_lost_layouts(
                 "no entry tells it, although entries name it",
             ),
         };
-        put(Finding {
+        (judge.put)(Finding {
             seq: Some(seq),
             layout: Some(*id),
             ..Finding::of_table(kind, &target.name, format!("layout {id}: {what}"))

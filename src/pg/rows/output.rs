@@ -2,16 +2,16 @@
 
 use pgrx::pg_sys;
 
-use super::{Detail, verify};
+use super::{Request, verify};
 use crate::pg::arena::DatumArena;
 use crate::pg::flush::jsonb;
 use crate::pg::memory::SideContext;
 use crate::pg::srf::RowStore;
 
 /// The rows of verify_table().
-pub fn reports(relation: pg_sys::Oid, rows: &mut RowStore) {
+pub fn reports(request: &Request, rows: &mut RowStore) {
     let mut arena = DatumArena::default();
-    for report in verify(relation, Detail::Brief, &mut |_| {}) {
+    for report in verify(request, &mut |_| {}) {
         let big = |count: u64| Some(pg_sys::Datum::from(count as i64));
         rows.put([
             Some(arena.varlena(report.table.as_bytes())),
@@ -31,10 +31,10 @@ pub fn reports(relation: pg_sys::Oid, rows: &mut RowStore) {
 }
 
 /// The rows of verify_table_findings().
-pub fn findings(relation: pg_sys::Oid, rows: &mut RowStore) {
+pub fn findings(request: &Request, rows: &mut RowStore) {
     let mut arena = DatumArena::default();
     let evidence = SideContext::new();
-    verify(relation, Detail::Evidence, &mut |finding| {
+    verify(request, &mut |finding| {
         let json = |json: &Option<Vec<u8>>| {
             let json = json.as_deref().filter(|json| fits_jsonb(json))?;
             Some(evidence.run(|| jsonb(json)))

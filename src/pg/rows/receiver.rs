@@ -11,14 +11,13 @@ struct Receiver<'a> {
     show: &'a mut dyn FnMut(&[pg_sys::Datum], &[bool]),
 }
 
-/// Runs a query with one text parameter under the active snapshot, as the current user, and shows each
+/// Runs a query under the active snapshot, as the current user, and shows each
 /// of its rows: values and null flags, valid during the call. PostgreSQL chooses the plan.
 pub fn for_each_row(
     query: &CStr,
-    parameter: &[u8],
+    parameters: &[(pg_sys::Oid, pg_sys::Datum)],
     show: &mut dyn FnMut(&[pg_sys::Datum], &[bool]),
 ) {
-    let mut arena = crate::pg::arena::DatumArena::default();
     let mut receiver = Receiver {
         destination: pg_sys::DestReceiver {
             receiveSlot: Some(receive),
@@ -33,14 +32,17 @@ pub fn for_each_row(
     // SPI_finish, or by an ERROR's clean-up.
     unsafe {
         pg_sys::SPI_connect();
-        let parameters = pg_sys::makeParamList(1);
-        let first = (*parameters).params.as_mut_ptr();
-        (*first).value = arena.varlena(parameter);
-        (*first).isnull = false;
-        (*first).pflags = pg_sys::PARAM_FLAG_CONST as u16;
-        (*first).ptype = pg_sys::TEXTOID;
+        let list = pg_sys::makeParamList(parameters.len() as i32);
+        let first = (*list).params.as_mut_ptr();
+        for (at, (type_oid, value)) in parameters.iter().enumerate() {
+            let parameter = &mut *first.add(at);
+            parameter.value = *value;
+            parameter.isnull = false;
+            parameter.pflags = pg_sys::PARAM_FLAG_CONST as u16;
+            parameter.ptype = *type_oid;
+        }
         let options = pg_sys::SPIExecuteOptions {
-            params: parameters,
+            params: list,
             read_only: true,
             dest: (&raw mut receiver).cast(),
             ..Default::default()
