@@ -68,51 +68,51 @@ CREATE TYPE auditspine.publication_finding AS (
 );
 COMMENT ON TYPE auditspine.publication_finding IS 'one published line that the database does not bear out, and the evidence';
 
-CREATE FUNCTION chain_heads(chain text DEFAULT NULL) RETURNS SETOF auditspine.chain_head
+CREATE FUNCTION @extschema@.chain_heads(chain text DEFAULT NULL) RETURNS SETOF auditspine.chain_head
     LANGUAGE c VOLATILE PARALLEL RESTRICTED CALLED ON NULL INPUT
     COST 1000 ROWS 32
     AS 'MODULE_PATHNAME', 'auditspine_chain_heads';
-COMMENT ON FUNCTION chain_heads(text) IS
+COMMENT ON FUNCTION @extschema@.chain_heads(text) IS
     'the last entry of each lane of a chain (NULL: of all), as it is at this moment';
 
-CREATE FUNCTION publish_head(chain text DEFAULT NULL)
+CREATE FUNCTION @extschema@.publish_head(chain text DEFAULT NULL)
     RETURNS TABLE (heads bigint, published_at timestamptz, file text)
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
     COST 1000000 ROWS 1
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'auditspine_publish_head';
-REVOKE ALL ON FUNCTION publish_head(text) FROM PUBLIC;
-COMMENT ON FUNCTION publish_head(text) IS
+REVOKE ALL ON FUNCTION @extschema@.publish_head(text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.publish_head(text) IS
     'appends the heads of a chain (NULL: of all) to the file auditspine.publish_file, as lines of JSON, and records them';
 
-CREATE FUNCTION verify_publication(lines text) RETURNS SETOF auditspine.publication_verdict
+CREATE FUNCTION @extschema@.verify_publication(lines text) RETURNS SETOF auditspine.publication_verdict
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
     COST 1000000 ROWS 1
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'auditspine_verify_publication';
-COMMENT ON FUNCTION verify_publication(text) IS
+COMMENT ON FUNCTION @extschema@.verify_publication(text) IS
     'holds published lines against the database; one row';
 
-CREATE FUNCTION publication_findings(lines text) RETURNS SETOF auditspine.publication_finding
+CREATE FUNCTION @extschema@.publication_findings(lines text) RETURNS SETOF auditspine.publication_finding
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
     COST 1000000 ROWS 10
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'auditspine_publication_findings';
-COMMENT ON FUNCTION publication_findings(text) IS
+COMMENT ON FUNCTION @extschema@.publication_findings(text) IS
     'as verify_publication(), but lists every line that the database does not bear out, with the evidence';
 
-CREATE FUNCTION verify_publication_file(path text) RETURNS SETOF auditspine.publication_verdict
+CREATE FUNCTION @extschema@.verify_publication_file(path text) RETURNS SETOF auditspine.publication_verdict
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
     COST 1000000 ROWS 1
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'auditspine_verify_publication_file';
-COMMENT ON FUNCTION verify_publication_file(text) IS
+COMMENT ON FUNCTION @extschema@.verify_publication_file(text) IS
     'as verify_publication(), of a file on the server; who may read it is up to pg_read_binary_file()';
 
-CREATE FUNCTION publication_file_findings(path text) RETURNS SETOF auditspine.publication_finding
+CREATE FUNCTION @extschema@.publication_file_findings(path text) RETURNS SETOF auditspine.publication_finding
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
     COST 1000000 ROWS 10
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'auditspine_publication_file_findings';
-COMMENT ON FUNCTION publication_file_findings(text) IS
+COMMENT ON FUNCTION @extschema@.publication_file_findings(text) IS
     'as publication_findings(), of a file on the server; who may read it is up to pg_read_binary_file()';

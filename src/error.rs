@@ -47,6 +47,12 @@ pub enum Failure {
     NoPublishFile,
     /// Heads are to be published while this transaction has entries of its own.
     OwnEntries,
+    /// A role that can change anything is to be an auditor.
+    NotAnAuditor,
+    /// The caller may not grant what an auditor needs.
+    CannotGrant,
+    /// A role does not exist.
+    UnknownRole,
     /// Something that is to be a file is something else.
     NotAFile,
     /// A file or its folder does not exist.
@@ -99,6 +105,9 @@ impl Failure {
             Failure::LaneTimeout => ERRCODE_LOCK_NOT_AVAILABLE,
             Failure::NoPublishFile => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::OwnEntries => ERRCODE_ACTIVE_SQL_TRANSACTION,
+            Failure::NotAnAuditor => ERRCODE_INVALID_GRANT_OPERATION,
+            Failure::CannotGrant => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Failure::UnknownRole => ERRCODE_UNDEFINED_OBJECT,
             Failure::NotAFile => ERRCODE_WRONG_OBJECT_TYPE,
             Failure::FileNotFound => ERRCODE_UNDEFINED_FILE,
             Failure::FileError => ERRCODE_IO_ERROR,

@@ -7,6 +7,7 @@
 
 mod api;
 mod attach;
+mod auditor;
 mod declaration;
 mod error;
 mod guc;

@@ -2,6 +2,7 @@
 
 mod append;
 mod attach;
+mod auditor;
 mod canonical;
 mod heads;
 mod spine;
@@ -31,5 +32,10 @@ mod verify;
 ::pgrx::extension_sql_file!(
     "../../sql/50-routine.sql",
     name = "routine",
+    requires = ["schema"]
+);
+::pgrx::extension_sql_file!(
+    "../../sql/70-auditor.sql",
+    name = "auditor",
     requires = ["schema"]
 );

@@ -1,0 +1,236 @@
+//! What an auditor may do: read the state and the audited tables, call the verifiers, nothing else.
+//!
+//! Granted with the caller's rights, object by object, so that whatever is not listed here is not
+//! granted. Calling it again brings a role up to date.
+
+use pgrx::prelude::*;
+use pgrx::spi;
+
+use crate::error::Failure;
+use crate::pg::state::{broken, verbs_schema};
+
+/// Functions that read, by their place: what an auditor calls. Those that are not there (yet) are
+/// passed over.
+const READING: [&str; 21] = [
+    "verbs.audit_history(regclass, text[])",
+    "verbs.canonical_json(jsonb)",
+    "verbs.canonical_json(text)",
+    "verbs.canonical_json_hash(jsonb)",
+    "verbs.canonical_json_hash(text)",
+    "verbs.canonical_row_hash(record)",
+    "verbs.chain_findings(text, bigint, bigint)",
+    "verbs.chain_heads(text)",
+    "verbs.publication_file_findings(text)",
+    "verbs.publication_findings(text)",
+    "verbs.spine_root_hash(text)",
+    "verbs.spine_root_hash(text[])",
+    "verbs.verify_adopted(regclass)",
+    "verbs.verify_all(text)",
+    "verbs.verify_chain(text, bigint, bigint)",
+    "verbs.verify_publication(text)",
+    "verbs.verify_publication_file(text)",
+    "verbs.verify_table(regclass)",
+    "verbs.verify_table_findings(regclass)",
+    // What the view of audited tables calls.
+    "state.declaration_problem(bytea)",
+    "state.declared(bytea, text)",
+];
+
+/// The tables that are audited, partitions included, and those whose chain was adopted.
+const AUDITED: &str = "
+    SELECT tgrelid AS oid FROM pg_trigger WHERE tgfoid = to_regprocedure($2 || '.audit_chain_append()')
+    UNION
+    SELECT to_regclass(event_pk)::oid FROM auditspine.audit_chain
+    WHERE event_kind = 'auditspine.adopt' AND op = 'S' AND to_regclass(event_pk) IS NOT NULL";
+
+/// What is granted: privilege, object, and whether role $1 has it.
+fn grants() -> String {
+    format!(
+        "WITH audited AS ({AUDITED}),
+         wanted AS (
+             SELECT 'SELECT' AS privilege, 'TABLE ' || oid::regclass AS object, has_table_privilege($1, oid, 'SELECT') AS has
+             FROM pg_class
+             WHERE oid IN (SELECT oid FROM audited)
+                OR relnamespace = 'auditspine'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
+             UNION ALL
+             SELECT 'USAGE', 'SCHEMA ' || oid::regnamespace, has_schema_privilege($1, oid, 'USAGE')
+             FROM pg_namespace
+             WHERE oid IN ('auditspine'::regnamespace, $2::regnamespace)
+                OR oid IN (SELECT relnamespace FROM pg_class JOIN audited USING (oid))
+             UNION ALL
+             SELECT 'EXECUTE', 'FUNCTION ' || f::regprocedure, has_function_privilege($1, f, 'EXECUTE')
+             FROM unnest($3::text[]) AS signature,
+                  to_regprocedure(replace(replace(signature, 'verbs.', $2 || '.'), 'state.', 'auditspine.')) AS f
+             WHERE f IS NOT NULL)
+         SELECT privilege, object, has FROM wanted ORDER BY privilege COLLATE \"C\", object COLLATE \"C\""
+    )
+}
+
+/// What role $1 could change nevertheless, one object a row.
+fn writable() -> String {
+    format!(
+        "WITH audited AS ({AUDITED})
+         SELECT what FROM (
+             SELECT CASE WHEN pg_has_role($1, c.relowner, 'MEMBER') THEN 'ownership' END AS owns,
+                    (SELECT string_agg(p, ', ') FROM unnest('{{INSERT,UPDATE,DELETE,TRUNCATE,TRIGGER}}'::text[]) AS p
+                     WHERE has_table_privilege($1, c.oid, p)
+                        OR p IN ('INSERT', 'UPDATE') AND has_any_column_privilege($1, c.oid, p)) AS rights,
+                    c.oid::regclass::text AS object
+             FROM pg_class AS c
+             WHERE c.oid IN (SELECT oid FROM audited)
+                OR c.relnamespace = 'auditspine'::regnamespace AND c.relkind IN ('r', 'p')) AS t,
+             LATERAL (SELECT format('table %s (%s)', object, coalesce(owns, rights)) AS what) AS w
+         WHERE coalesce(owns, rights) IS NOT NULL
+         UNION ALL
+         SELECT 'sequence ' || oid::regclass FROM pg_class
+         WHERE relnamespace = 'auditspine'::regnamespace AND relkind = 'S'
+           AND CASE WHEN relkind = 'S' THEN has_sequence_privilege($1, oid, 'USAGE, UPDATE') END
+         UNION ALL
+         SELECT 'function ' || p.oid::regprocedure FROM pg_depend AS d JOIN pg_proc AS p ON p.oid = d.objid
+         WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+           AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'auditspine')
+           -- Those that write are revoked from PUBLIC.
+           AND p.proacl IS NOT NULL AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
+           AND has_function_privilege($1, p.oid, 'EXECUTE')
+           AND NOT EXISTS (SELECT FROM unnest($3::text[]) AS signature
+                           WHERE p.oid = to_regprocedure(replace(replace(signature, 'verbs.', $2 || '.'), 'state.', 'auditspine.')))
+         UNION ALL
+         SELECT 'schema auditspine (CREATE)' WHERE has_schema_privilege($1, 'auditspine', 'CREATE')
+         UNION ALL
+         SELECT 'role attribute ' || attribute FROM pg_roles,
+             LATERAL (VALUES ('CREATEROLE', rolcreaterole), ('REPLICATION', rolreplication)) AS a (attribute, has)
+         WHERE oid = $1 AND has
+         UNION ALL
+         SELECT 'the server, as member of ' || rolname FROM pg_roles
+         WHERE rolname IN ('pg_write_server_files', 'pg_execute_server_program') AND pg_has_role($1, oid, 'MEMBER')
+         ORDER BY 1"
+    )
+}
+
+/// One object, as GRANT names it.
+struct Grant {
+    privilege: String,
+    object: String,
+    has: bool,
+}
+
+/// Gives role `auditor` what an auditor needs.
+pub fn grant(auditor: pg_sys::Oid) {
+    let role = name_of(auditor);
+    if is_superuser(auditor) {
+        Failure::NotAnAuditor.raise(
+            format!("role {role} is a superuser, who can change anything"),
+            "make a role of its own for the auditor: CREATE ROLE … LOGIN",
+        );
+    }
+    for grant in list(auditor) {
+        let Grant {
+            privilege, object, ..
+        } = grant;
+        run(&format!("GRANT {privilege} ON {object} TO {role}"));
+    }
+    // Who may not grant only gets a warning from GRANT.
+    let missing: Vec<String> = list(auditor)
+        .into_iter()
+        .filter(|grant| !grant.has)
+        .map(|grant| format!("{} on {}", grant.privilege, grant.object.to_lowercase()))
+        .collect();
+    if !missing.is_empty() {
+        Failure::CannotGrant.raise(
+            format!("role {role} still lacks {}", missing.join(", ")),
+            "grant_auditor() grants with its caller's rights: call it as a superuser, or as the owner of all of these",
+        );
+    }
+    warn_of_writable(auditor, &role);
+}
+
+/// Takes it away.
+pub fn revoke(auditor: pg_sys::Oid) {
+    let role = name_of(auditor);
+    for grant in list(auditor) {
+        let Grant {
+            privilege, object, ..
+        } = grant;
+        run(&format!("REVOKE {privilege} ON {object} FROM {role}"));
+    }
+}
+
+fn warn_of_writable(auditor: pg_sys::Oid, role: &str) {
+    let what: Vec<String> = query(&writable(), auditor, |row| row.get(1));
+    if !what.is_empty() {
+        pgrx::pg_sys::panic::ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_WARNING,
+            format!(
+                "role {role} can verify, but could also change: {}",
+                what.join("; ")
+            ),
+            "auditspine",
+        )
+        .set_hint("an auditor should be able to change nothing: revoke this, or use another role")
+        .report(PgLogLevel::WARNING);
+    }
+}
+
+fn list(auditor: pg_sys::Oid) -> Vec<Grant> {
+    query(&grants(), auditor, |row| {
+        Ok(row
+            .get(1)?
+            .zip(row.get(2)?)
+            .map(|(privilege, object)| Grant {
+                privilege,
+                object,
+                has: row.get(3).ok().flatten().unwrap_or(false),
+            }))
+    })
+}
+
+/// Rows of one of the queries above.
+fn query<R>(
+    query: &str,
+    auditor: pg_sys::Oid,
+    read: impl Fn(spi::SpiHeapTupleData<'_>) -> spi::Result<Option<R>>,
+) -> Vec<R> {
+    let schema = verbs_schema();
+    let rows = Spi::connect_mut(|client| {
+        client
+            .update(
+                query,
+                None,
+                &[auditor.into(), schema.into(), READING.to_vec().into()],
+            )?
+            .filter_map(|row| read(row).transpose())
+            .collect::<spi::Result<Vec<R>>>()
+    });
+    rows.unwrap_or_else(|error| broken(format!("could not list privileges: {error}")))
+}
+
+fn run(statement: &str) {
+    if let Err(error) = Spi::run(statement) {
+        broken(format!("{statement}: {error}"));
+    }
+}
+
+/// The role's name, quoted where SQL needs it.
+fn name_of(role: pg_sys::Oid) -> String {
+    let name = Spi::get_one_with_args::<String>(
+        "SELECT quote_ident(rolname) FROM pg_roles WHERE oid = $1",
+        &[role.into()],
+    );
+    match name {
+        Ok(Some(name)) => name,
+        _ => Failure::UnknownRole.raise(
+            format!("there is no role with oid {role:?}"),
+            "pass the role's name: 'auditor'",
+        ),
+    }
+}
+
+fn is_superuser(role: pg_sys::Oid) -> bool {
+    matches!(
+        Spi::get_one_with_args::<bool>(
+            "SELECT rolsuper FROM pg_roles WHERE oid = $1",
+            &[role.into()],
+        ),
+        Ok(Some(true))
+    )
+}
