@@ -9,9 +9,9 @@ ALTER TABLE vuln.finding ENABLE ALWAYS TRIGGER auditspine_audit;
 
 \echo The chain is intact, since nothing was done to it:
 SELECT chain, ok, findings FROM verify_chain();
-\echo verify_table(\'vuln.finding\'):
+\echo 'verify_table:'
 SELECT ok, rows, edited, deleted, unrecorded, unverifiable FROM verify_table('vuln.finding');
-\echo verify_table_findings(\'vuln.finding\'):
+\echo 'verify_table_findings:'
 SELECT finding, key, seq, recorded ->> 'status' AS recorded_status, current ->> 'status' AS current_status, detail
 FROM verify_table_findings('vuln.finding') ORDER BY finding;
 \echo As a routine: verify_all() raises one alert for each.
