@@ -11,7 +11,7 @@ use crate::pg::state::{broken, verbs_schema};
 
 /// Functions that read, by their place: what an auditor calls. Those that are not there (yet) are
 /// passed over.
-const READING: [&str; 21] = [
+const READING: [&str; 22] = [
     "verbs.audit_history(regclass, text[])",
     "verbs.canonical_json(jsonb)",
     "verbs.canonical_json(text)",
@@ -31,6 +31,8 @@ const READING: [&str; 21] = [
     "verbs.verify_publication_file(text)",
     "verbs.verify_table(regclass)",
     "verbs.verify_table_findings(regclass)",
+    // What audit_history() calls.
+    "state.removals(text)",
     // What the view of audited tables calls.
     "state.declaration_problem(bytea)",
     "state.declared(bytea, text)",

@@ -19,9 +19,9 @@ pub enum Failure {
     TriggerProtocol,
     /// A table that no trigger of ours is, or was, on.
     NotAudited,
-    /// No table of that oid.
+    /// No table of that oid, or not any more.
     UnknownTable,
-    /// A view, partition, catalog or the like was to be audited.
+    /// A view, partition, catalog or the like was to be audited, or holds rows.
     NotAuditable,
     /// A table of a sort that cannot be audited soundly.
     UnsupportedTable,
@@ -31,6 +31,18 @@ pub enum Failure {
     KindInUse,
     /// A table whose policy is append-only was to be changed.
     TableIsAppendOnly,
+    /// The audit trigger of a table is disabled, or has changed meanwhile.
+    TriggerDisabled,
+    /// A procedure that commits was called where it cannot.
+    CannotCommit,
+    /// Another session does the same already.
+    AlreadyRunning,
+    /// Row security would hide rows.
+    RowSecurity,
+    /// A key column's type has no order.
+    UnorderedKey,
+    /// Rows are there although their latest entries say that they are gone.
+    RowGone,
     /// A table has no primary key and the trigger names no `pk=` columns.
     NoPrimaryKey,
     /// A column that the trigger names does not exist.
@@ -97,6 +109,11 @@ impl Failure {
             Failure::KindTaken => ERRCODE_DUPLICATE_OBJECT,
             Failure::KindInUse => ERRCODE_OBJECT_IN_USE,
             Failure::TableIsAppendOnly => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Failure::TriggerDisabled | Failure::RowGone => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Failure::CannotCommit => ERRCODE_INVALID_TRANSACTION_TERMINATION,
+            Failure::AlreadyRunning => ERRCODE_LOCK_NOT_AVAILABLE,
+            Failure::RowSecurity => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Failure::UnorderedKey => ERRCODE_UNDEFINED_FUNCTION,
             Failure::NoPrimaryKey => ERRCODE_INVALID_TABLE_DEFINITION,
             Failure::UnknownColumn => ERRCODE_UNDEFINED_COLUMN,
             Failure::NullKey => ERRCODE_NOT_NULL_VIOLATION,
@@ -131,5 +148,18 @@ impl Failure {
             .set_hint(hint.into())
             .report(PgLogLevel::ERROR);
         unreachable!("reporting at ERROR level does not return")
+    }
+
+    /// Tells the user of the failure as a WARNING; the work goes on.
+    pub fn warn(
+        self,
+        message: impl Into<String>,
+        detail: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        pgrx::pg_sys::panic::ErrorReport::new(self.sqlstate(), message.into(), "auditspine")
+            .set_detail(detail.into())
+            .set_hint(hint.into())
+            .report(PgLogLevel::WARNING);
     }
 }

@@ -3,6 +3,7 @@
 mod append;
 mod attach;
 mod auditor;
+mod backfill;
 mod canonical;
 mod heads;
 mod spine;
@@ -22,11 +23,6 @@ mod verify;
 ::pgrx::extension_sql_file!(
     "../../sql/30-verify.sql",
     name = "verify_rows",
-    requires = ["schema"]
-);
-::pgrx::extension_sql_file!(
-    "../../sql/40-backfill.sql",
-    name = "backfill",
     requires = ["schema"]
 );
 ::pgrx::extension_sql_file!(

@@ -187,6 +187,16 @@ unsafe fn take_oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
     }
 }
 
+/// The partitioned table that a table belongs to, or itself.
+pub fn root_of_any(table: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: looks up a relation.
+    if unsafe { pg_sys::get_rel_relispartition(table) } {
+        root_of(table)
+    } else {
+        table
+    }
+}
+
 /// The partitioned table that a partition belongs to.
 pub fn root_of(partition: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: takes an oid and returns one, or null.

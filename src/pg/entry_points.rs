@@ -5,9 +5,7 @@ use pgrx::{pg_guard, pg_sys};
 
 use super::append::{self, ByHand};
 use super::ddl::Command;
-use super::history;
 use super::routine;
-use super::sqltypes::TextArrayArg;
 use super::srf::RowStore;
 use super::trigger::{self, Call};
 use super::verify::{self, Request};
@@ -32,7 +30,6 @@ entry_point!(pg_finfo_auditspine_refuse_audited_change);
 entry_point!(pg_finfo_auditspine_on_ddl);
 entry_point!(pg_finfo_auditspine_verify_chain);
 entry_point!(pg_finfo_auditspine_chain_findings);
-entry_point!(pg_finfo_auditspine_history);
 entry_point!(pg_finfo_auditspine_verify_all);
 
 /// SQL: `audit_chain_append() RETURNS trigger`.
@@ -165,36 +162,6 @@ pub unsafe extern "C-unwind" fn auditspine_chain_findings(
     // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits.
     let (request, mut rows) = unsafe { (request(fcinfo), RowStore::begin(fcinfo)) };
     verify::findings(&request, &mut rows);
-    pg_sys::Datum::from(0usize)
-}
-
-/// SQL: `audit_history(target regclass, VARIADIC key text[]) RETURNS TABLE (…)`.
-///
-/// # Safety
-/// Called by PostgreSQL only.
-#[unsafe(no_mangle)]
-#[pg_guard]
-pub unsafe extern "C-unwind" fn auditspine_history(
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> pg_sys::Datum {
-    // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits: a strict function of a
-    // regclass and a text[].
-    let (target, key, mut rows) = unsafe {
-        let argument =
-            |at| pgrx::fcinfo::pg_getarg_datum(fcinfo, at).unwrap_or(pg_sys::Datum::null());
-        let target = pg_sys::Oid::from(argument(0).value() as u32);
-        (
-            target,
-            TextArrayArg::of(argument(1)),
-            RowStore::begin(fcinfo),
-        )
-    };
-    let key: Vec<Option<Vec<u8>>> = key
-        .elements()
-        .into_iter()
-        .map(|text| text.map(|text| text.0.to_vec()))
-        .collect();
-    history::history(target, &key, &mut rows);
     pg_sys::Datum::from(0usize)
 }
 

@@ -63,14 +63,82 @@ pub fn flush_if_due(limit: usize) {
 /// The buffer is taken out of its cell meanwhile: linking may wait, and a backend that is told to
 /// terminate while it waits runs our callbacks on top of this very stack, without unwinding it.
 pub fn flush() -> (usize, Option<Place>) {
+    link_pending(true).unwrap_or((0, None))
+}
+
+/// As [`flush`], but waits for nobody: where a chain has no lane free, or is not there yet, nothing
+/// is linked, and the chains that it takes are returned, to be [waited for](Chains::wait_for) when
+/// nothing is held that others may wait for.
+pub fn flush_unless_busy() -> Result<(), Chains> {
+    match link_pending(false) {
+        Some(_) => Ok(()),
+        None => Err(buffer::with(|buffer| Chains::of(buffer.pending()))),
+    }
+}
+
+fn link_pending(wait: bool) -> Option<(usize, Option<Place>)> {
     let mut taken = Taken(buffer::take());
     let count = taken.0.pending().len();
     if count == 0 {
-        return (0, None);
+        return Some((0, None));
     }
-    let last = link(&taken.0);
+    let last = link(&taken.0, wait)?;
     taken.0.mark_flushed();
-    (count, Some(last))
+    Some((count, Some(last)))
+}
+
+/// The chains that events go to.
+pub struct Chains {
+    names: Vec<(NameId, Rc<[u8]>)>,
+    /// Those that are made if they do not exist.
+    created: Vec<Rc<[u8]>>,
+}
+
+impl Chains {
+    fn of(events: &[Pending]) -> Chains {
+        let mut chains = Chains {
+            names: Vec::new(),
+            created: Vec::new(),
+        };
+        let mut seen = HashSet::new();
+        for Fields {
+            chain,
+            creates_chain,
+            ..
+        } in events.iter().map(|event| event.fields)
+        {
+            let again = chains.names.last().is_some_and(|(last, _)| *last == chain);
+            if !again && seen.insert(chain) {
+                let text = buffer::name(chain);
+                chains.names.push((chain, text.clone()));
+                chains.created.extend(creates_chain.then_some(text));
+            }
+        }
+        chains
+    }
+
+    /// Makes those chains that are to be made, and takes a lane of each for the rest of the
+    /// transaction, waiting as a flush does.
+    pub fn wait_for(&self) {
+        chains::ensure(self.created.iter().map(|text| &text[..]));
+        for (_, text, chain) in self.in_lock_order() {
+            lane::acquire(chain.id, &text, chain.lanes);
+        }
+    }
+
+    fn all_exist(&self) -> bool {
+        self.created.iter().all(|name| chains::find(name).is_some())
+    }
+
+    fn in_lock_order(&self) -> Vec<(NameId, Rc<[u8]>, chains::Chain)> {
+        let mut all: Vec<_> = self
+            .names
+            .iter()
+            .map(|(id, text)| (*id, text.clone(), chains::expect(text)))
+            .collect();
+        all.sort_by_key(|(.., chain)| lane::lock_order(chain.id));
+        all
+    }
 }
 
 /// Puts the buffer back, also when linking fails: the error may only end a savepoint.
@@ -90,7 +158,8 @@ struct Lane {
     head: Head,
 }
 
-fn link(buffer: &Buffer) -> Place {
+/// Links what is pending; `None`, and nothing is done, if that takes waiting and `wait` is false.
+fn link(buffer: &Buffer, wait: bool) -> Option<Place> {
     let scratch = ScratchContext::enter();
     let mut inserter = Inserter::open(
         state().audit_chain,
@@ -99,7 +168,10 @@ fn link(buffer: &Buffer) -> Place {
     );
     // Anew: only under the lock on the table does an index stay the one to search.
     let state = state();
-    let mut lanes = Lanes::take(buffer.pending(), &state, &inserter);
+    let Some(mut lanes) = Lanes::take(buffer.pending(), &state, &inserter, wait) else {
+        inserter.close();
+        return None;
+    };
     let events = buffer.pending();
     let mut batch = Batch::new(&state, events.len());
     // Indexes and slots of the inserter live in `scratch`; tuples live in one that is reset.
@@ -119,7 +191,7 @@ fn link(buffer: &Buffer) -> Place {
         head::remember(lane.chain_id, lane.lane, lane.head.pos);
     }
     drop(scratch);
-    batch.last
+    Some(batch.last)
 }
 
 /// Payload bytes after which a batch ends, however few its events.
@@ -143,39 +215,24 @@ struct Lanes {
 }
 
 impl Lanes {
-    fn take(events: &[Pending], state: &State, inserter: &Inserter) -> Lanes {
-        let mut names: Vec<(NameId, Rc<[u8]>)> = Vec::new();
-        let mut created: Vec<Rc<[u8]>> = Vec::new();
-        let mut seen = HashSet::new();
-        for Fields {
-            chain,
-            creates_chain,
-            ..
-        } in events.iter().map(|event| event.fields)
-        {
-            let again = names.last().is_some_and(|(last, _)| *last == chain);
-            if !again && seen.insert(chain) {
-                let text = buffer::name(chain);
-                names.push((chain, text.clone()));
-                created.extend(creates_chain.then_some(text));
-            }
+    fn take(events: &[Pending], state: &State, inserter: &Inserter, wait: bool) -> Option<Lanes> {
+        let wanted = Chains::of(events);
+        if wait {
+            chains::ensure(wanted.created.iter().map(|text| &text[..]));
+        } else if !wanted.all_exist() {
+            return None;
         }
-        chains::ensure(created.iter().map(|text| &text[..]));
-        let mut wanted: Vec<_> = names
-            .into_iter()
-            .map(|(id, text)| {
-                let chain = chains::expect(&text);
-                (lane::lock_order(chain.id), id, text, chain)
-            })
-            .collect();
-        wanted.sort_by_key(|(order, ..)| *order);
         let mut lanes = Lanes {
             all: Vec::new(),
             by_chain: HashMap::new(),
             recent: None,
         };
-        for (_, id, text, chain) in wanted {
-            let lane = lane::acquire(chain.id, &text, chain.lanes);
+        for (id, text, chain) in wanted.in_lock_order() {
+            let lane = if wait {
+                lane::acquire(chain.id, &text, chain.lanes)
+            } else {
+                lane::try_acquire(chain.id, chain.lanes)?
+            };
             let head = head::read(inserter.table(), state.head_index(), chain.id, lane);
             lanes.by_chain.insert(id, lanes.all.len());
             lanes.all.push(Lane {
@@ -185,7 +242,7 @@ impl Lanes {
                 head,
             });
         }
-        lanes
+        Some(lanes)
     }
 
     fn of(&mut self, chain: NameId) -> &mut Lane {

@@ -1,8 +1,7 @@
 //! The history of one row.
 //!
 //! Entries of the row are found by kind and key. What ended it without naming it (a TRUNCATE, the
-//! detaching of its partition) is found among the entries of the kind that name a table in a schema
-//! that there is, or a table that the kind was ever attached to.
+//! detaching of its partition) is what auditspine.removals() finds.
 
 use std::ffi::CStr;
 
@@ -13,7 +12,7 @@ use pgrx::pg_sys;
 use super::arena::DatumArena;
 use super::audited::{self, Audited};
 use super::flush;
-use super::layouts::qualified_name;
+use super::layouts::shown_name;
 use super::lookup::bytes_of;
 use super::query;
 use super::relation::OpenRelation;
@@ -30,21 +29,8 @@ WITH own AS (
 ), version AS (
     SELECT own.*, lag(op) OVER w AS old_op, lag(xid) OVER w AS old_xid, lag(payload) OVER w AS old
     FROM own WINDOW w AS (ORDER BY seq)
-), table_name(first, beyond) AS (
-    SELECT quote_ident(nspname) || '.', quote_ident(nspname) || '/' FROM pg_namespace
-    UNION
-    SELECT s.payload ->> 'table', (s.payload ->> 'table') || chr(1) FROM auditspine.audit_chain s
-    WHERE s.event_kind = 'auditspine.attach' AND s.event_pk = $1 AND s.op = 'S'
-), removal AS (
-    SELECT t.* FROM table_name n CROSS JOIN LATERAL (
-        SELECT a.* FROM auditspine.audit_chain a
-        WHERE a.event_kind = $1 AND a.event_pk >= n.first COLLATE \"C\"
-          AND a.event_pk < n.beyond COLLATE \"C\" AND a.op = 'T') t
-    UNION
-    SELECT a.* FROM auditspine.audit_chain a
-    WHERE a.event_kind = 'auditspine.partition_detach' AND a.event_pk = $1 AND a.op = 'S'
 ), ended AS (
-    SELECT DISTINCT ON (last.seq) r.* FROM removal r CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (last.seq) r.* FROM auditspine.removals($1) r CROSS JOIN LATERAL (
         SELECT own.seq, own.op, own.layout FROM own WHERE own.seq < r.seq ORDER BY own.seq DESC LIMIT 1) last
     WHERE last.op <> 'D' AND (r.op = 'T' AND r.payload_hash = sha256('null')
                               OR r.payload -> 'layouts' @> to_jsonb(last.layout))
@@ -118,7 +104,7 @@ fn naming(table: &OpenRelation) -> Naming {
         };
         return Naming { kind, parts };
     }
-    let name = shown(table);
+    let name = shown_name(table);
     let mut arena = DatumArena::default();
     let argument = (pg_sys::TEXTOID, Some(arena.varlena(name.as_bytes())));
     let mut found = None;
@@ -136,12 +122,6 @@ fn naming(table: &OpenRelation) -> Naming {
             "attach it with audit_attach(), or name a table that is: see auditspine.audited_table",
         )
     })
-}
-
-fn shown(table: &OpenRelation) -> String {
-    // SAFETY: the relation is open.
-    let name = unsafe { qualified_name(table.raw()) };
-    String::from_utf8_lossy(&name).into_owned()
 }
 
 /// The key as entries have it.
@@ -186,7 +166,7 @@ fn wrong_parts(table: &OpenRelation, naming: &Naming, given: usize) -> ! {
     Failure::InvalidValue.raise(
         format!(
             "the key of table {} has {} column{}, but {given} text{} given",
-            shown(table),
+            shown_name(table),
             naming.parts,
             plural(naming.parts),
             if given == 1 { " was" } else { "s were" },

@@ -35,6 +35,7 @@ const NAME_SLOTS: u32 = 64;
 const LANE_LOCK: u16 = 3;
 const NAME_LOCK: u16 = 4;
 const KIND_LOCK: u16 = 5;
+const TABLE_LOCK: u16 = 6;
 /// How many first attempts in a row must succeed before a backend looks whether lane 0 is free.
 const CALM: u32 = 8;
 
@@ -71,23 +72,25 @@ pub fn forget_held() {
 /// A backend goes back to the lane it had last; after some calm it tries lane 0, so that low traffic
 /// ends in one linear chain again. Waits at most `auditspine.lane_timeout` when all lanes are busy.
 pub fn acquire(chain_id: i32, chain: &[u8], lanes: i16) -> i16 {
+    try_acquire(chain_id, lanes).unwrap_or_else(|| {
+        let group = chain_id.rem_euclid(GROUPS);
+        // Waiters that all chose one lane would queue there.
+        let lane = spread(lanes);
+        wait(group, chain, lane);
+        settle(group, Home { lane, calm: 0 })
+    })
+}
+
+/// As [`acquire`], but does not wait: `None` if all lanes are busy.
+pub fn try_acquire(chain_id: i32, lanes: i16) -> Option<i16> {
     let group = chain_id.rem_euclid(GROUPS);
     let held = HELD.with(|held| held.borrow().get(&group).copied());
     // A lock that went with a rolled back savepoint may be another's by now: try, don't assume.
     if let Some(lane) = held.filter(|lane| *lane < lanes)
         && lock(&lane_tag(group, lane), true)
     {
-        return lane;
+        return Some(lane);
     }
-    let lane = take_or_wait(group, chain, lanes);
-    HELD.with(|all| {
-        all.borrow_mut()
-            .insert(group, held.map_or(lane, |held| held.min(lane)))
-    });
-    lane
-}
-
-fn take_or_wait(group: i32, chain: &[u8], lanes: i16) -> i16 {
     let home = HOMES.with(|homes| homes.borrow().get(&group).copied().unwrap_or_default());
     let first = if home.calm >= CALM {
         0
@@ -95,25 +98,29 @@ fn take_or_wait(group: i32, chain: &[u8], lanes: i16) -> i16 {
         home.lane % lanes
     };
     let mut attempts = 0;
-    let free = std::iter::once(first)
+    let lane = std::iter::once(first)
         .chain((0..lanes).map(|step| (home.lane % lanes + step) % lanes))
         .find(|lane| {
             attempts += 1;
             lock(&lane_tag(group, *lane), true)
-        });
-    let lane = free.unwrap_or_else(|| {
-        // Waiters that all chose one lane would queue there.
-        let lane = spread(lanes);
-        wait(group, chain, lane);
-        lane
-    });
+        })?;
     let calm = if attempts == 1 && home.calm < CALM {
         home.calm + 1
     } else {
         0
     };
-    HOMES.with(|homes| homes.borrow_mut().insert(group, Home { lane, calm }));
-    lane
+    Some(settle(group, Home { lane, calm }))
+}
+
+/// Remembers a lane just taken, and returns its number.
+fn settle(group: i32, home: Home) -> i16 {
+    HOMES.with(|homes| homes.borrow_mut().insert(group, home));
+    HELD.with(|all| {
+        let mut all = all.borrow_mut();
+        let lowest = all.entry(group).or_insert(home.lane);
+        *lowest = home.lane.min(*lowest);
+    });
+    home.lane
 }
 
 fn spread(lanes: i16) -> i16 {
@@ -225,4 +232,30 @@ pub fn lock_name_slot(slot: u32, name: &[u8]) {
 /// Apart from the protocol: whoever waits for it holds no lane, unless it flushed early.
 pub fn lock_kind(kind: &[u8]) {
     lock(&tag(name_slot(kind), 0, KIND_LOCK), false);
+}
+
+/// A lock on work over one table that only one session does at a time. It belongs to the session, so
+/// it outlives transactions.
+pub struct SessionLock(pg_sys::LOCKTAG);
+
+impl SessionLock {
+    /// Takes the lock; `None` if another session has it.
+    pub fn take(table: pg_sys::Oid) -> Option<SessionLock> {
+        let tag = tag(table.to_u32(), 0, TABLE_LOCK);
+        // SAFETY: the tag is filled; the lock is released on drop, or with the session.
+        let result = unsafe {
+            pg_sys::LockAcquire(&tag, pg_sys::ExclusiveLock as pg_sys::LOCKMODE, true, true)
+        };
+        (result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL).then_some(SessionLock(tag))
+    }
+}
+
+impl Drop for SessionLock {
+    fn drop(&mut self) {
+        // SAFETY: taken by `take`; releasing it raises nothing, so it may be done while an ERROR is
+        // on its way.
+        unsafe {
+            pg_sys::LockRelease(&self.0, pg_sys::ExclusiveLock as pg_sys::LOCKMODE, true);
+        }
+    }
 }

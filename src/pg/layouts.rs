@@ -106,6 +106,13 @@ pub unsafe fn qualified_name(relation: pg_sys::Relation) -> Vec<u8> {
     }
 }
 
+/// As [`qualified_name`], for messages.
+pub fn shown_name(relation: &OpenRelation) -> String {
+    // SAFETY: the relation is open.
+    let name = unsafe { qualified_name(relation.raw()) };
+    String::from_utf8_lossy(&name).into_owned()
+}
+
 fn write_column(
     column: &pg_sys::FormData_pg_attribute,
     out: &mut Vec<u8>,

@@ -1,6 +1,7 @@
 //! Queries of our own through PostgreSQL's SPI, their values taken as they lie.
 
 use std::ffi::CStr;
+use std::ops::ControlFlow;
 
 use pgrx::pg_sys;
 
@@ -18,18 +19,10 @@ pub fn run(
     mut show: impl FnMut(&[Option<pg_sys::Datum>]),
 ) -> u64 {
     let mut types: Vec<pg_sys::Oid> = arguments.iter().map(|(oid, _)| *oid).collect();
-    let mut values: Vec<pg_sys::Datum> = arguments
-        .iter()
-        .map(|(_, value)| value.unwrap_or(pg_sys::Datum::null()))
-        .collect();
-    let nulls: Vec<std::ffi::c_char> = arguments
-        .iter()
-        .map(|(_, value)| if value.is_none() { b'n' } else { b' ' } as _)
-        .collect();
-    // SAFETY: one type, value and flag per parameter; the rows live until SPI_finish, which an ERROR's
-    // clean-up stands in for.
-    unsafe {
-        pg_sys::SPI_connect();
+    let (mut values, nulls) = split(arguments.iter().map(|(_, value)| *value));
+    let session = Session::connect();
+    // SAFETY: one type, value and flag per parameter; the rows live until the session is closed.
+    let count = unsafe {
         pg_sys::SPI_execute_with_args(
             statement.as_ptr(),
             arguments.len() as i32,
@@ -40,19 +33,102 @@ pub fn run(
             0,
         );
         let count = pg_sys::SPI_processed;
-        show_table(pg_sys::SPI_tuptable, &mut show);
-        pg_sys::SPI_finish();
+        show_table(pg_sys::SPI_tuptable, &mut |row, _| {
+            show(row);
+            ControlFlow::Continue(())
+        });
         count
+    };
+    session.close();
+    count
+}
+
+/// A connection to SPI. What is allocated while it is open is freed when it is closed, or, after an
+/// ERROR, by its clean-up.
+pub struct Session(());
+
+/// A prepared statement of a session.
+pub struct Plan<'a> {
+    plan: pg_sys::SPIPlanPtr,
+    _session: &'a Session,
+}
+
+impl Session {
+    /// Opens a session.
+    pub fn connect() -> Session {
+        // SAFETY: closed by `close`, or by the clean-up of an ERROR.
+        unsafe { pg_sys::SPI_connect() };
+        Session(())
+    }
+
+    /// Prepares a statement with parameters of these types.
+    pub fn prepare(&self, statement: &str, types: &[pg_sys::Oid]) -> Plan<'_> {
+        let statement = std::ffi::CString::new(statement).unwrap_or_default();
+        // SAFETY: the statement is NUL-terminated; there is one type per parameter.
+        let plan = unsafe {
+            pg_sys::SPI_prepare(
+                statement.as_ptr(),
+                types.len() as i32,
+                types.as_ptr().cast_mut(),
+            )
+        };
+        Plan {
+            plan,
+            _session: self,
+        }
+    }
+
+    /// Closes the session.
+    pub fn close(self) {
+        // SAFETY: opened by `connect`; whatever was opened since is closed.
+        unsafe { pg_sys::SPI_finish() };
     }
 }
 
-/// Shows the rows of a result.
+impl Plan<'_> {
+    /// Runs the statement, which reads only, under the active snapshot, and shows its rows until
+    /// told to break, with whether it is the last one. `values` has one member per parameter, none of
+    /// them NULL.
+    pub fn read(
+        &self,
+        values: &[pg_sys::Datum],
+        mut show: impl FnMut(&[Option<pg_sys::Datum>], bool) -> ControlFlow<()>,
+    ) {
+        // SAFETY: one value per parameter; the rows live until they are freed here.
+        unsafe {
+            pg_sys::SPI_execute_plan(
+                self.plan,
+                values.as_ptr().cast_mut(),
+                std::ptr::null(),
+                true,
+                0,
+            );
+            let table = pg_sys::SPI_tuptable;
+            show_table(table, &mut show);
+            pg_sys::SPI_freetuptable(table);
+        }
+    }
+}
+
+/// Values and null flags as SPI takes them.
+fn split(
+    arguments: impl Iterator<Item = Option<pg_sys::Datum>>,
+) -> (Vec<pg_sys::Datum>, Vec<std::ffi::c_char>) {
+    arguments
+        .map(|value| match value {
+            Some(value) => (value, b' ' as std::ffi::c_char),
+            None => (pg_sys::Datum::null(), b'n' as std::ffi::c_char),
+        })
+        .unzip()
+}
+
+/// Shows the rows of a result until told to break.
 ///
 /// # Safety
 /// `table` is null or a valid result of SPI.
 unsafe fn show_table(
     table: *mut pg_sys::SPITupleTable,
-    show: &mut impl FnMut(&[Option<pg_sys::Datum>]),
+    show: &mut impl FnMut(&[Option<pg_sys::Datum>], bool) -> ControlFlow<()>,
 ) {
     if table.is_null() {
         return;
@@ -61,14 +137,17 @@ unsafe fn show_table(
     unsafe {
         let desc = (*table).tupdesc;
         let mut row = vec![None; (*desc).natts.max(0) as usize];
-        for at in 0..(*table).numvals as usize {
+        let count = (*table).numvals as usize;
+        for at in 0..count {
             let tuple = *(*table).vals.add(at);
             for (column, value) in (1..).zip(row.iter_mut()) {
                 let mut null = false;
                 let datum = pg_sys::SPI_getbinval(tuple, desc, column, &mut null);
                 *value = (!null).then_some(datum);
             }
-            show(&row);
+            if show(&row, at + 1 == count).is_break() {
+                return;
+            }
         }
     }
 }

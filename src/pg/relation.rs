@@ -65,6 +65,42 @@ impl OpenRelation {
         unsafe { (*self.raw).rd_att }
     }
 
+    /// Raises PostgreSQL's own error unless the current user owns it, or may act as its owner.
+    pub fn expect_owner(&self) {
+        // SAFETY: `raw` is an open relation, whose rd_rel is set.
+        unsafe {
+            let (oid, user) = ((*self.raw).rd_id, pg_sys::GetUserId());
+            #[cfg(any(feature = "pg14", feature = "pg15"))]
+            let owns = pg_sys::pg_class_ownercheck(oid, user);
+            #[cfg(not(any(feature = "pg14", feature = "pg15")))]
+            let owns = pg_sys::object_ownercheck(pg_sys::RelationRelationId, oid, user);
+            if !owns {
+                let form = (*self.raw).rd_rel;
+                pg_sys::aclcheck_error(
+                    pg_sys::AclResult::ACLCHECK_NOT_OWNER,
+                    pg_sys::get_relkind_objtype((*form).relkind),
+                    (*form).relname.data.as_ptr(),
+                );
+            }
+        }
+    }
+
+    /// How many rows the planner takes it to have.
+    pub fn estimated_rows(&self) -> f64 {
+        let (mut pages, mut rows, mut visible) = (0, 0.0, 0.0);
+        // SAFETY: `raw` is an open table; without widths, none are asked for.
+        unsafe {
+            pg_sys::estimate_rel_size(
+                self.raw,
+                std::ptr::null_mut(),
+                &mut pages,
+                &mut rows,
+                &mut visible,
+            );
+        }
+        rows
+    }
+
     /// The oids of its indexes, valid or not.
     pub fn index_oids(&self) -> Vec<pg_sys::Oid> {
         // SAFETY: `raw` is an open relation; the list is a fresh copy of oids that we free.

@@ -142,10 +142,29 @@ FROM unnest(ARRAY[$$'bare', '1'$$, $$'bare_view', '1'$$, $$'nowhere', '1'$$, $$'
 SELECT * FROM audit_history('bare', '1');
 SELECT * FROM audit_history('line', 'a');
 
--- The trigger was dropped: what the table was attached as last still tells.
-SELECT (audit_chain_append('auditspine.attach', 'product', '{"table": "public.product", "pk": ["id"]}')).op;
-DROP TRIGGER audit ON product;
-SELECT attempt($$SELECT audit_history('product', '20')$$) AS not_by_hand;
+-- A table that is attached no more: what it was attached as last still tells. Its history goes on when it is attached again.
+CREATE TABLE stock (depot text, item integer, n integer, PRIMARY KEY (depot, item));
+SELECT audit_attach('stock', kind => 'in_stock', payload => 'full');
+INSERT INTO stock VALUES ('north', 1, 10);
+SELECT audit_detach('stock');
+SELECT op, payload FROM audit_history('stock', 'north', '1');
+SELECT attempt($$SELECT audit_history('stock', 'north')$$);
+ALTER TABLE stock RENAME TO shelf;
+SELECT attempt($$SELECT audit_history('shelf', 'north', '1')$$) AS never_attached_as_such;
+SELECT audit_attach('shelf', kind => 'in_stock', payload => 'full');
+UPDATE shelf SET n = 11;
+TRUNCATE shelf;
+SELECT op, changed FROM audit_history('shelf', 'north', '1');
+-- A partition that is detached takes its rows along; the others stay.
+CREATE TABLE log (id integer PRIMARY KEY, v text) PARTITION BY RANGE (id);
+CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM (0) TO (10);
+CREATE TABLE log_2 PARTITION OF log FOR VALUES FROM (10) TO (20);
+SELECT audit_attach('log');
+INSERT INTO log VALUES (1, 'a'), (11, 'b');
+ALTER TABLE log DETACH PARTITION log_1;
+SELECT k, (SELECT string_agg(op::text, ' ') FROM audit_history('log', k::text)) AS ops FROM unnest(ARRAY[1, 11]) k;
+ALTER TABLE log ATTACH PARTITION log_1 FOR VALUES FROM (0) TO (10);
+SELECT k, (SELECT string_agg(op::text, ' ') FROM audit_history('log', k::text)) AS ops FROM unnest(ARRAY[1, 11]) k;
 
 -- Who may not read the chain may not read it here.
 SET client_min_messages = warning;

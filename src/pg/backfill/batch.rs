@@ -1,0 +1,371 @@
+//! One batch: rows that the chain does not know are locked, hashed as locked, and recorded.
+//!
+//! # Why it is right beside writers
+//!
+//! - The latest entry of a key is read first, under SnapshotSelf. Where it says that the row is there,
+//!   nothing is to be done: every later change of the row is recorded by the trigger.
+//! - Else the row version that the snapshot shows is locked FOR SHARE, at its very place. The lock is
+//!   had only if that version is the newest, and nobody is changing it; so it is the one hashed. Until
+//!   the commit nobody can change it, so the entries of later changes have larger numbers.
+//! - A version that somebody changed, or is changing, is left for later, by its key: meanwhile the
+//!   change may have been recorded, or rolled back, or made behind the trigger's back.
+//! - That the entry of a key says "gone" is believed only once the row is locked: a row deleted after
+//!   the snapshot was taken is still shown by it.
+//! - The table's lock keeps TRUNCATE out of the batch.
+//!
+//! # Why no writer gets a deadlock from it
+//!
+//! While it holds row locks, the batch waits for nobody: rows are locked without waiting, entries are
+//! linked only if lanes are free. Otherwise it is rolled back, and repeated with the lanes in hand. A row
+//! that is waited for is the only one in its transaction.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use pgrx::pg_sys;
+
+use super::Job;
+use super::keyset::{Keyset, Position};
+use super::recorded::{Lookup, Recorded};
+use crate::error::Failure;
+use crate::guc;
+use crate::pg::buffer::{self, Buffer};
+use crate::pg::capture;
+use crate::pg::flush::{self, Chains};
+use crate::pg::layouts::shown_name;
+use crate::pg::memory::ScratchContext;
+use crate::pg::owner::as_table_owner;
+use crate::pg::query::{Plan, Session};
+use crate::pg::relation::OpenRelation;
+use crate::pg::snapshot::ActiveSnapshot;
+use crate::pg::spec::Spec;
+
+/// Which rows a batch looks at.
+#[derive(Clone, Copy)]
+pub enum Rows<'a> {
+    /// The next ones in the order of the key, behind a position or from the first.
+    Behind(Option<&'a Position>),
+    /// Those of these positions' keys, which were left for later.
+    Of(&'a [Position]),
+}
+
+/// What a batch did.
+#[derive(Default)]
+pub struct Outcome {
+    /// Rows recorded.
+    pub recorded: u64,
+    /// Rows that the chain knew.
+    pub present: u64,
+    /// Keys of rows that are there although the chain says that they are gone.
+    pub gone: Vec<Vec<u8>>,
+    /// Where rows are that were locked by somebody.
+    pub later: Vec<Position>,
+    /// Behind the last row that was looked at; `None` if there was no row.
+    pub last: Option<(Position, Vec<u8>)>,
+    /// How many of the keys of [`Rows::Of`] were looked at.
+    pub keys: usize,
+    /// Whether the end of the table was reached.
+    pub at_end: bool,
+}
+
+/// Runs a batch, in a subtransaction of the caller's. `wait` has it wait for row locks. Returns the
+/// chains to wait for, if entries could not be linked without waiting.
+pub fn run(job: &Job, rows: Rows<'_>, wait: bool) -> Result<Outcome, Chains> {
+    let scratch = ScratchContext::enter();
+    let table = job.open();
+    let outcome = as_table_owner(&table, || {
+        let session = Session::connect();
+        let mut batch = Batch::new(job, &table, wait);
+        batch.look_at(&session, rows);
+        let outcome = batch.close();
+        session.close();
+        outcome
+    });
+    drop(table);
+    drop(scratch);
+    flush::flush_unless_busy()?;
+    Ok(outcome)
+}
+
+struct Batch<'a> {
+    job: &'a Job,
+    wait: bool,
+    keyset: Keyset,
+    lookup: Lookup,
+    leaves: HashMap<pg_sys::Oid, Leaf>,
+    key: Vec<u8>,
+    /// Rows looked at.
+    rows: usize,
+    outcome: Outcome,
+}
+
+impl<'a> Batch<'a> {
+    fn new(job: &'a Job, table: &OpenRelation, wait: bool) -> Batch<'a> {
+        let key = Spec::resolve(table, &job.declaration).key;
+        Batch {
+            job,
+            wait,
+            keyset: Keyset::new(table, &key, job.batch_size),
+            lookup: Lookup::open(&job.kind),
+            leaves: HashMap::new(),
+            key: Vec::new(),
+            rows: 0,
+            outcome: Outcome::default(),
+        }
+    }
+
+    fn look_at(&mut self, session: &Session, rows: Rows<'_>) {
+        let types = self.keyset.types();
+        match rows {
+            Rows::Behind(from) => {
+                let mut plans = Pages {
+                    session,
+                    types,
+                    first: None,
+                    behind: None,
+                };
+                let mut from = from.map(Position::datums);
+                while self.rows < self.job.batch_size && !self.is_full() && !self.outcome.at_end {
+                    let limit = self.keyset.page.min(self.job.batch_size - self.rows);
+                    let plan = plans.plan(&self.keyset, from.is_some(), limit);
+                    let seen = self.page(plan, from.as_deref().unwrap_or_default());
+                    self.outcome.at_end = seen < limit && !self.is_full();
+                    from = self
+                        .outcome
+                        .last
+                        .as_ref()
+                        .map(|(last, _)| last.datums())
+                        .or(from);
+                }
+            }
+            Rows::Of(positions) => {
+                let plan = session.prepare(&self.keyset.key_query(), &types);
+                for position in positions {
+                    if self.is_full() {
+                        break;
+                    }
+                    self.page(&plan, &position.datums());
+                    self.outcome.keys += 1;
+                }
+            }
+        }
+    }
+
+    /// Looks at the rows that a query returns; returns how many.
+    fn page(&mut self, plan: &Plan<'_>, values: &[pg_sys::Datum]) -> usize {
+        pgrx::check_for_interrupts!();
+        let snapshot = ActiveSnapshot::push();
+        let before = self.rows;
+        plan.read(values, |row, last| {
+            self.look_at_row(row);
+            self.rows += 1;
+            let full = self.is_full();
+            if (full || last)
+                && let [_, _, values @ ..] = row
+            {
+                self.outcome.last = Some((self.keyset.position(values), self.key.clone()));
+            }
+            if self.rows.is_multiple_of(1024) {
+                pgrx::check_for_interrupts!();
+            }
+            if full {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        drop(snapshot);
+        self.rows - before
+    }
+
+    /// Whether the events should be linked before there are more: half of what would have them
+    /// linked ahead of the commit, waiting for a lane.
+    fn is_full(&self) -> bool {
+        buffer::with(Buffer::pending_size) > guc::buffer_bytes() / 2
+    }
+
+    fn look_at_row(&mut self, row: &[Option<pg_sys::Datum>]) {
+        let [Some(leaf), Some(place), values @ ..] = row else {
+            return;
+        };
+        let job = self.job;
+        let leaf = self
+            .leaves
+            .entry(pg_sys::Oid::from(leaf.value() as u32))
+            .or_insert_with_key(|oid| Leaf::open(*oid, job));
+        let place = place.cast_mut_ptr::<pg_sys::ItemPointerData>();
+        capture::with_work(|work| {
+            // SAFETY: the place comes from the query that runs under the active snapshot; the row
+            // stays in its slot until the next is fetched, after the last use of its values.
+            unsafe {
+                if !leaf.fetch(place) {
+                    return;
+                }
+                work.new.load(leaf.tuple(), leaf.relation.tuple_desc());
+            }
+            leaf.spec.write_key(&work.new, &mut self.key);
+            let recorded = self.lookup.find(&self.key);
+            if recorded == Recorded::Present {
+                self.outcome.present += 1;
+                return;
+            }
+            // Recorded now if it is new, while as little as possible is locked.
+            leaf.spec.layout_id();
+            // SAFETY: as above.
+            match (unsafe { leaf.lock(place, self.wait) }, recorded) {
+                (Lock::Had, Recorded::Never) => {
+                    capture::record(&leaf.spec, work, b'I');
+                    self.outcome.recorded += 1;
+                }
+                (Lock::Had, _) => self.outcome.gone.push(self.key.clone()),
+                (Lock::Busy, _) => self.outcome.later.push(self.keyset.position(values)),
+                (Lock::Gone, _) => {}
+            }
+        });
+    }
+
+    fn close(self) -> Outcome {
+        for leaf in self.leaves.into_values() {
+            leaf.close();
+        }
+        self.lookup.close();
+        self.outcome
+    }
+}
+
+/// The queries of a batch for pages, prepared when needed.
+struct Pages<'a> {
+    session: &'a Session,
+    types: Vec<pg_sys::Oid>,
+    first: Option<Plan<'a>>,
+    behind: Option<(usize, Plan<'a>)>,
+}
+
+impl<'a> Pages<'a> {
+    fn plan(&mut self, keyset: &Keyset, behind: bool, limit: usize) -> &Plan<'a> {
+        let session = self.session;
+        if !behind {
+            return self
+                .first
+                .get_or_insert_with(|| session.prepare(&keyset.page_query(false, limit), &[]));
+        }
+        if self.behind.as_ref().is_some_and(|(of, _)| *of != limit) {
+            self.behind = None;
+        }
+        let types = &self.types;
+        let (_, plan) = self.behind.get_or_insert_with(|| {
+            (
+                limit,
+                session.prepare(&keyset.page_query(true, limit), types),
+            )
+        });
+        plan
+    }
+}
+
+/// A table or partition that holds rows.
+struct Leaf {
+    relation: OpenRelation,
+    spec: Spec,
+    row: *mut pg_sys::TupleTableSlot,
+    locked: *mut pg_sys::TupleTableSlot,
+}
+
+/// What came of trying to lock a row.
+enum Lock {
+    Had,
+    /// Somebody is changing it, or has changed it.
+    Busy,
+    /// It is deleted.
+    Gone,
+}
+
+impl Leaf {
+    fn open(oid: pg_sys::Oid, job: &Job) -> Leaf {
+        let relation = OpenRelation::table(oid, pg_sys::RowShareLock);
+        // SAFETY: the relation is open; the slots are dropped by `close`, or go with the memory and
+        // the resource owner after an ERROR.
+        unsafe {
+            if (*(*relation.raw()).rd_rel).relkind as u8 != pg_sys::RELKIND_RELATION {
+                Failure::NotAuditable.raise(
+                    format!(
+                        "{} holds rows of table {}, but is no table of this database",
+                        shown_name(&relation),
+                        job.name
+                    ),
+                    "rows of a foreign table can be locked and recorded only where they are",
+                );
+            }
+            let slot = || pg_sys::table_slot_create(relation.raw(), std::ptr::null_mut());
+            Leaf {
+                row: slot(),
+                locked: slot(),
+                spec: Spec::resolve(&relation, &job.declaration),
+                relation,
+            }
+        }
+    }
+
+    /// Fetches the row version at a place, if the active snapshot shows it.
+    ///
+    /// # Safety
+    /// `place` is valid.
+    unsafe fn fetch(&mut self, place: *mut pg_sys::ItemPointerData) -> bool {
+        // SAFETY: the caller's; a snapshot is active.
+        unsafe {
+            pg_sys::table_tuple_fetch_row_version(
+                self.relation.raw(),
+                place,
+                pg_sys::GetActiveSnapshot(),
+                self.row,
+            )
+        }
+    }
+
+    /// The row fetched last, valid until the next is.
+    fn tuple(&self) -> pg_sys::HeapTuple {
+        let mut copied = false;
+        // SAFETY: the slot holds a row.
+        unsafe { pg_sys::ExecFetchSlotHeapTuple(self.row, false, &mut copied) }
+    }
+
+    /// Locks the row version at a place FOR SHARE, if it is the newest.
+    ///
+    /// # Safety
+    /// `place` is valid.
+    unsafe fn lock(&mut self, place: *mut pg_sys::ItemPointerData, wait: bool) -> Lock {
+        use pg_sys::LockWaitPolicy::{LockWaitBlock, LockWaitSkip};
+        use pg_sys::TM_Result;
+        let policy = if wait { LockWaitBlock } else { LockWaitSkip };
+        // SAFETY: the caller's; a snapshot is active. Without following the row to newer versions,
+        // nothing is waited for but this version's lock, and that only if asked to.
+        unsafe {
+            let mut failure: pg_sys::TM_FailureData = std::mem::zeroed();
+            let result = pg_sys::table_tuple_lock(
+                self.relation.raw(),
+                place,
+                pg_sys::GetActiveSnapshot(),
+                self.locked,
+                pg_sys::GetCurrentCommandId(false),
+                pg_sys::LockTupleMode::LockTupleShare,
+                policy,
+                0,
+                &mut failure,
+            );
+            pg_sys::ExecClearTuple(self.locked);
+            match result {
+                TM_Result::TM_Ok => Lock::Had,
+                TM_Result::TM_Deleted | TM_Result::TM_Invisible => Lock::Gone,
+                _ => Lock::Busy,
+            }
+        }
+    }
+
+    fn close(self) {
+        // SAFETY: made in `open`.
+        unsafe {
+            pg_sys::ExecDropSingleTupleTableSlot(self.row);
+            pg_sys::ExecDropSingleTupleTableSlot(self.locked);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What the chain says of a key by now: whether a row with it is recorded, and still there.
+
+use std::collections::HashMap;
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+use crate::error::Failure;
+use crate::pg::arena::DatumArena;
+use crate::pg::owner::as_owner;
+use crate::pg::query;
+use crate::pg::relation::{OpenRelation, index_columns};
+use crate::pg::state::{column, state};
+
+/// What the latest entry of a key says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// There is none.
+    Never,
+    /// The row is there.
+    Present,
+    /// The row is gone: deleted, truncated, or in a partition that was detached.
+    Gone,
+}
+
+/// What removed rows of a kind without naming them: TRUNCATE, and the detaching of partitions.
+#[derive(Default)]
+struct Removals {
+    /// `seq` of the last one that removed all rows.
+    all: i64,
+    /// `seq` of the last one that removed the rows of a layout.
+    of_layout: HashMap<i32, i64>,
+}
+
+/// Looks up keys of one kind in the index on (event_kind, event_pk), under SnapshotSelf: what is
+/// committed by now, at every isolation level.
+pub struct Lookup {
+    chain: OpenRelation,
+    index: OpenRelation,
+    scan: pg_sys::IndexScanDesc,
+    slot: *mut pg_sys::TupleTableSlot,
+    kind: Box<[u8]>,
+    removals: Removals,
+    arena: DatumArena,
+}
+
+/// Columns of auditspine.audit_chain that the index begins with.
+const INDEXED: [i16; 2] = [column::EVENT_KIND as i16 + 1, column::EVENT_PK as i16 + 1];
+
+const REMOVALS: &CStr = c"
+SELECT r.seq, r.payload_hash OPERATOR(pg_catalog.=) pg_catalog.sha256('null'), l.value::integer
+FROM auditspine.removals($1) r LEFT JOIN LATERAL pg_catalog.jsonb_array_elements_text(
+    CASE pg_catalog.jsonb_typeof(r.payload OPERATOR(pg_catalog.->) 'layouts')
+         WHEN 'array' THEN r.payload OPERATOR(pg_catalog.->) 'layouts' ELSE '[]' END) l(value) ON true";
+
+impl Lookup {
+    /// Begins to look up keys of a kind. The caller holds a lock on the audited table that keeps
+    /// TRUNCATE out; what is allocated lives in the current memory context.
+    ///
+    /// Raises 55000 without an index to search.
+    pub fn open(kind: &[u8]) -> Lookup {
+        let removals = Removals::of(kind);
+        let chain = OpenRelation::table(state().audit_chain, pg_sys::RowExclusiveLock);
+        let index = event_index(&chain);
+        // SAFETY: table and index are open and belong together; scan and slot are released by
+        // `close`, or by the resource owner after an ERROR.
+        unsafe {
+            let slot = pg_sys::table_slot_create(chain.raw(), std::ptr::null_mut());
+            let snapshot = &raw mut pg_sys::SnapshotSelfData;
+            #[cfg(not(feature = "pg18"))]
+            let scan = pg_sys::index_beginscan(chain.raw(), index.raw(), snapshot, 2, 0);
+            #[cfg(feature = "pg18")]
+            let scan = pg_sys::index_beginscan(
+                chain.raw(),
+                index.raw(),
+                snapshot,
+                std::ptr::null_mut(),
+                2,
+                0,
+            );
+            Lookup {
+                chain,
+                index,
+                scan,
+                slot,
+                kind: kind.into(),
+                removals,
+                arena: DatumArena::default(),
+            }
+        }
+    }
+
+    /// What the chain says of a key.
+    pub fn find(&mut self, key: &[u8]) -> Recorded {
+        self.arena.clear();
+        let values = [self.arena.varlena(&self.kind), self.arena.varlena(key)];
+        let mut latest: Option<(i64, u8, Option<i32>)> = None;
+        // SAFETY: the scan was begun on this index with two conditions; a row is read while its
+        // buffer is pinned by the slot.
+        unsafe {
+            let mut keys: [pg_sys::ScanKeyData; 2] = std::mem::zeroed();
+            for ((key, value), at) in keys.iter_mut().zip(values).zip(1i16..) {
+                pg_sys::ScanKeyEntryInitialize(
+                    key,
+                    0,
+                    at,
+                    pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+                    pg_sys::InvalidOid,
+                    *(*self.index.raw()).rd_indcollation.add(at as usize - 1),
+                    pg_sys::Oid::from(pg_sys::F_TEXTEQ),
+                    value,
+                );
+            }
+            pg_sys::index_rescan(self.scan, keys.as_mut_ptr(), 2, std::ptr::null_mut(), 0);
+            let forward = pg_sys::ScanDirection::ForwardScanDirection;
+            while pg_sys::index_getnext_slot(self.scan, forward, self.slot) {
+                pg_sys::slot_getsomeattrs_int(self.slot, column::LAYOUT as i32 + 1);
+                let value = |at: usize| {
+                    (!*(*self.slot).tts_isnull.add(at)).then(|| *(*self.slot).tts_values.add(at))
+                };
+                let (Some(seq), Some(op)) = (value(column::SEQ), value(column::OP)) else {
+                    continue;
+                };
+                let (seq, op) = (seq.value() as i64, op.value() as u8);
+                if b"IUD".contains(&op) && latest.is_none_or(|(last, ..)| seq > last) {
+                    let layout = value(column::LAYOUT).map(|layout| layout.value() as i32);
+                    latest = Some((seq, op, layout));
+                }
+            }
+            pg_sys::ExecClearTuple(self.slot);
+        }
+        match latest {
+            None => Recorded::Never,
+            Some((_, b'D', _)) => Recorded::Gone,
+            Some((seq, _, layout)) if self.removals.after(seq, layout) => Recorded::Gone,
+            Some(_) => Recorded::Present,
+        }
+    }
+
+    /// Ends the search.
+    pub fn close(self) {
+        // SAFETY: begun and made in `open`.
+        unsafe {
+            pg_sys::index_endscan(self.scan);
+            pg_sys::ExecDropSingleTupleTableSlot(self.slot);
+        }
+        drop((self.index, self.chain));
+    }
+}
+
+impl Removals {
+    fn of(kind: &[u8]) -> Removals {
+        let mut removals = Removals::default();
+        let mut arena = DatumArena::default();
+        let arguments = [(pg_sys::TEXTOID, Some(arena.varlena(kind)))];
+        as_owner(|| {
+            query::run(REMOVALS, &arguments, |row| {
+                let [Some(seq), Some(all), layout] = row else {
+                    return;
+                };
+                let seq = seq.value() as i64;
+                if all.value() != 0 {
+                    removals.all = removals.all.max(seq);
+                } else if let Some(layout) = layout {
+                    let last = removals.of_layout.entry(layout.value() as i32).or_default();
+                    *last = seq.max(*last);
+                }
+            });
+        });
+        removals
+    }
+
+    fn after(&self, seq: i64, layout: Option<i32>) -> bool {
+        let of_layout = layout.and_then(|layout| self.of_layout.get(&layout));
+        self.all > seq || of_layout.is_some_and(|last| *last > seq)
+    }
+}
+
+fn event_index(chain: &OpenRelation) -> OpenRelation {
+    let found = chain.index_oids().into_iter().find_map(|oid| {
+        let index = OpenRelation::index(oid, pg_sys::AccessShareLock);
+        // SAFETY: rd_index and rd_rel of an open index are set.
+        let usable = unsafe {
+            (*(*index.raw()).rd_index).indisvalid
+                && (*(*index.raw()).rd_rel).relam == pg_sys::BTREE_AM_OID
+                && pg_sys::RelationGetIndexPredicate(index.raw()).is_null()
+        };
+        (usable && index_columns(&index).starts_with(&INDEXED)).then_some(index)
+    });
+    found.unwrap_or_else(|| {
+        Failure::BrokenInstallation.raise(
+            "auditspine.audit_chain has no index on (event_kind, event_pk), by which rows that are \
+             already recorded are found",
+            "CREATE INDEX audit_chain_event_idx ON auditspine.audit_chain (event_kind, event_pk)",
+        )
+    })
+}

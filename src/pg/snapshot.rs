@@ -1,0 +1,25 @@
+//! Snapshots that are active for a scope.
+
+use pgrx::pg_sys;
+
+/// A snapshot of this moment (at READ COMMITTED; else that of the transaction), active while `self`
+/// lives.
+pub struct ActiveSnapshot(());
+
+impl ActiveSnapshot {
+    /// Takes a snapshot and makes it active.
+    pub fn push() -> ActiveSnapshot {
+        // SAFETY: inside a transaction; popped on drop, or by the clean-up of an ERROR.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        ActiveSnapshot(())
+    }
+}
+
+impl Drop for ActiveSnapshot {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: pushed by `push`; what was pushed since is popped.
+            unsafe { pg_sys::PopActiveSnapshot() };
+        }
+    }
+}

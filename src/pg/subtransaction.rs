@@ -1,0 +1,36 @@
+//! Work that can be taken back while the transaction goes on.
+
+use std::panic::AssertUnwindSafe;
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
+
+/// An ERROR that was caught, to be raised again.
+pub type Raised = Box<CaughtError>;
+
+/// Runs `f` in a subtransaction, which is rolled back if `f` returns an `Err` or raises an ERROR; the
+/// latter comes back as the outer `Err`, for the caller to raise again.
+///
+/// Locks taken by `f` are released with a rollback, and otherwise kept to the end of the transaction.
+pub fn attempt<R, E>(f: impl FnOnce() -> Result<R, E>) -> Result<Result<R, E>, Raised> {
+    // SAFETY: the transaction is in order when this is called; context and resource owner are those
+    // around the subtransaction, which outlive it.
+    unsafe {
+        let context = pg_sys::CurrentMemoryContext;
+        let owner = pg_sys::CurrentResourceOwner;
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let outcome = pgrx::PgTryBuilder::new(AssertUnwindSafe(|| Ok(f())))
+            .catch_others(|error| Err(Box::new(error)))
+            .execute();
+        pg_sys::MemoryContextSwitchTo(context);
+        if matches!(outcome, Ok(Ok(_))) {
+            pg_sys::ReleaseCurrentSubTransaction();
+        } else {
+            pg_sys::RollbackAndReleaseCurrentSubTransaction();
+        }
+        pg_sys::MemoryContextSwitchTo(context);
+        pg_sys::CurrentResourceOwner = owner;
+        outcome
+    }
+}
