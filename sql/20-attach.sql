@@ -139,7 +139,7 @@ COMMENT ON FUNCTION auditspine.on_ddl() IS
     'event trigger: audits partitions that come, records those that leave, and new column layouts';
 
 CREATE EVENT TRIGGER auditspine_ddl ON ddl_command_end
-    WHEN TAG IN ('CREATE TABLE', 'CREATE SCHEMA', 'ALTER TABLE')
+    WHEN TAG IN ('CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA', 'ALTER TABLE')
     EXECUTE FUNCTION auditspine.on_ddl();
 ALTER EVENT TRIGGER auditspine_ddl ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER auditspine_ddl IS 'keeps partitions and column changes of audited tables in the audit';

@@ -27,6 +27,8 @@ pub enum Failure {
     UnsupportedTable,
     /// Another table is audited under that kind.
     KindTaken,
+    /// A kind is recorded as that of a table that was not detached.
+    KindStillRecorded,
     /// A kind was to be closed whose table is audited.
     KindInUse,
     /// A table whose policy is append-only was to be changed.
@@ -107,6 +109,7 @@ impl Failure {
             Failure::NotAuditable => ERRCODE_WRONG_OBJECT_TYPE,
             Failure::UnsupportedTable => ERRCODE_FEATURE_NOT_SUPPORTED,
             Failure::KindTaken => ERRCODE_DUPLICATE_OBJECT,
+            Failure::KindStillRecorded => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::KindInUse => ERRCODE_OBJECT_IN_USE,
             Failure::TableIsAppendOnly => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::TriggerDisabled | Failure::RowGone => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

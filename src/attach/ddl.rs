@@ -63,7 +63,7 @@ impl Member {
     }
 
     /// Kinds of the row triggers made on it, and not cloned to it.
-    pub fn kinds(&self) -> Vec<String> {
+    fn kinds(&self) -> Vec<String> {
         let lock = pg_sys::AccessShareLock;
         let relation = OpenRelation::table(self.relation, lock);
         let mut kinds: Vec<String> = Vec::new();
@@ -216,6 +216,17 @@ impl Policy {
     }
 }
 
+/// Kinds of the row triggers made on tables and partitions.
+pub fn kinds(members: &[Member]) -> Vec<String> {
+    let mut kinds: Vec<String> = Vec::new();
+    for kind in members.iter().flat_map(Member::kinds) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
 /// Has triggers that were cloned to partitions fire always, as those that they are cloned from.
 pub fn enable_clones(members: &[Member]) {
     for member in members {
@@ -288,5 +299,29 @@ pub fn append_function() -> pg_sys::Oid {
     ) {
         Ok(Some(function)) => function,
         _ => broken("function audit_chain_append() does not exist".to_owned()),
+    }
+}
+
+/// Warns if the owner of a partitioned table may not execute what PostgreSQL clones to new partitions
+/// with the rights of whoever makes them.
+pub fn warn_of_privileges(table: pg_sys::Oid, name: &str, append_only: bool) {
+    let verbs = verbs_schema();
+    let mut functions = vec![format!("{verbs}.audit_chain_append()")];
+    if append_only {
+        functions.push(format!("{verbs}.audit_refuse_change()"));
+    }
+    for function in functions {
+        let lacking = Spi::get_one_with_args::<String>(
+            "SELECT pg_catalog.quote_ident(r.rolname) FROM pg_catalog.pg_class AS c \
+             JOIN pg_catalog.pg_roles AS r ON r.oid = c.relowner WHERE c.oid = $1 \
+             AND NOT pg_catalog.has_function_privilege(r.oid, pg_catalog.to_regprocedure($2), 'EXECUTE')",
+            &[table.into(), function.as_str().into()],
+        );
+        if let Ok(Some(owner)) = lacking {
+            pgrx::warning!(
+                "{owner}, who owns table {name}, cannot add partitions to it without a right that the \
+                 audit's triggers take: GRANT EXECUTE ON FUNCTION {function} TO {owner}"
+            );
+        }
     }
 }

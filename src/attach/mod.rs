@@ -5,6 +5,7 @@ mod ddl;
 mod detach;
 mod entries;
 mod partitions;
+mod record;
 mod target;
 
 use std::collections::HashSet;
@@ -62,6 +63,7 @@ fn attach_plainly(target: pg_sys::Oid, request: &Request) -> &'static str {
         append_only: request.append_only,
     };
     let name = table.qualified();
+    let partitioned = table.kind() == pg_sys::RELKIND_PARTITIONED_TABLE;
     drop(table);
     let members = members(target, LOCK);
     for member in &members[1..] {
@@ -75,12 +77,17 @@ fn attach_plainly(target: pg_sys::Oid, request: &Request) -> &'static str {
         pgrx::notice!("table {name} is audited with these options already");
         "unchanged"
     } else {
+        let left = take_over(&kind, &name, &members, &before);
         ddl::drop_all(&before);
         policy.create(&members);
         // Recorded now, so that the first writers find their layout.
         let key = resolve_leaves(target, &policy.declaration, |spec, _| {
             spec.layout_id();
         });
+        if partitioned {
+            ddl::warn_of_privileges(target, &name, policy.append_only);
+        }
+        left.tell(&name, &kind);
         entries::attached(&name, &policy, &key);
         if before.iter().any(ddl::Member::has_triggers) {
             "replaced"
@@ -141,6 +148,54 @@ fn expect_free(kind: &str, members: &[pg_sys::Oid]) {
                 ),
                 "name another with kind => '…', such as the table's name with its schema",
             );
+        }
+    }
+}
+
+/// What is to be told before a table is attached under a kind: the kinds that it leaves, and the layouts
+/// of other tables that had the kind before.
+struct Left {
+    kinds: Vec<String>,
+    layouts: Vec<i32>,
+}
+
+/// Raises 55000 if the kind is recorded as that of another table, which is gone and was never detached:
+/// its rows would seem to be deleted ones of this table.
+fn take_over(kind: &str, name: &str, members: &[pg_sys::Oid], before: &[ddl::Member]) -> Left {
+    let mut kinds = ddl::kinds(before);
+    if kinds.iter().any(|old| old == kind) {
+        kinds.retain(|old| old != kind);
+        return Left {
+            kinds,
+            layouts: Vec::new(),
+        };
+    }
+    let (own, mut layouts) = record::layouts_of(kind, members);
+    if let Some(table) = record::table_of(kind) {
+        if own.is_empty() && table != name {
+            Failure::KindStillRecorded.raise(
+                format!(
+                    "kind \"{kind}\" is recorded as that of table {table}, which was not detached"
+                ),
+                format!(
+                    "if that table is gone for good: SELECT audit_detach_kind({})",
+                    pgrx::spi::quote_literal(kind)
+                ),
+            );
+        }
+        // Not detached: what is missing of it is to be found.
+        layouts.clear();
+    }
+    Left { kinds, layouts }
+}
+
+impl Left {
+    fn tell(&self, name: &str, kind: &str) {
+        for old in &self.kinds {
+            entries::detached(name, old);
+        }
+        if !self.layouts.is_empty() {
+            entries::partition_detached(name, kind, &self.layouts);
         }
     }
 }

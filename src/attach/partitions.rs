@@ -91,14 +91,16 @@ fn came(relation: pg_sys::Oid, with_rows: bool) {
         ddl::enable_clones(&state);
     }
     let name = ddl::qualified(relation);
+    let mut warned = false;
     let mut rows: Vec<(Vec<u8>, u64)> = Vec::new();
     for leaf in leaves(relation, LOCK) {
         let leaf = OpenRelation::table(leaf, LOCK);
         for audited in audited::of(&leaf) {
-            let spec = Spec::resolve(&leaf, &audited.declaration);
-            // Recorded now, so that the first writers find their layout.
-            spec.layout_id();
-            if with_rows {
+            if !with_rows {
+                warn_once(note_layout(&leaf, &audited.declaration), &name, &mut warned);
+            } else {
+                let spec = Spec::resolve(&leaf, &audited.declaration);
+                spec.layout_id();
                 let (recorded, _) = present::record_rows(&leaf, &spec, |_| false);
                 match rows.iter_mut().find(|(kind, _)| *kind == audited.kind) {
                     Some((_, count)) => *count += recorded,
@@ -157,21 +159,35 @@ fn kinds(audited: &[Audited]) -> Vec<Vec<u8>> {
 
 /// Columns of a table changed, and of its partitions with it.
 fn altered(relation: pg_sys::Oid) {
+    let name = ddl::qualified(relation);
+    let mut warned = false;
     for leaf in leaves(relation, LOCK) {
         let leaf = OpenRelation::table(leaf, LOCK);
         for audited in audited::of(&leaf) {
-            match missing(&leaf, &audited.declaration) {
-                None => {
-                    Spec::resolve(&leaf, &audited.declaration).layout_id();
-                }
-                // The command is not ours to refuse.
-                Some(what) => pgrx::warning!(
-                    "table {} has {what}, which its audit needs: its rows cannot be changed until it is \
-                     attached again with audit_attach()",
-                    leaf.qualified()
-                ),
-            }
+            warn_once(note_layout(&leaf, &audited.declaration), &name, &mut warned);
         }
+    }
+}
+
+/// Records the layout of a table's rows, so that the first writers find it. Answers what the table lacks
+/// that its declaration names.
+fn note_layout(table: &OpenRelation, declaration: &Declaration) -> Option<String> {
+    let missing = missing(table, declaration);
+    if missing.is_none() {
+        Spec::resolve(table, declaration).layout_id();
+    }
+    missing
+}
+
+/// The command that made it so is not ours to refuse.
+fn warn_once(missing: Option<String>, table: &str, warned: &mut bool) {
+    if let Some(what) = missing
+        && !std::mem::replace(warned, true)
+    {
+        pgrx::warning!(
+            "table {table} has {what}, which its audit needs: its rows cannot be changed until it is \
+             attached again with audit_attach()"
+        );
     }
 }
 

@@ -110,8 +110,8 @@ fn check_persistence(table: &OpenRelation) {
     match table.persistence() {
         pg_sys::RELPERSISTENCE_TEMP => Failure::UnsupportedTable.raise(
             format!(
-                "table {} is temporary and cannot be audited: it goes with its session, unrecorded",
-                table.qualified()
+                "table \"{}\" is temporary and cannot be audited: it goes with its session, unrecorded",
+                table.name()
             ),
             "attach permanent tables",
         ),

@@ -14,7 +14,7 @@ pub struct Touched {
     pub attached: Vec<pg_sys::Oid>,
     /// Tables that are partitions no more, with the table that they were part of.
     pub detached: Vec<(pg_sys::Oid, pg_sys::Oid)>,
-    /// Tables whose columns changed.
+    /// Tables whose columns changed, or whose key may have.
     pub altered: Vec<pg_sys::Oid>,
 }
 
@@ -57,9 +57,9 @@ impl Command {
         // SAFETY: the parse tree of the command under way; each node is of the type that its tag says.
         unsafe {
             match (*self.parsetree).type_ {
-                pg_sys::NodeTag::T_CreateStmt => !(*self.parsetree.cast::<pg_sys::CreateStmt>())
-                    .partbound
-                    .is_null(),
+                pg_sys::NodeTag::T_CreateStmt | pg_sys::NodeTag::T_CreateForeignTableStmt => {
+                    makes_partition(self.parsetree)
+                }
                 pg_sys::NodeTag::T_CreateSchemaStmt => {
                     !(*self.parsetree.cast::<pg_sys::CreateSchemaStmt>())
                         .schemaElts
@@ -151,6 +151,7 @@ unsafe fn partition_of(subcommand: &pg_sys::CollectedATSubcmd) -> Option<pg_sys:
 enum Effect {
     Attach,
     Detach,
+    /// Of columns, or of a key.
     Columns,
 }
 
@@ -170,11 +171,26 @@ impl Effect {
         match unsafe { (*command).subtype } {
             AT_AttachPartition => Some(Effect::Attach),
             AT_DetachPartition | AT_DetachPartitionFinalize => Some(Effect::Detach),
-            AT_AddColumn | AT_DropColumn | AT_AlterColumnType => Some(Effect::Columns),
+            AT_AddColumn | AT_DropColumn | AT_AlterColumnType | AT_DropConstraint => {
+                Some(Effect::Columns)
+            }
             #[cfg(any(feature = "pg14", feature = "pg15"))]
-            AT_AddColumnRecurse | AT_DropColumnRecurse => Some(Effect::Columns),
+            AT_AddColumnRecurse | AT_DropColumnRecurse | AT_DropConstraintRecurse => {
+                Some(Effect::Columns)
+            }
             _ => None,
         }
+    }
+}
+
+/// # Safety
+/// `statement` is a valid CREATE TABLE or CREATE FOREIGN TABLE, which begins as one.
+unsafe fn makes_partition(statement: *const pg_sys::Node) -> bool {
+    // SAFETY: the caller's.
+    unsafe {
+        !(*statement.cast::<pg_sys::CreateStmt>())
+            .partbound
+            .is_null()
     }
 }
 
@@ -195,10 +211,8 @@ unsafe fn note_simple(
     // SAFETY: the caller's; each node is of the type that its tag says.
     unsafe {
         match (*statement).type_ {
-            pg_sys::NodeTag::T_CreateStmt
-                if !(*statement.cast::<pg_sys::CreateStmt>())
-                    .partbound
-                    .is_null() =>
+            pg_sys::NodeTag::T_CreateStmt | pg_sys::NodeTag::T_CreateForeignTableStmt
+                if makes_partition(statement) =>
             {
                 touched.created.push(relation);
             }

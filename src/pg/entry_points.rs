@@ -42,7 +42,7 @@ pub unsafe extern "C-unwind" fn auditspine_append_trigger(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL.
-    trigger::capture(&unsafe { Call::new(fcinfo) });
+    trigger::capture(&unsafe { Call::new(fcinfo, "audit_chain_append") });
     // What an AFTER trigger returns is ignored.
     pg_sys::Datum::from(0usize)
 }
@@ -86,7 +86,7 @@ pub unsafe extern "C-unwind" fn auditspine_refuse_change(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL.
-    unsafe { Call::new(fcinfo) }.refuse()
+    unsafe { Call::new(fcinfo, "auditspine.refuse_change") }.refuse()
 }
 
 /// SQL: `audit_refuse_change() RETURNS trigger`.
@@ -99,7 +99,7 @@ pub unsafe extern "C-unwind" fn auditspine_refuse_audited_change(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL.
-    unsafe { Call::new(fcinfo) }.refuse_audited()
+    unsafe { Call::new(fcinfo, "audit_refuse_change") }.refuse_audited()
 }
 
 /// SQL: `auditspine.on_ddl() RETURNS event_trigger`.

@@ -67,17 +67,17 @@ const TIMING_HINT: &str = "declare it AFTER INSERT OR UPDATE OR DELETE … FOR E
                            TRUNCATE … FOR EACH STATEMENT";
 
 impl Call {
-    /// The call behind a function's arguments; an ERROR if it was not called as a trigger.
+    /// The call behind the arguments of a function of this name; an ERROR if it was not called as a trigger.
     ///
     /// # Safety
     /// `fcinfo` must be what PostgreSQL passed to the running function.
-    pub unsafe fn new(fcinfo: pg_sys::FunctionCallInfo) -> Call {
+    pub unsafe fn new(fcinfo: pg_sys::FunctionCallInfo, function: &str) -> Call {
         // SAFETY: the caller passes a valid fcinfo; a non-null context is a Node.
         let context = unsafe { (*fcinfo).context };
         // SAFETY: as above.
         if context.is_null() || unsafe { (*context).type_ } != pg_sys::NodeTag::T_TriggerData {
             Failure::TriggerProtocol.raise(
-                "audit_chain_append() was not called as a trigger",
+                format!("{function}() was not called as a trigger"),
                 TIMING_HINT,
             );
         }

@@ -1,0 +1,79 @@
+//! What the record says of tables and kinds, whatever their triggers say.
+
+use pgrx::datum::DatumWithOid;
+use pgrx::{Spi, pg_sys};
+
+use super::kinds_in_use;
+use crate::pg::flush;
+use crate::pg::owner::as_owner;
+use crate::pg::state::broken;
+
+/// Kinds under which tables were recorded, by their layouts or by name, and not detached since.
+pub fn kinds_of(members: &[pg_sys::Oid], name: &str) -> Vec<String> {
+    flush::flush();
+    let in_use = kinds_in_use();
+    let kinds = texts(
+        "SELECT DISTINCT kind FROM ( \
+             SELECT kind FROM auditspine.layout WHERE relation::oid::bigint = ANY ($1) \
+             UNION ALL \
+             SELECT event_pk FROM auditspine.audit_chain \
+             WHERE event_kind = 'auditspine.attach' AND op = 'S' AND payload ->> 'table' = $2 \
+         ) AS recorded (kind) ORDER BY kind",
+        &[numbers(members).into(), name.into()],
+    );
+    kinds
+        .into_iter()
+        .filter(|kind| in_use.iter().all(|(_, used)| used != kind))
+        .filter(|kind| table_of(kind).is_some())
+        .collect()
+}
+
+/// The table that a kind was recorded for last, unless it was detached since.
+pub fn table_of(kind: &str) -> Option<String> {
+    flush::flush();
+    let table = texts(
+        "WITH said AS ( \
+             SELECT seq, event_kind, payload ->> 'table' AS table_name FROM auditspine.audit_chain \
+             WHERE event_kind IN ('auditspine.attach', 'auditspine.detach') \
+               AND event_pk = $1 AND op = 'S' \
+             UNION ALL \
+             SELECT seq, event_kind, payload ->> 'table' \
+             FROM auditspine.layout AS l JOIN auditspine.audit_chain AS e ON event_pk = layout_id::text \
+             WHERE l.kind = $1 AND event_kind = 'auditspine.layout' AND op = 'S' \
+         ), last AS (SELECT * FROM said ORDER BY seq DESC LIMIT 1) \
+         SELECT coalesce((SELECT table_name FROM said WHERE event_kind = 'auditspine.attach' \
+                          ORDER BY seq DESC LIMIT 1), table_name, '') \
+         FROM last WHERE event_kind <> 'auditspine.detach'",
+        &[kind.into()],
+    );
+    table.into_iter().next()
+}
+
+/// The layouts that are recorded under a kind: of a table and its partitions, and of other tables.
+pub fn layouts_of(kind: &str, members: &[pg_sys::Oid]) -> (Vec<i32>, Vec<i32>) {
+    let layouts = |own: &str| {
+        let ids = texts(
+            "SELECT layout_id::text FROM auditspine.layout \
+             WHERE kind = $1 AND (relation::oid::bigint = ANY ($2)) = $3::boolean ORDER BY layout_id",
+            &[kind.into(), numbers(members).into(), own.into()],
+        );
+        ids.iter().filter_map(|id| id.parse().ok()).collect()
+    };
+    (layouts("true"), layouts("false"))
+}
+
+fn numbers(oids: &[pg_sys::Oid]) -> Vec<i64> {
+    oids.iter().map(|oid| i64::from(oid.to_u32())).collect()
+}
+
+/// What a query says that reads the audit's own tables, whatever the caller may read.
+fn texts(query: &str, arguments: &[DatumWithOid<'_>]) -> Vec<String> {
+    let rows = as_owner(|| {
+        Spi::connect_mut(|client| {
+            let rows = client.update(query, None, arguments)?;
+            rows.filter_map(|row| row.get::<String>(1).transpose())
+                .collect::<Result<Vec<_>, _>>()
+        })
+    });
+    rows.unwrap_or_else(|error| broken(format!("the audit's tables could not be read: {error}")))
+}
