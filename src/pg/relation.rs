@@ -29,7 +29,8 @@ impl OpenRelation {
     pub fn if_exists(oid: pg_sys::Oid, lock: u32) -> Option<OpenRelation> {
         // SAFETY: returns a pinned relation, or null.
         let raw = unsafe { pg_sys::try_relation_open(oid, lock as pg_sys::LOCKMODE) };
-        (!raw.is_null()).then_some(OpenRelation {
+        // Not `then_some`: what that makes ahead would be dropped, and close nothing.
+        (!raw.is_null()).then(|| OpenRelation {
             raw,
             is_index: false,
             release: pg_sys::NoLock,
