@@ -63,6 +63,8 @@ pub struct OurTrigger {
     pub for_row: bool,
     /// Whether it fires on TRUNCATE.
     pub on_truncate: bool,
+    /// Whether it fires on every INSERT, UPDATE and DELETE, whatever the row and the columns.
+    pub on_every_change: bool,
     /// When it fires: `A`lways, `O`rigin, `R`eplica, `D`isabled.
     pub enabled: u8,
     /// Whether it was cloned from the partitioned table's.
@@ -96,6 +98,14 @@ pub fn triggers(relation: &OpenRelation) -> Vec<OurTrigger> {
                     && trigger.tgnattr == 0
                     && !trigger.tgdeferrable,
                 for_row: trigger.tgtype as u32 & pg_sys::TRIGGER_TYPE_ROW != 0,
+                on_every_change: {
+                    let all = pg_sys::TRIGGER_TYPE_INSERT
+                        | pg_sys::TRIGGER_TYPE_UPDATE
+                        | pg_sys::TRIGGER_TYPE_DELETE;
+                    trigger.tgtype as u32 & all == all
+                        && trigger.tgqual.is_null()
+                        && trigger.tgnattr == 0
+                },
                 on_truncate: trigger.tgtype as u32 & pg_sys::TRIGGER_TYPE_TRUNCATE != 0,
                 enabled: trigger.tgenabled as u8,
                 cloned: trigger.tgisclone,

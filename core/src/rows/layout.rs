@@ -68,6 +68,16 @@ impl fmt::Display for MalformedLayout {
 }
 
 impl Layout {
+    /// Whether the table was called so then, in whatever schema.
+    pub fn is_named(&self, name: &str) -> bool {
+        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+        let in_schema = |name: &str| {
+            let schema = self.table.strip_suffix(name);
+            schema.is_some_and(|schema| schema.ends_with('.'))
+        };
+        in_schema(name) || in_schema(&quoted)
+    }
+
     /// Reads the payload, canonical JSON, of the entry `seq` that records layout `id`.
     pub fn read(id: i32, seq: i64, payload: &[u8]) -> Result<Layout, MalformedLayout> {
         let read = || {
@@ -151,6 +161,19 @@ mod tests {
         assert_eq!(layout.columns[0].name, "id");
         assert_eq!(layout.columns[1].attnum, 3);
         assert!(layout.columns[1].shape.is_some());
+    }
+
+    #[test]
+    fn names_are_told_from_schemas() {
+        let named = |table: &str, name| {
+            let payload = PAYLOAD.replace("public.t", &table.replace('"', "\\\""));
+            Layout::read(4, 99, payload.as_bytes())
+                .unwrap()
+                .is_named(name)
+        };
+        assert!(named("public.t", "t") && named("\"a.b\".t", "t"));
+        assert!(named("public.\"T \"\"1\"\"\"", "T \"1\""));
+        assert!(!named("public.st", "t") && !named("t.public", "t"));
     }
 
     #[test]

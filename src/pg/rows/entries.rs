@@ -1,6 +1,6 @@
 //! The entries of one kind, read once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use auditspine_core::canonical::Numbers;
 use auditspine_core::hash::Hash;
@@ -9,6 +9,7 @@ use pgrx::pg_sys;
 
 use super::receiver::for_each_row;
 use super::recorded::numbers;
+use super::target::Source;
 use crate::pg::arena::DatumArena;
 use crate::pg::jsonb::write_jsonb;
 use crate::pg::relation::OpenRelation;
@@ -34,17 +35,29 @@ pub struct Entry<'a> {
     pub record: EntryRecord,
 }
 
-/// Reads the entries of a kind, all or those from `start` on, and shows what each says of its key.
-/// Those that name a layout in `not_ours` are skipped: they are about other tables.
+/// Reads the entries about a table, all or those from `start` on, and shows what each says of its key.
 pub fn read(
-    kind: &[u8],
+    sources: &[Source],
     start: Option<i64>,
     hasher: &KeyHasher,
-    not_ours: &HashSet<i32>,
     show: &mut dyn FnMut(Entry<'_>),
 ) -> Pass {
+    let mut pass = Pass::default();
+    for source in sources {
+        read_source(source, start, hasher, &mut pass, show);
+    }
+    pass
+}
+
+fn read_source(
+    source: &Source,
+    start: Option<i64>,
+    hasher: &KeyHasher,
+    pass: &mut Pass,
+    show: &mut dyn FnMut(Entry<'_>),
+) {
     let mut arena = DatumArena::default();
-    let kind = (pg_sys::TEXTOID, arena.varlena(kind));
+    let kind = (pg_sys::TEXTOID, arena.varlena(source.kind.as_bytes()));
     let since = (pg_sys::INT8OID, start.unwrap_or_default().into());
     let (query, parameters) = match start {
         None => (
@@ -59,9 +72,8 @@ pub fn read(
             &[kind, since][..],
         ),
     };
-    let mut pass = Pass::default();
     // Neighbours mostly name the same one.
-    let mut last_layout = None;
+    let (mut last_layout, mut counts) = (None, true);
     for_each_row(query, parameters, &mut |values, nulls| {
         if pass.entries.is_multiple_of(4096) {
             pgrx::check_for_interrupts!();
@@ -71,9 +83,11 @@ pub fn read(
             b'I' | b'U' => true,
             b'D' => false,
             b'T' => {
-                let place = place_of(values[0]);
-                pass.truncated.push((values[1].value() as i64, place));
-                pass.entries += 1;
+                let seq = values[1].value() as i64;
+                if seq < source.until {
+                    pass.truncated.push((seq, place_of(values[0])));
+                    pass.entries += 1;
+                }
                 return;
             }
             // Appended by hand under a kind that is a table's too.
@@ -81,19 +95,18 @@ pub fn read(
         };
         let seq = values[1].value() as i64;
         let layout = (!nulls[4]).then(|| values[4].value() as i32);
-        if let Some(id) = layout
-            && not_ours.contains(&id)
-        {
-            return;
-        }
-        pass.entries += 1;
         if layout != last_layout {
             last_layout = layout;
-            if let Some(id) = layout {
+            counts = layout.is_none_or(|id| source.has(id));
+            if counts && let Some(id) = layout {
                 let first = pass.layouts.entry(id).or_insert(seq);
                 *first = seq.min(*first);
             }
         }
+        if !counts {
+            return;
+        }
+        pass.entries += 1;
         // SAFETY: a non-null text of the row that is being shown.
         let key = (!nulls[3]).then(|| unsafe { Varlena::packed(values[3]) });
         let key = key.as_deref().unwrap_or_default();
@@ -114,7 +127,6 @@ pub fn read(
             },
         });
     });
-    pass
 }
 
 fn place_of(datum: pg_sys::Datum) -> Place {

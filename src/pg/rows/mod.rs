@@ -27,7 +27,7 @@ pub use report::{Finding, TableReport};
 use self::entries::EntryFetcher;
 use self::judge::Judge;
 use self::leaf::Leaf;
-use self::target::Target;
+use self::target::{Source, Target};
 use crate::pg::audited;
 use crate::pg::layouts::KIND as LAYOUT_KIND;
 use crate::pg::spill::TempFiles;
@@ -101,10 +101,11 @@ fn verify_target(
     };
     let leaves = audited::leaves(target.root, pg_sys::AccessShareLock);
     target.check_triggers(&leaves, recorded, &mut put);
-    let not_ours = target.check_sharing(&leaves, recorded, &mut put);
+    let sources = target.sources(&leaves, recorded, &mut put);
     let mut layouts = Layouts::default();
     for layout in &recorded.layouts {
-        if layout.kind == target.kind && !not_ours.contains(&layout.id) {
+        let has = |source: &Source| source.kind == layout.kind && source.has(layout.id);
+        if sources.iter().any(has) {
             layouts.add(layout.clone());
         }
     }
@@ -123,9 +124,9 @@ fn verify_target(
     let hasher = KeyHasher::new();
     let partial = request
         .since
-        .and_then(|start| touched(target, start, recorded, &hasher, &not_ours, &mut judge));
+        .and_then(|start| touched(target, &sources, start, recorded, &hasher, &mut judge));
     (report.rows, report.entries) =
-        partial.unwrap_or_else(|| all(target, recorded, &hasher, &not_ours, &mut judge));
+        partial.unwrap_or_else(|| all(target, &sources, recorded, &hasher, &mut judge));
     drop(judge);
     TableReport {
         edited: counted.edited,
@@ -141,14 +142,13 @@ fn verify_target(
 /// Verifies all rows; returns how many rows and entries there are.
 fn all(
     target: &Target,
+    sources: &[Source],
     recorded: &Recorded,
     hasher: &KeyHasher,
-    not_ours: &HashSet<i32>,
     judge: &mut Judge<'_>,
 ) -> (u64, u64) {
-    let kind = target.kind.as_bytes();
     let mut join = Join::new(TempFiles::new(), memory());
-    let pass = entries::read(kind, None, hasher, not_ours, &mut |entry| {
+    let pass = entries::read(sources, None, hasher, &mut |entry| {
         join.add_entry(entry.record);
     });
     let removals = removals(target, recorded, &pass, judge);
@@ -173,10 +173,10 @@ fn all(
 /// Verifies the rows that entries from `start` on tell of; `None` if all must be.
 fn touched(
     target: &Target,
+    sources: &[Source],
     start: i64,
     recorded: &Recorded,
     hasher: &KeyHasher,
-    not_ours: &HashSet<i32>,
     judge: &mut Judge<'_>,
 ) -> Option<(u64, u64)> {
     let left = |partition: &recorded::PartitionDetached| {
@@ -185,7 +185,7 @@ fn touched(
     if recorded.partitions.iter().any(left) {
         return None;
     }
-    let touched = since::touched(target.kind.as_bytes(), start, hasher, not_ours)?;
+    let touched = since::touched(sources, start, hasher)?;
     let (rows, mut outcomes) = touched.outcomes(&mut judge.leaves)?;
     tell_lost_layouts(target, recorded, &touched.pass, judge);
     judge.judge(&mut outcomes);

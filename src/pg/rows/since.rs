@@ -1,12 +1,13 @@
 //! Verifying only the rows that entries from some `seq` on tell of.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use auditspine_core::rows::{EntryRecord, KeyHasher, Outcome, RowRecord};
 
 use super::entries::{self, Entry};
 use super::leaf::Leaf;
 use super::lookup::{KeyIndex, key_index};
+use super::target::Source;
 
 /// The latest entry of each key that was touched.
 pub struct Touched {
@@ -19,19 +20,13 @@ pub struct Touched {
 const MOST_KEYS: usize = 50_000;
 
 /// Reads the entries from `start` on; `None` if the whole table is to be read.
-pub fn touched(
-    kind: &[u8],
-    start: i64,
-    hasher: &KeyHasher,
-    not_ours: &HashSet<i32>,
-) -> Option<Touched> {
+pub fn touched(sources: &[Source], start: i64, hasher: &KeyHasher) -> Option<Touched> {
     let mut latest: HashMap<Vec<u8>, EntryRecord> = HashMap::new();
     let mut too_many = false;
     let pass = entries::read(
-        kind,
+        sources,
         Some(start),
         hasher,
-        not_ours,
         &mut |Entry { key, record }| {
             too_many |= latest.len() >= MOST_KEYS;
             if too_many {

@@ -1,10 +1,10 @@
 //! What is to be verified: a table, the kind of its events, its partitions, and whether the triggers
 //! are there that record its changes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 
-use auditspine_core::rows::{Incarnation, RowFindingKind};
+use auditspine_core::rows::{Incarnation, Layout, RowFindingKind};
 use pgrx::pg_sys;
 
 use super::recorded::Recorded;
@@ -152,7 +152,15 @@ impl Target {
                     ),
                 ));
             }
-            // Declared by hand, it may have been left out on purpose.
+            // Declared by hand, it may be so on purpose.
+            let partial =
+                |trigger: &&audited::OurTrigger| trigger.for_row && !trigger.on_every_change;
+            if attached && let Some(trigger) = ours.iter().find(partial) {
+                put(finding(
+                    RowFindingKind::TriggerMissing,
+                    format!("trigger \"{}\" does not fire on every change", trigger.name),
+                ));
+            }
             if attached && oid == self.root && !ours.iter().any(|trigger| trigger.on_truncate) {
                 put(finding(
                     RowFindingKind::TriggerMissing,
@@ -165,17 +173,57 @@ impl Target {
         }
     }
 
-    /// Other tables whose triggers record under the same kind, as findings, and the layouts of theirs:
-    /// entries that name one of these are not about this table.
-    pub fn check_sharing(
+    /// Which entries are about this table. Other tables whose triggers record under the same kind are
+    /// findings.
+    pub fn sources(
         &self,
         leaves: &[pg_sys::Oid],
         recorded: &Recorded,
         put: &mut dyn FnMut(Finding),
-    ) -> HashSet<i32> {
-        let mut not_ours = HashSet::new();
-        let mut told = Vec::new();
+    ) -> Vec<Source> {
+        let (shared, renamed) = self.others(leaves, put);
         let system = system_identifier().to_string();
+        let of = |layout: &Layout, oids: &[pg_sys::Oid]| {
+            let oid = layout.incarnation.oid.parse().map(pg_sys::Oid::from_u32);
+            layout.incarnation.system == system && oid.is_ok_and(|oid| oids.contains(&oid))
+        };
+        let skip = recorded.layouts.iter().filter(|layout| {
+            let was_named_so = || layout.kind == self.kind && layout.is_named(&self.kind);
+            of(layout, &shared) || (of(layout, &renamed) && was_named_so())
+        });
+        let mut sources = vec![Source {
+            kind: self.kind.clone(),
+            skip: skip.map(|layout| layout.id).collect(),
+            only: None,
+            until: i64::MAX,
+        }];
+        if self.declaration.kind.is_none() {
+            // The kind is the table's name, so it had others before it was renamed.
+            let ours = || recorded.layouts.iter().filter(|layout| of(layout, leaves));
+            let first = ours().filter(|layout| layout.kind == self.kind);
+            let until = first.map(|layout| layout.seq).min().unwrap_or(i64::MAX);
+            let kinds: BTreeSet<&String> = ours().map(|layout| &layout.kind).collect();
+            for kind in kinds.into_iter().filter(|kind| **kind != self.kind) {
+                let only = ours().filter(|layout| layout.kind == *kind);
+                sources.push(Source {
+                    kind: kind.clone(),
+                    skip: HashSet::new(),
+                    only: Some(only.map(|layout| layout.id).collect()),
+                    until,
+                });
+            }
+        }
+        sources
+    }
+
+    /// Other audited tables and partitions: those that record under the same kind, and those that have
+    /// another one by their name alone.
+    fn others(
+        &self,
+        leaves: &[pg_sys::Oid],
+        put: &mut dyn FnMut(Finding),
+    ) -> (Vec<pg_sys::Oid>, Vec<pg_sys::Oid>) {
+        let (mut shared, mut renamed, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for oid in audited_relations() {
             if oid == self.root || leaves.contains(&oid) {
                 continue;
@@ -183,34 +231,54 @@ impl Target {
             let Some(relation) = OpenRelation::if_exists(oid, pg_sys::AccessShareLock) else {
                 continue;
             };
-            let of = audited::of(&relation);
-            let Some(sharing) = of
-                .iter()
-                .find(|other| other.kind == self.kind.as_bytes() && other.root != self.root)
-            else {
-                continue;
-            };
-            if !told.contains(&sharing.root) {
-                told.push(sharing.root);
+            for other in audited::of(&relation) {
+                if other.root == self.root {
+                    continue;
+                }
+                if other.kind != self.kind.as_bytes() {
+                    if other.declaration.kind.is_none() && other.root == oid {
+                        renamed.push(oid);
+                    }
+                    continue;
+                }
+                shared.push(oid);
+                if told.contains(&other.root) {
+                    continue;
+                }
+                told.push(other.root);
                 // SAFETY: the relation is open.
-                let other = unsafe { qualified_name(open(sharing.root).raw()) };
+                let name = unsafe { qualified_name(open(other.root).raw()) };
                 put(Finding::of_table(
                     RowFindingKind::KindShared,
                     &self.name,
                     format!(
                         "changes of {} are recorded under kind \"{}\" as well",
-                        String::from_utf8_lossy(&other),
+                        String::from_utf8_lossy(&name),
                         self.kind
                     ),
                 ));
             }
-            let oid = oid.to_u32().to_string();
-            let theirs = recorded.layouts.iter().filter(|layout| {
-                layout.incarnation.oid == oid && layout.incarnation.system == system
-            });
-            not_ours.extend(theirs.map(|layout| layout.id));
         }
-        not_ours
+        (shared, renamed)
+    }
+}
+
+/// Entries of one kind that are about the table.
+pub struct Source {
+    /// The kind.
+    pub kind: String,
+    /// Layouts of other tables: entries that name one of these do not count.
+    pub skip: HashSet<i32>,
+    /// If given, only these layouts count, and entries that name none.
+    pub only: Option<HashSet<i32>>,
+    /// TRUNCATEs from this entry on were another table's.
+    pub until: i64,
+}
+
+impl Source {
+    /// Whether entries that name this layout count.
+    pub fn has(&self, layout: i32) -> bool {
+        !self.skip.contains(&layout) && self.only.as_ref().is_none_or(|only| only.contains(&layout))
     }
 }
 
