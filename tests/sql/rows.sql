@@ -86,9 +86,56 @@ ALTER TABLE forged RENAME TO product;
 SELECT * FROM findings('product');
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON product FOR EACH ROW EXECUTE FUNCTION audit_chain_append();
 SELECT * FROM findings('product');
+-- The true one is known as itself, under the kind that it had by its name before.
+SELECT * FROM verdict('product_hidden');
+INSERT INTO product_hidden VALUES (7, 'seven');
+TRUNCATE product;
+SELECT * FROM verdict('product_hidden');
+SELECT * FROM verdict('product');
 DROP TABLE product_hidden;
 SELECT * FROM findings('product');
 DROP TABLE product;
+
+-- Attached: the kind stays with the table, whatever its name. A table in its place is not it.
+CREATE TABLE ledger (id integer PRIMARY KEY, amount numeric);
+SELECT audit_attach('ledger');
+INSERT INTO ledger SELECT i, i FROM generate_series(1, 4) AS i;
+CREATE TABLE ledger_copy AS SELECT * FROM ledger;
+ALTER TABLE ledger RENAME TO ledger_true;
+SELECT * FROM findings('ledger_true');
+ALTER TABLE ledger_copy RENAME TO ledger;
+ALTER TABLE ledger ADD PRIMARY KEY (id);
+UPDATE ledger SET amount = 1000000 WHERE id = 2;
+SELECT * FROM findings('ledger');
+SELECT tab, key, finding, detail FROM findings('ledger_true');
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON ledger FOR EACH ROW EXECUTE FUNCTION audit_chain_append('ledger');
+SELECT tab, key, finding, detail FROM findings('ledger');
+SELECT tab, key, finding, detail FROM findings('ledger_true');
+DROP TABLE ledger_true;
+SELECT tab, key, finding, detail FROM findings('ledger');
+DROP TABLE ledger;
+
+-- An old copy of the table restored over it.
+CREATE TABLE ledger (id integer PRIMARY KEY, amount numeric);
+SELECT audit_attach('ledger', 'ledger 2');
+INSERT INTO ledger SELECT i, i FROM generate_series(1, 4) AS i;
+CREATE TABLE old AS SELECT * FROM ledger;
+UPDATE ledger SET amount = 0 WHERE id = 1;
+DELETE FROM ledger WHERE id = 2;
+INSERT INTO ledger VALUES (5, 5);
+SET session_replication_role = replica;
+ALTER TABLE ledger DISABLE TRIGGER USER;
+TRUNCATE ledger;
+INSERT INTO ledger SELECT * FROM old;
+ALTER TABLE ledger ENABLE ALWAYS TRIGGER auditspine_audit;
+ALTER TABLE ledger ENABLE ALWAYS TRIGGER auditspine_truncate;
+RESET session_replication_role;
+SELECT tab, key, finding, detail, current FROM findings('ledger');
+
+-- Triggers that see less than they did.
+CREATE OR REPLACE TRIGGER auditspine_audit AFTER INSERT OR DELETE ON ledger FOR EACH ROW EXECUTE FUNCTION audit_chain_append('ledger 2');
+DROP TRIGGER auditspine_truncate ON ledger;
+SELECT tab, key, finding, detail FROM findings('ledger') WHERE finding LIKE 'trigger%';
 
 -- payload=full: what was recorded is shown beside what is there. Composite keys; names that need quotes.
 CREATE SCHEMA "Odd schema";

@@ -16,6 +16,8 @@ pub enum RowFindingKind {
     TriggerDisabled,
     /// A trigger that records changes is not there.
     TriggerMissing,
+    /// Another table, which is not audited, has taken the name that this one was attached under.
+    TableSwapped,
     /// Another table's changes are recorded under the same kind.
     KindShared,
     /// The entry that tells a column layout was altered.
@@ -36,6 +38,7 @@ impl RowFindingKind {
             RowFindingKind::RowUnverifiable => "row_unverifiable",
             RowFindingKind::TriggerDisabled => "trigger_disabled",
             RowFindingKind::TriggerMissing => "trigger_missing",
+            RowFindingKind::TableSwapped => "table_swapped",
             RowFindingKind::KindShared => "kind_shared",
             RowFindingKind::LayoutAltered => "layout_altered",
             RowFindingKind::LayoutMissing => "layout_missing",

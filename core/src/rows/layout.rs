@@ -70,12 +70,7 @@ impl fmt::Display for MalformedLayout {
 impl Layout {
     /// Whether the table was called so then, in whatever schema.
     pub fn is_named(&self, name: &str) -> bool {
-        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
-        let in_schema = |name: &str| {
-            let schema = self.table.strip_suffix(name);
-            schema.is_some_and(|schema| schema.ends_with('.'))
-        };
-        in_schema(name) || in_schema(&quoted)
+        split_name(&self.table).is_some_and(|(_, table)| table == name)
     }
 
     /// Reads the payload, canonical JSON, of the entry `seq` that records layout `id`.
@@ -103,6 +98,35 @@ impl Layout {
             })
         };
         read().ok_or(MalformedLayout)
+    }
+}
+
+/// Schema and name, unquoted, of a qualified name as it is recorded.
+pub fn split_name(qualified: &str) -> Option<(String, String)> {
+    let (schema, rest) = identifier(qualified)?;
+    let (name, rest) = identifier(rest.strip_prefix('.')?)?;
+    rest.is_empty().then_some((schema, name))
+}
+
+/// The identifier that a text begins with, and what follows it.
+fn identifier(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find('.').unwrap_or(text.len());
+        return (end > 0).then(|| (text[..end].to_owned(), &text[end..]));
+    };
+    let mut name = String::new();
+    let mut rest = quoted;
+    loop {
+        let quote = rest.find('"')?;
+        name.push_str(&rest[..quote]);
+        rest = &rest[quote + 1..];
+        match rest.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, rest)),
+        }
     }
 }
 
@@ -174,6 +198,11 @@ mod tests {
         assert!(named("public.t", "t") && named("\"a.b\".t", "t"));
         assert!(named("public.\"T \"\"1\"\"\"", "T \"1\""));
         assert!(!named("public.st", "t") && !named("t.public", "t"));
+        let parts = |schema: &str, name: &str| Some((schema.to_owned(), name.to_owned()));
+        assert_eq!(split_name("\"a.b\".\"c\"\"\""), parts("a.b", "c\""));
+        for text in ["", "a", "a.", ".b", "a.b.c", "\"a", "\"a\"b.c"] {
+            assert_eq!(split_name(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod removals;
 pub use finding::RowFindingKind;
 pub use join::{Join, Outcome, Storage, Tape};
 pub use json::{Json, parse};
-pub use layout::{Column, Incarnation, Layout, MalformedLayout, Present};
+pub use layout::{Column, Incarnation, Layout, MalformedLayout, Present, split_name};
 pub use lineage::{Layouts, Mapping, Relation, Source};
 pub use record::{EntryRecord, KeyDigest, KeyHasher, Place, RowRecord};
 pub use removals::Removals;

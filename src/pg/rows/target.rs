@@ -2,9 +2,10 @@
 //! are there that record its changes.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ffi::CString;
 use std::ops::ControlFlow;
 
-use auditspine_core::rows::{Incarnation, Layout, RowFindingKind};
+use auditspine_core::rows::{Incarnation, Layout, RowFindingKind, split_name};
 use pgrx::pg_sys;
 
 use super::recorded::Recorded;
@@ -112,7 +113,23 @@ impl Target {
         recorded: &Recorded,
         put: &mut dyn FnMut(Finding),
     ) {
-        let attached = recorded.attachment(&self.kind).is_some();
+        let attachment = recorded.attachment(&self.kind);
+        let attached = attachment.is_some();
+        if let Some(attachment) = attachment
+            && let Some(other) = table_of_name(&attachment.table)
+            && other != self.root
+            && OpenRelation::if_exists(other, pg_sys::AccessShareLock)
+                .is_some_and(|other| audited::of(&other).is_empty())
+        {
+            put(Finding::of_table(
+                RowFindingKind::TableSwapped,
+                &self.name,
+                format!(
+                    "it was attached as {}, which is another table now, and that one is not audited",
+                    attachment.table
+                ),
+            ));
+        }
         let mut relations = vec![self.root];
         relations.extend(leaves.iter().filter(|leaf| **leaf != self.root));
         for oid in relations {
@@ -280,6 +297,23 @@ impl Source {
     pub fn has(&self, layout: i32) -> bool {
         !self.skip.contains(&layout) && self.only.as_ref().is_none_or(|only| only.contains(&layout))
     }
+}
+
+/// The table that has this qualified name now. Asks for no privilege on the schema.
+fn table_of_name(qualified: &str) -> Option<pg_sys::Oid> {
+    let (schema, name) = split_name(qualified)?;
+    let (schema, name) = (CString::new(schema).ok()?, CString::new(name).ok()?);
+    // SAFETY: look up the catalogs by NUL-terminated names, and by an oid that may be unknown.
+    let (oid, kind) = unsafe {
+        let schema = pg_sys::get_namespace_oid(schema.as_ptr(), true);
+        let oid = pg_sys::get_relname_relid(name.as_ptr(), schema);
+        (oid, pg_sys::get_rel_relkind(oid) as u8)
+    };
+    // A view that keeps an old name alive is no table in its place.
+    let is_table = kind == pg_sys::RELKIND_RELATION
+        || kind == pg_sys::RELKIND_PARTITIONED_TABLE
+        || kind == pg_sys::RELKIND_FOREIGN_TABLE;
+    is_table.then_some(oid)
 }
 
 /// All tables and partitions that have a row trigger of ours.
