@@ -25,6 +25,8 @@ pub enum Failure {
     NotAuditable,
     /// A table of a sort that cannot be audited soundly.
     UnsupportedTable,
+    /// A partition is about to leave.
+    PartitionPending,
     /// Another table is audited under that kind.
     KindTaken,
     /// A kind is recorded as that of a table that was not detached.
@@ -108,6 +110,7 @@ impl Failure {
             Failure::UnknownTable => ERRCODE_UNDEFINED_TABLE,
             Failure::NotAuditable => ERRCODE_WRONG_OBJECT_TYPE,
             Failure::UnsupportedTable => ERRCODE_FEATURE_NOT_SUPPORTED,
+            Failure::PartitionPending => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::KindTaken => ERRCODE_DUPLICATE_OBJECT,
             Failure::KindStillRecorded => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::KindInUse => ERRCODE_OBJECT_IN_USE,

@@ -15,10 +15,11 @@ use pgrx::pg_sys;
 use crate::declaration::{ChainOf, Declaration};
 use crate::error::Failure;
 use crate::pg::audited::{members, root_of};
+use crate::pg::backfill::recorded::{Lookup, Recorded};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row::with_plain_names;
 use crate::pg::spec::Spec;
-use crate::pg::{audited, chains, lane, present, recorded, registry, table};
+use crate::pg::{audited, chains, flush, lane, present, registry, table};
 use ddl::Policy;
 
 pub use detach::{detach, detach_kind};
@@ -67,7 +68,7 @@ fn attach_plainly(target: pg_sys::Oid, request: &Request) -> &'static str {
     drop(table);
     let members = members(target, LOCK);
     for member in &members[1..] {
-        target::expect_auditable_partition(*member);
+        target::expect_auditable_partition(*member, &name);
     }
     let kind = policy.kind().to_owned();
     expect_free(&kind, &members);
@@ -96,7 +97,10 @@ fn attach_plainly(target: pg_sys::Oid, request: &Request) -> &'static str {
         }
     };
     if request.backfill {
-        backfill(target, &policy.declaration, &name);
+        let rows = backfill(target, &policy.declaration, &name);
+        if rows.0 > 0 || answer != "unchanged" {
+            entries::backfilled(&name, &kind, rows.0, rows.1);
+        }
     }
     answer
 }
@@ -117,21 +121,26 @@ fn resolve_leaves(
     key
 }
 
-fn backfill(target: pg_sys::Oid, declaration: &Declaration, name: &str) {
+/// Records the rows that are there and not recorded yet; how many, and how many were recorded already.
+fn backfill(target: pg_sys::Oid, declaration: &Declaration, name: &str) -> (u64, u64) {
+    let kind = declaration.kind.as_deref().unwrap_or_default();
+    flush::flush();
+    let mut known = record::has_entries(kind).then(|| Lookup::open(kind.as_bytes()));
     let (mut rows, mut skipped) = (0, 0);
     resolve_leaves(target, declaration, |spec, table| {
-        let known = recorded::Recorded::of(spec);
-        let counts = present::record_rows(table, spec, |key| known.is_alive(key));
+        let counts = present::record_rows(table, spec, |key| {
+            known
+                .as_mut()
+                .is_some_and(|known| known.find(key) == Recorded::Present)
+        });
         rows += counts.0;
         skipped += counts.1;
     });
+    if let Some(known) = known {
+        known.close();
+    }
     pgrx::notice!("table {name}: {rows} rows recorded, {skipped} were recorded already");
-    entries::backfilled(
-        name,
-        declaration.kind.as_deref().unwrap_or_default(),
-        rows,
-        skipped,
-    );
+    (rows, skipped)
 }
 
 /// Raises 42710 if another table is audited under this kind: their rows' histories would be one.

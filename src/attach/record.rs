@@ -62,6 +62,12 @@ pub fn layouts_of(kind: &str, members: &[pg_sys::Oid]) -> (Vec<i32>, Vec<i32>) {
     (layouts("true"), layouts("false"))
 }
 
+/// Whether there is an entry of this kind.
+pub fn has_entries(kind: &str) -> bool {
+    let query = "SELECT 'some' FROM auditspine.audit_chain WHERE event_kind = $1 LIMIT 1";
+    !texts(query, &[kind.into()]).is_empty()
+}
+
 fn numbers(oids: &[pg_sys::Oid]) -> Vec<i64> {
     oids.iter().map(|oid| i64::from(oid.to_u32())).collect()
 }

@@ -6,7 +6,7 @@ use pgrx::pg_sys;
 use super::{Request, expect_chain};
 use crate::declaration::{ChainOf, Declaration, is_reserved};
 use crate::error::Failure;
-use crate::pg::audited::root_of;
+use crate::pg::audited::{is_being_detached, root_of};
 use crate::pg::relation::OpenRelation;
 use crate::pg::table;
 
@@ -65,8 +65,20 @@ pub fn check_auditable(table: &OpenRelation) {
 }
 
 /// As [`expect_auditable`], for a partition of the table that is attached.
-pub fn expect_auditable_partition(partition: pg_sys::Oid) {
+pub fn expect_auditable_partition(partition: pg_sys::Oid, whole: &str) {
     let table = OpenRelation::table(partition, pg_sys::AccessShareLock);
+    if is_being_detached(partition) {
+        Failure::PartitionPending.raise(
+            format!(
+                "partition {} is being detached from table {whole}, so no trigger can be made on it",
+                table.qualified()
+            ),
+            format!(
+                "wait, or if the command was stopped: ALTER TABLE {whole} DETACH PARTITION {} FINALIZE",
+                table.qualified()
+            ),
+        );
+    }
     check_partition(&table);
     table::expect_owner(partition);
 }

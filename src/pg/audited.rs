@@ -6,17 +6,11 @@ use pgrx::pg_sys;
 
 use super::relation::OpenRelation;
 use super::spec::kind_of;
+use super::{registry, table};
 use crate::declaration::{self, Declaration};
 
 unsafe extern "C-unwind" {
-    /// catalog/pg_inherits.h, which pgrx has no binding of.
-    fn find_all_inheritors(
-        parent: pg_sys::Oid,
-        lock: pg_sys::LOCKMODE,
-        parents: *mut *mut pg_sys::List,
-    ) -> *mut pg_sys::List;
-
-    /// catalog/partition.h, the same.
+    /// catalog/partition.h, which pgrx has no binding of.
     fn get_partition_ancestors(relation: pg_sys::Oid) -> *mut pg_sys::List;
 }
 
@@ -158,19 +152,42 @@ fn rel_kind(relation: pg_sys::Oid) -> u8 {
     unsafe { pg_sys::get_rel_relkind(relation) as u8 }
 }
 
-/// A table and its partitions at every level, a partitioned one ahead of its own. The partitions are
-/// locked; the table is locked by the caller.
+/// A table and its partitions at every level, a partitioned one ahead of its own; those too that are being
+/// detached concurrently, which nobody sees as partitions any more although their rows have not left.
+/// The partitions are locked; the table is locked by the caller.
 pub fn members(root: pg_sys::Oid, lock: u32) -> Vec<pg_sys::Oid> {
-    if rel_kind(root) != pg_sys::RELKIND_PARTITIONED_TABLE {
+    let mut all = vec![root];
+    let mut at = 0;
+    while let Some(parent) = all.get(at).copied() {
+        at += 1;
         // Children by INHERITS are tables of their own: no trigger is cloned to them.
-        return vec![root];
+        if rel_kind(parent) == pg_sys::RELKIND_PARTITIONED_TABLE {
+            let children = registry::partitions_of(parent);
+            all.extend(
+                children
+                    .into_iter()
+                    .filter(|child| lock_if_exists(*child, lock)),
+            );
+        }
     }
-    // SAFETY: returns a list of oids.
-    unsafe {
-        take_oids(pg_sys::ffi::pg_guard_ffi_boundary(|| {
-            find_all_inheritors(root, lock as pg_sys::LOCKMODE, std::ptr::null_mut())
-        }))
+    all
+}
+
+/// Whether a partition of these is being detached concurrently, or was left so.
+pub fn is_being_detached(partition: pg_sys::Oid) -> bool {
+    ancestors(partition).is_empty()
+}
+
+fn lock_if_exists(relation: pg_sys::Oid, lock: u32) -> bool {
+    let lock = lock as pg_sys::LOCKMODE;
+    // SAFETY: any oid can be locked; it is the transaction's lock.
+    unsafe { pg_sys::LockRelationOid(relation, lock) };
+    let exists = table::exists(relation);
+    if !exists {
+        // SAFETY: locked just now.
+        unsafe { pg_sys::UnlockRelationOid(relation, lock) };
     }
+    exists
 }
 
 /// The tables that a relation is a partition of, the nearest first.

@@ -5,6 +5,7 @@ use pgrx::pg_sys;
 use super::capture;
 use super::flush;
 use super::relation::OpenRelation;
+use super::snapshot::ActiveSnapshot;
 use super::spec::Spec;
 use crate::guc;
 
@@ -16,23 +17,28 @@ pub fn record_rows(
     spec: &Spec,
     mut skip: impl FnMut(&[u8]) -> bool,
 ) -> (u64, u64) {
-    let _snapshot = LatestSnapshot::push();
+    let _snapshot = ActiveSnapshot::push_latest();
     let (mut recorded, mut skipped) = (0u64, 0u64);
     let mut key = Vec::new();
     let scan = Scan::begin(table);
     while scan.next() {
         let skip = capture::with_work(|work| {
-            // SAFETY: the slot holds a row of the table; the copy, if it is one, and the row's page stay
-            // until the next row is fetched.
-            unsafe {
-                let mut is_copy = false;
+            let mut is_copy = false;
+            // SAFETY: the slot holds a row of the table; the row's page is pinned until the next one is
+            // fetched, and a copy is kept until it is freed below.
+            let tuple = unsafe {
                 let tuple = pg_sys::ExecFetchSlotHeapTuple(scan.slot, false, &mut is_copy);
                 work.new.load(tuple, table.tuple_desc());
-            }
+                tuple
+            };
             spec.write_key(&work.new, &mut key);
             let skip = skip(&key);
             if !skip {
                 capture::record(spec, work, b'I');
+            }
+            if is_copy {
+                // SAFETY: ours, and the row in `work` is not looked at again.
+                unsafe { pg_sys::heap_freetuple(tuple) };
             }
             skip
         });
@@ -45,27 +51,6 @@ pub fn record_rows(
         pgrx::check_for_interrupts!();
     }
     (recorded, skipped)
-}
-
-/// What is committed by now and what this transaction did, as the active snapshot.
-struct LatestSnapshot;
-
-impl LatestSnapshot {
-    fn push() -> LatestSnapshot {
-        // SAFETY: the active snapshot is a counted copy, and popped when `self` goes or the
-        // transaction, or a part of it, is rolled back.
-        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
-        LatestSnapshot
-    }
-}
-
-impl Drop for LatestSnapshot {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: pushed by us, and everything pushed since is popped.
-            unsafe { pg_sys::PopActiveSnapshot() };
-        }
-    }
 }
 
 struct Scan {

@@ -1,5 +1,5 @@
-//! The row triggers of ours in the whole database, found by what depends on their function. Read from
-//! the catalogs as they are now, whatever the transaction's snapshot.
+//! The triggers of ours in the whole database, found by what depends on their function, and the partitions
+//! of tables. Read from the catalogs as they are now, whatever the transaction's snapshot.
 
 use pgrx::pg_sys;
 
@@ -15,6 +15,14 @@ mod depend {
     pub const OBJID: i32 = 2;
     pub const REFCLASSID: u32 = 4;
     pub const REFOBJID: u32 = 5;
+}
+
+/// catalog/pg_inherits.h, the same.
+mod inherits {
+    pub const RELATION: u32 = 2611;
+    pub const PARENT_INDEX: u32 = 2187;
+    pub const INHRELID: i32 = 1;
+    pub const INHPARENT: u32 = 2;
 }
 
 /// A trigger on a table, not one cloned to a partition.
@@ -40,13 +48,8 @@ pub fn triggers_of(function: pg_sys::Oid) -> Vec<Registered> {
     ];
     let mut triggers = Vec::new();
     scan(&catalog, depend::REFERENCE_INDEX, &conditions, |tuple| {
-        let column = |attnum| {
-            let mut null = false;
-            // SAFETY: a tuple of pg_depend, whose columns here are oids and never null.
-            let datum =
-                unsafe { pg_sys::heap_getattr(tuple, attnum, catalog.tuple_desc(), &mut null) };
-            pg_sys::Oid::from(datum.value() as u32)
-        };
+        // SAFETY: a tuple of pg_depend, whose columns here are oids.
+        let column = |attnum| unsafe { oid_of(&catalog, tuple, attnum) };
         if column(depend::CLASSID) == pg_sys::TriggerRelationId {
             triggers.push(column(depend::OBJID));
         }
@@ -60,6 +63,30 @@ pub fn triggers_of(function: pg_sys::Oid) -> Vec<Registered> {
         });
     }
     found
+}
+
+/// The partitions of a partitioned table, not theirs, in the order of their oids; those too that are being
+/// detached concurrently.
+pub fn partitions_of(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    let lock = pg_sys::AccessShareLock;
+    let catalog = OpenRelation::table(pg_sys::Oid::from(inherits::RELATION), lock).briefly(lock);
+    let by_parent = [(inherits::INHPARENT, pg_sys::Datum::from(table))];
+    let mut partitions = Vec::new();
+    scan(&catalog, inherits::PARENT_INDEX, &by_parent, |tuple| {
+        // SAFETY: a tuple of pg_inherits, and a column that is an oid.
+        partitions.push(unsafe { oid_of(&catalog, tuple, inherits::INHRELID) });
+    });
+    partitions.sort_unstable_by_key(|oid| oid.to_u32());
+    partitions
+}
+
+/// # Safety
+/// `tuple` is one of the catalog, in which the column is an oid and never null.
+unsafe fn oid_of(catalog: &OpenRelation, tuple: pg_sys::HeapTuple, attnum: i32) -> pg_sys::Oid {
+    let mut null = false;
+    // SAFETY: the caller's.
+    let datum = unsafe { pg_sys::heap_getattr(tuple, attnum, catalog.tuple_desc(), &mut null) };
+    pg_sys::Oid::from(datum.value() as u32)
 }
 
 fn read(table: &OpenRelation, tuple: pg_sys::HeapTuple) -> Option<Registered> {

@@ -13,6 +13,13 @@ impl ActiveSnapshot {
         unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
         ActiveSnapshot(())
     }
+
+    /// As [`ActiveSnapshot::push`], at every isolation level of this moment.
+    pub fn push_latest() -> ActiveSnapshot {
+        // SAFETY: as above.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+        ActiveSnapshot(())
+    }
 }
 
 impl Drop for ActiveSnapshot {

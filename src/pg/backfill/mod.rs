@@ -9,7 +9,7 @@
 mod batch;
 mod keyset;
 mod progress;
-mod recorded;
+pub mod recorded;
 
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
