@@ -4,9 +4,11 @@
 //! Nothing here does I/O; the extension in `src/` feeds it bytes and decoded rows.
 #![forbid(unsafe_code)]
 
+pub mod adopted;
 pub mod canonical;
 pub mod entry;
 pub mod hash;
+mod known;
 pub mod publication;
 pub mod rows;
 pub mod spine;

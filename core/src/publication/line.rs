@@ -3,6 +3,7 @@
 use crate::canonical::{Numbers, TextErrorKind, canonical_text, write_string};
 use crate::entry::write_integer;
 use crate::hash::{Hash, Sink};
+use crate::known::Known;
 use crate::time::{parse_entry_time, write_entry_time};
 
 /// The format that this code writes, and the only one so far: member `v`.
@@ -67,7 +68,7 @@ impl Published {
             cut_short: error.kind == TextErrorKind::UnexpectedEnd || ends_within(line),
             reason: error.to_string(),
         })?;
-        let mut rest = Members(&text);
+        let mut rest = Known(&text);
         let published = rest.head().ok_or_else(|| malformed(rest.complaint()))?;
         Ok(published)
     }
@@ -91,10 +92,8 @@ fn ends_within(line: &[u8]) -> bool {
     }
 }
 
-/// What is left to be read of a canonical text.
-struct Members<'a>(&'a [u8]);
-
-impl Members<'_> {
+/// The members of a head, as canonical JSON orders them.
+impl Known<'_> {
     fn head(&mut self) -> Option<Published> {
         self.literal(b"{\"chain\":\"")?;
         let chain = self.string()?;
@@ -136,66 +135,6 @@ impl Members<'_> {
         format!(
             "it is not a published head of version {VERSION}: its canonical form goes on {shown:?}"
         )
-    }
-
-    fn literal(&mut self, expected: &[u8]) -> Option<()> {
-        self.0 = self.0.strip_prefix(expected)?;
-        Some(())
-    }
-
-    /// A decimal number without leading zeros.
-    fn number(&mut self) -> Option<i64> {
-        let digits = self.0.iter().take_while(|c| c.is_ascii_digit()).count();
-        let (text, rest) = self.0.split_at(digits);
-        if text.len() > 1 && text[0] == b'0' {
-            return None;
-        }
-        let value = std::str::from_utf8(text).ok()?.parse().ok()?;
-        self.0 = rest;
-        Some(value)
-    }
-
-    /// Text up to the closing quote, unescaped: the few escapes that canonical JSON has.
-    fn string(&mut self) -> Option<String> {
-        let mut out = Vec::new();
-        let mut at = 0;
-        loop {
-            match *self.0.get(at)? {
-                b'"' => break,
-                b'\\' => {
-                    at += 1;
-                    out.push(match *self.0.get(at)? {
-                        b'b' => 8,
-                        b't' => b'\t',
-                        b'n' => b'\n',
-                        b'f' => 12,
-                        b'r' => b'\r',
-                        b'u' => {
-                            let hex = std::str::from_utf8(self.0.get(at + 1..at + 5)?).ok()?;
-                            at += 4;
-                            u8::from_str_radix(hex, 16).ok()?
-                        }
-                        quoted => quoted,
-                    });
-                }
-                byte => out.push(byte),
-            }
-            at += 1;
-        }
-        self.0 = &self.0[at + 1..];
-        String::from_utf8(out).ok()
-    }
-
-    fn hash(&mut self) -> Option<Hash> {
-        let text = self.0.get(..64)?;
-        let mut hash = Hash::ZERO;
-        hex::decode_to_slice(text, &mut hash.0).ok()?;
-        // Upper-case digits would give one hash two texts.
-        if hash.to_hex() != *text {
-            return None;
-        }
-        self.0 = self.0[64..].strip_prefix(b"\"")?;
-        Some(hash)
     }
 
     fn time(&mut self) -> Option<i64> {
