@@ -9,34 +9,36 @@ use pgrx::spi;
 use crate::error::Failure;
 use crate::pg::state::{broken, verbs_schema};
 
-/// Functions that read, by their place: what an auditor calls. Those that are not there (yet) are
-/// passed over.
-const READING: [&str; 22] = [
-    "verbs.audit_history(regclass, text[])",
-    "verbs.canonical_json(jsonb)",
-    "verbs.canonical_json(text)",
-    "verbs.canonical_json_hash(jsonb)",
-    "verbs.canonical_json_hash(text)",
-    "verbs.canonical_row_hash(record)",
-    "verbs.chain_findings(text, bigint, bigint)",
-    "verbs.chain_heads(text)",
-    "verbs.publication_file_findings(text)",
-    "verbs.publication_findings(text)",
-    "verbs.spine_root_hash(text)",
-    "verbs.spine_root_hash(text[])",
-    "verbs.verify_adopted(regclass)",
-    "verbs.verify_all(text)",
-    "verbs.verify_chain(text, bigint, bigint)",
-    "verbs.verify_publication(text)",
-    "verbs.verify_publication_file(text)",
-    "verbs.verify_table(regclass)",
-    "verbs.verify_table_findings(regclass)",
-    // What audit_history() calls.
-    "state.removals(text)",
+/// Functions of the extension that read, in all their forms: what an auditor calls. Those that are not
+/// there are passed over.
+const READING: [&str; 19] = [
+    "adopted_findings",
+    "audit_history",
+    "canonical_json",
+    "canonical_json_hash",
+    "canonical_row_hash",
+    "chain_findings",
+    "chain_heads",
+    "publication_file_findings",
+    "publication_findings",
+    "spine_root_hash",
+    "verify_adopted",
+    "verify_all",
+    "verify_chain",
+    "verify_publication",
+    "verify_publication_file",
+    "verify_table",
+    "verify_table_findings",
     // What the view of audited tables calls.
-    "state.declaration_problem(bytea)",
-    "state.declared(bytea, text)",
+    "declaration_problem",
+    "declared",
 ];
+
+/// All functions of the extension.
+const FUNCTIONS: &str = "
+    SELECT p.oid, p.proname FROM pg_depend AS d JOIN pg_proc AS p ON p.oid = d.objid
+    WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+      AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'auditspine')";
 
 /// The tables that are audited, partitions included, and those whose chain was adopted.
 const AUDITED: &str = "
@@ -60,10 +62,8 @@ fn grants() -> String {
              WHERE oid IN ('auditspine'::regnamespace, $2::regnamespace)
                 OR oid IN (SELECT relnamespace FROM pg_class JOIN audited USING (oid))
              UNION ALL
-             SELECT 'EXECUTE', 'FUNCTION ' || f::regprocedure, has_function_privilege($1, f, 'EXECUTE')
-             FROM unnest($3::text[]) AS signature,
-                  to_regprocedure(replace(replace(signature, 'verbs.', $2 || '.'), 'state.', 'auditspine.')) AS f
-             WHERE f IS NOT NULL)
+             SELECT 'EXECUTE', 'FUNCTION ' || oid::regprocedure, has_function_privilege($1, oid, 'EXECUTE')
+             FROM ({FUNCTIONS}) AS f WHERE proname = ANY ($3::text[]))
          SELECT privilege, object, has FROM wanted ORDER BY privilege COLLATE \"C\", object COLLATE \"C\""
     )
 }
@@ -88,14 +88,10 @@ fn writable() -> String {
          WHERE relnamespace = 'auditspine'::regnamespace AND relkind = 'S'
            AND CASE WHEN relkind = 'S' THEN has_sequence_privilege($1, oid, 'USAGE, UPDATE') END
          UNION ALL
-         SELECT 'function ' || p.oid::regprocedure FROM pg_depend AS d JOIN pg_proc AS p ON p.oid = d.objid
-         WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
-           AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'auditspine')
-           -- Those that write are revoked from PUBLIC.
-           AND p.proacl IS NOT NULL AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
-           AND has_function_privilege($1, p.oid, 'EXECUTE')
-           AND NOT EXISTS (SELECT FROM unnest($3::text[]) AS signature
-                           WHERE p.oid = to_regprocedure(replace(replace(signature, 'verbs.', $2 || '.'), 'state.', 'auditspine.')))
+         SELECT 'function ' || oid::regprocedure FROM ({FUNCTIONS}) AS f
+         -- Those that write are revoked from PUBLIC.
+         WHERE NOT has_function_privilege('public', oid, 'EXECUTE') AND has_function_privilege($1, oid, 'EXECUTE')
+           AND proname <> ALL ($3::text[])
          UNION ALL
          SELECT 'schema auditspine (CREATE)' WHERE has_schema_privilege($1, 'auditspine', 'CREATE')
          UNION ALL

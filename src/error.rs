@@ -69,6 +69,14 @@ pub enum Failure {
     CannotGrant,
     /// A role does not exist.
     UnknownRole,
+    /// A table has no chain of the older shape in it.
+    NotAChain,
+    /// A chain of the older shape was not adopted.
+    NotAdopted,
+    /// A column has a type that it cannot have.
+    ColumnType,
+    /// Row-level security may hide rows that are to be verified.
+    RowsHidden,
     /// Something that is to be a file is something else.
     NotAFile,
     /// A file or its folder does not exist.
@@ -131,6 +139,10 @@ impl Failure {
             Failure::NotAnAuditor => ERRCODE_INVALID_GRANT_OPERATION,
             Failure::CannotGrant => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::UnknownRole => ERRCODE_UNDEFINED_OBJECT,
+            Failure::NotAChain => ERRCODE_DATA_EXCEPTION,
+            Failure::NotAdopted => ERRCODE_UNDEFINED_OBJECT,
+            Failure::ColumnType => ERRCODE_DATATYPE_MISMATCH,
+            Failure::RowsHidden => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::NotAFile => ERRCODE_WRONG_OBJECT_TYPE,
             Failure::FileNotFound => ERRCODE_UNDEFINED_FILE,
             Failure::FileError => ERRCODE_IO_ERROR,

@@ -1,5 +1,6 @@
 //! The SQL-callable functions, one file a topic.
 
+mod adopt;
 mod append;
 mod attach;
 mod auditor;

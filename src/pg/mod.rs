@@ -1,6 +1,7 @@
 //! Everything unsafe: PostgreSQL's heap, indexes, locks, snapshots and binary formats, each behind a
 //! safe face.
 
+pub mod adopted;
 pub mod aggregate;
 pub mod append;
 mod arena;

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use auditspine_core::hash::Hash;
 use auditspine_core::publication::{Facts, Finding, Judge, Lines, Published, StoredEntry, Summary};
 use pgrx::prelude::*;
 
@@ -10,6 +11,7 @@ use super::entries::EntryReader;
 use super::heads::{self, Places};
 use super::lookup::{Condition, bytes_of, last_row};
 use super::relation::OpenRelation;
+use super::rows::receiver::for_each_row;
 use super::scan;
 use super::sequence;
 use super::srf::RowStore;
@@ -104,7 +106,7 @@ fn read(values: &[pg_sys::Datum], nulls: &[bool]) -> Option<Published> {
     }
     Some(Published {
         chain: String::from_utf8(bytes_of(values[CHAIN])).ok()?,
-        chain_hash: auditspine_core::hash::Hash::from_slice(&bytes_of(values[CHAIN_HASH]))?,
+        chain_hash: Hash::from_slice(&bytes_of(values[CHAIN_HASH]))?,
         lane: values[LANE].value() as i16,
         pos: values[POS].value() as i64,
         published_at: values[PUBLISHED_AT].value() as i64,
@@ -241,51 +243,27 @@ pub fn verify(source: &Source<'_>, sink: &mut dyn FnMut(Finding)) -> Summary {
 pub fn verify_recorded(sink: &mut dyn FnMut(Finding)) -> Summary {
     let mut database = Database::open();
     let mut judge = Judge::default();
-    let recorded = Spi::connect(|client| {
-        let mut cursor = client.open_cursor(
-            "SELECT chain, lane, pos, seq, published_at, chain_hash FROM auditspine.publication \
-             ORDER BY publication_id, chain_id, lane",
-            &[],
-        );
-        loop {
-            let rows = cursor.fetch(1000)?;
-            if rows.is_empty() {
-                return Ok::<(), pgrx::spi::Error>(());
-            }
-            for row in rows {
-                let hash = row
-                    .get::<&[u8]>(6)?
-                    .and_then(auditspine_core::hash::Hash::from_slice);
-                let at = row.get::<TimestampWithTimeZone>(5)?.map(i64::from);
-                let (
-                    Some(chain),
-                    Some(lane),
-                    Some(pos),
-                    Some(seq),
-                    Some(published_at),
-                    Some(chain_hash),
-                ) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, at, hash)
-                else {
-                    broken(
-                        "a row of auditspine.publication has a null, or a chain_hash that is none"
-                            .to_owned(),
-                    );
-                };
-                let head = Published {
-                    chain,
-                    chain_hash,
-                    lane,
-                    pos,
-                    published_at,
-                    seq,
-                };
-                judge.head(head, &mut database, sink);
-            }
-        }
-    });
-    if let Err(error) = recorded {
-        broken(format!("could not read auditspine.publication: {error}"));
-    }
+    for_each_row(
+        c"SELECT chain, lane, pos, seq, published_at, chain_hash FROM auditspine.publication \
+          ORDER BY publication_id, chain_id, lane",
+        &[],
+        &mut |values, _| {
+            pgrx::check_for_interrupts!();
+            // All columns are NOT NULL.
+            let chain_hash = Hash::from_slice(&bytes_of(values[5])).unwrap_or_else(|| {
+                broken("a row of auditspine.publication has a chain_hash that is none".to_owned())
+            });
+            let head = Published {
+                chain: String::from_utf8_lossy(&bytes_of(values[0])).into_owned(),
+                chain_hash,
+                lane: values[1].value() as i16,
+                pos: values[2].value() as i64,
+                seq: values[3].value() as i64,
+                published_at: values[4].value() as i64,
+            };
+            judge.head(head, &mut database, sink);
+        },
+    );
     judge.finish()
 }
 

@@ -10,7 +10,7 @@ mod judge;
 mod leaf;
 mod lookup;
 mod output;
-mod receiver;
+pub mod receiver;
 mod recorded;
 mod report;
 mod since;

@@ -1,0 +1,259 @@
+//! A table with a chain of the older shape, and its rows in the order of `seq`.
+
+use std::ffi::CString;
+
+use auditspine_core::adopted::{Row, Storage, Variant};
+use auditspine_core::hash::Hash;
+use pgrx::pg_sys;
+
+use crate::error::Failure;
+use crate::pg::lookup::bytes_of;
+use crate::pg::relation::{OpenRelation, name_of};
+use crate::pg::row::attributes;
+use crate::pg::rows::receiver::for_each_row;
+use crate::pg::state::{broken, verbs_schema};
+use crate::pg::verify::expect_select;
+
+/// Rows from which the variant is found out.
+const SAMPLE: usize = 1000;
+
+/// Why a relation is no such table.
+pub struct Problem {
+    /// What a verification calls it.
+    pub label: &'static str,
+    failure: Failure,
+    /// What is wrong, in a sentence.
+    pub message: String,
+    hint: &'static str,
+}
+
+impl Problem {
+    /// The table of that name is gone.
+    pub fn missing(name: &str) -> Problem {
+        Problem {
+            label: "table_missing",
+            failure: Failure::UnknownTable,
+            message: format!("there is no table {name} any more"),
+            hint: "it was adopted under this name: restore it, or name it so again",
+        }
+    }
+}
+
+/// A table that has the columns of a chain.
+pub struct Source {
+    /// Keeps the table open.
+    _table: OpenRelation,
+    /// Schema and name, quoted where SQL needs it.
+    pub name: String,
+    storage: Storage,
+}
+
+/// What the columns hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Integer,
+    Hash,
+    Anything,
+}
+
+const COLUMNS: [(&str, Holds); 7] = [
+    ("seq", Holds::Integer),
+    ("event_kind", Holds::Anything),
+    ("event_pk", Holds::Anything),
+    ("event_hash", Holds::Hash),
+    ("prev_hash", Holds::Hash),
+    ("chain_hash", Holds::Hash),
+    ("appended_at", Holds::Anything),
+];
+
+const SHAPE: &str = "a chain that can be adopted is one table with the columns seq (integer), event_kind, event_pk, \
+     event_hash, prev_hash, chain_hash (bytea, or hex digits in a text) and appended_at; a view may not stand in for it";
+
+impl Source {
+    /// Opens a table under a lock that is kept; an ERROR if it is not of that shape, or the caller may
+    /// not read it.
+    pub fn expect(oid: pg_sys::Oid, lock: u32) -> Source {
+        expect_select(oid);
+        Source::open(oid, lock)
+            .unwrap_or_else(|problem| problem.failure.raise(problem.message, problem.hint))
+    }
+
+    /// Opens a table under a lock that is kept.
+    pub fn open(oid: pg_sys::Oid, lock: u32) -> Result<Source, Problem> {
+        let table = OpenRelation::table(oid, lock);
+        let name = table.qualified();
+        let problem = |failure, message| Problem {
+            label: "shape_changed",
+            failure,
+            message,
+            hint: SHAPE,
+        };
+        let is_table =
+            [pg_sys::RELKIND_RELATION, pg_sys::RELKIND_PARTITIONED_TABLE].contains(&table.kind());
+        if !is_table || table.is_system() || table.is_in_schema(c"auditspine") {
+            return Err(problem(
+                Failure::NotAuditable,
+                format!("{name} is not a table with a chain of the older shape"),
+            ));
+        }
+        let mut storages = Vec::new();
+        // SAFETY: the descriptor is that of an open relation.
+        let attributes = unsafe { attributes(table.tuple_desc()) };
+        for (column, holds) in COLUMNS {
+            let found = attributes.iter().find(|attribute| {
+                !attribute.attisdropped && name_of(&attribute.attname) == column.as_bytes()
+            });
+            let Some(attribute) = found else {
+                return Err(problem(
+                    Failure::UnknownColumn,
+                    format!("table {name} has no column \"{column}\""),
+                ));
+            };
+            // SAFETY: a lookup of a type that a column has.
+            let type_oid = unsafe { pg_sys::getBaseType(attribute.atttypid) };
+            let storage = match type_oid {
+                pg_sys::BYTEAOID => Some(Storage::Bytea),
+                pg_sys::TEXTOID | pg_sys::VARCHAROID | pg_sys::BPCHAROID => Some(Storage::Text),
+                _ => None,
+            };
+            let integer = [pg_sys::INT2OID, pg_sys::INT4OID, pg_sys::INT8OID].contains(&type_oid);
+            let fits = match holds {
+                Holds::Integer => integer,
+                Holds::Hash => storage.is_some(),
+                Holds::Anything => true,
+            };
+            if !fits {
+                return Err(problem(
+                    Failure::ColumnType,
+                    format!(
+                        "column \"{column}\" of table {name} has type {}",
+                        type_name(attribute.atttypid)
+                    ),
+                ));
+            }
+            if holds == Holds::Hash {
+                storages.extend(storage);
+            }
+        }
+        let storage = storages[0];
+        if storages.iter().any(|other| *other != storage) {
+            return Err(problem(
+                Failure::ColumnType,
+                format!(
+                    "columns event_hash, prev_hash and chain_hash of table {name} are not all bytea, nor all texts"
+                ),
+            ));
+        }
+        // A chain of which some rows are hidden would look cut.
+        // SAFETY: an open relation, and the current user.
+        let hidden = unsafe {
+            pg_sys::check_enable_rls(oid, pg_sys::InvalidOid, true)
+                == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
+        };
+        if hidden {
+            return Err(Problem {
+                label: "rows_hidden",
+                failure: Failure::RowsHidden,
+                message: format!("row-level security may hide rows of table {name}"),
+                hint: "verify as a role with BYPASSRLS, or as the owner where policies are not forced",
+            });
+        }
+        Ok(Source {
+            _table: table,
+            name,
+            storage,
+        })
+    }
+
+    /// How many rows there are.
+    pub fn count(&self) -> u64 {
+        let mut count = 0;
+        let query = statement(format!("SELECT count(*) FROM {}", self.name));
+        for_each_row(&query, &[], &mut |values, _| {
+            count = values[0].value() as u64;
+        });
+        count
+    }
+
+    /// Shows the rows in the order of `seq`, with the variant given, or found out; returns that one,
+    /// or `None` if there are no rows. An ERROR if it cannot be found out.
+    pub fn rows(
+        &self,
+        variant: Option<Variant>,
+        show: &mut dyn FnMut(Variant, &Row),
+    ) -> Option<Variant> {
+        let hash = |column: &str| match self.storage {
+            Storage::Bytea => format!("r.{column}"),
+            Storage::Text => format!("convert_to(r.{column}::text, 'UTF8')"),
+        };
+        let query = statement(format!(
+            "SELECT coalesce(r.seq::bigint, 9223372036854775807), {}, {}, {}, {}.canonical_row_hash(r) AS content \
+             FROM (SELECT seq, event_kind, event_pk, event_hash, prev_hash, chain_hash, appended_at FROM {}) AS r \
+             ORDER BY r.seq, content",
+            hash("prev_hash"),
+            hash("event_hash"),
+            hash("chain_hash"),
+            verbs_schema(),
+            self.name
+        ));
+        let mut variant = variant;
+        let mut sample = Vec::new();
+        for_each_row(&query, &[], &mut |values, nulls| {
+            pgrx::check_for_interrupts!();
+            let bytes = |at: usize| (!nulls[at]).then(|| bytes_of(values[at]));
+            let row = Row {
+                seq: values[0].value() as i64,
+                prev: bytes(1),
+                event: bytes(2),
+                chain: bytes(3),
+                content: bytes(4)
+                    .as_deref()
+                    .and_then(Hash::from_slice)
+                    .unwrap_or(Hash::ZERO),
+            };
+            match variant {
+                Some(variant) => show(variant, &row),
+                None => {
+                    sample.push(row);
+                    if sample.len() == SAMPLE {
+                        variant = Some(self.found_out(&mut sample, show));
+                    }
+                }
+            }
+        });
+        if !sample.is_empty() {
+            variant = Some(self.found_out(&mut sample, show));
+        }
+        variant
+    }
+
+    fn found_out(&self, sample: &mut Vec<Row>, show: &mut dyn FnMut(Variant, &Row)) -> Variant {
+        let Some(variant) = Variant::detect(self.storage, sample) else {
+            Failure::NotAChain.raise(
+                format!(
+                    "no row of the first {} of table {} has a chain_hash that is SHA-256 of prev_hash, event_hash and seq in any known form",
+                    sample.len(),
+                    self.name
+                ),
+                "known are bytes or hex digits for the hashes, and 8 bytes big-endian or decimal digits for seq",
+            );
+        };
+        for row in sample.drain(..) {
+            show(variant, &row);
+        }
+        variant
+    }
+}
+
+fn type_name(oid: pg_sys::Oid) -> String {
+    // SAFETY: the type exists, since a column has it; the result is a palloc'd string.
+    unsafe {
+        std::ffi::CStr::from_ptr(pg_sys::format_type_be(oid))
+            .to_string_lossy()
+            .into_owned()
+    }
+}
+
+fn statement(text: String) -> CString {
+    CString::new(text).unwrap_or_else(|_| broken("a name holds a zero byte".to_owned()))
+}
