@@ -84,15 +84,15 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.ver
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.alert
     FOR EACH STATEMENT EXECUTE FUNCTION auditspine.refuse_change();
 
-CREATE FUNCTION verify_all(since text DEFAULT NULL)
+CREATE FUNCTION @extschema@.verify_all(since text DEFAULT NULL)
     RETURNS TABLE (layer text, subject text, ok boolean, checked bigint, findings bigint, first_bad_seq bigint, detail text)
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
     COST 1000000 ROWS 10
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'auditspine_verify_all';
 -- It writes: the record of the run, and alerts.
-REVOKE ALL ON FUNCTION verify_all(text) FROM PUBLIC;
-COMMENT ON FUNCTION verify_all(text) IS
+REVOKE ALL ON FUNCTION @extschema@.verify_all(text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.verify_all(text) IS
     'verifies all chains and audited tables, records the run and raises alerts; ''last'': what was added since the last clean run; a number: entries from that seq on';
 
 SELECT pg_catalog.pg_extension_config_dump('auditspine.verification', '');
