@@ -1,6 +1,7 @@
 //! Published heads held against the database: the facts, and the results as rows.
 
 use std::cell::Cell;
+use std::ffi::CStr;
 
 use auditspine_core::hash::Hash;
 use auditspine_core::publication::{Facts, Finding, Judge, Lines, Published, StoredEntry, Summary};
@@ -237,33 +238,61 @@ pub fn verify(source: &Source<'_>, sink: &mut dyn FnMut(Finding)) -> Summary {
     judge.finish()
 }
 
-/// Holds every recorded publication against the entries; `line` of a finding counts the rows of
+/// Which recorded heads are held against the entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// All.
+    All,
+    /// The last of each lane.
+    Latest,
+}
+
+impl Recorded {
+    fn query(self) -> &'static CStr {
+        match self {
+            Recorded::All => {
+                c"SELECT chain, lane, pos, seq, published_at, chain_hash FROM auditspine.publication \
+                 ORDER BY publication_id, chain_id, lane"
+            }
+            // From one lane to the next by the index, however many heads of each were published.
+            Recorded::Latest => {
+                c"WITH RECURSIVE latest AS ( \
+                     (SELECT * FROM auditspine.publication \
+                      ORDER BY chain DESC, lane DESC, pos DESC, published_at DESC LIMIT 1) \
+                     UNION ALL \
+                     SELECT next.* FROM latest CROSS JOIN LATERAL ( \
+                         SELECT * FROM auditspine.publication AS p \
+                         WHERE (p.chain, p.lane) < (latest.chain, latest.lane) \
+                         ORDER BY chain DESC, lane DESC, pos DESC, published_at DESC LIMIT 1) AS next) \
+                 SELECT chain, lane, pos, seq, published_at, chain_hash FROM latest \
+                 ORDER BY publication_id, chain_id, lane"
+            }
+        }
+    }
+}
+
+/// Holds recorded publications against the entries; `line` of a finding counts the rows of
 /// auditspine.publication in the order of their keys. Tells the same as a file of these heads would,
 /// as long as nobody forged the record as well.
-pub fn verify_recorded(sink: &mut dyn FnMut(Finding)) -> Summary {
+pub fn verify_recorded(which: Recorded, sink: &mut dyn FnMut(Finding)) -> Summary {
     let mut database = Database::open();
     let mut judge = Judge::default();
-    for_each_row(
-        c"SELECT chain, lane, pos, seq, published_at, chain_hash FROM auditspine.publication \
-          ORDER BY publication_id, chain_id, lane",
-        &[],
-        &mut |values, _| {
-            pgrx::check_for_interrupts!();
-            // All columns are NOT NULL.
-            let chain_hash = Hash::from_slice(&bytes_of(values[5])).unwrap_or_else(|| {
-                broken("a row of auditspine.publication has a chain_hash that is none".to_owned())
-            });
-            let head = Published {
-                chain: String::from_utf8_lossy(&bytes_of(values[0])).into_owned(),
-                chain_hash,
-                lane: values[1].value() as i16,
-                pos: values[2].value() as i64,
-                seq: values[3].value() as i64,
-                published_at: values[4].value() as i64,
-            };
-            judge.head(head, &mut database, sink);
-        },
-    );
+    for_each_row(which.query(), &[], &mut |values, _| {
+        pgrx::check_for_interrupts!();
+        // All columns are NOT NULL.
+        let chain_hash = Hash::from_slice(&bytes_of(values[5])).unwrap_or_else(|| {
+            broken("a row of auditspine.publication has a chain_hash that is none".to_owned())
+        });
+        let head = Published {
+            chain: String::from_utf8_lossy(&bytes_of(values[0])).into_owned(),
+            chain_hash,
+            lane: values[1].value() as i16,
+            pos: values[2].value() as i64,
+            seq: values[3].value() as i64,
+            published_at: values[4].value() as i64,
+        };
+        judge.head(head, &mut database, sink);
+    });
     judge.finish()
 }
 

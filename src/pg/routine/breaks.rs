@@ -38,40 +38,65 @@ pub struct Break<'a> {
     pub found: Option<&'a [u8]>,
     /// Further members of the evidence: name and canonical JSON.
     pub more: Vec<(&'static str, Vec<u8>)>,
+    /// All findings of this label in a lane are one break.
+    pub of_lane: bool,
 }
 
 impl<'a> Break<'a> {
+    /// A finding about nothing yet.
+    pub fn new(finding: &'a str, detail: &'a str) -> Break<'a> {
+        Break {
+            layer: "",
+            chain: None,
+            table: None,
+            kind: None,
+            pk: None,
+            place: None,
+            seq: None,
+            finding,
+            detail,
+            expected: None,
+            found: None,
+            more: Vec::new(),
+            of_lane: false,
+        }
+    }
+
     /// A finding about a link.
     pub fn of_link(finding: &'a Finding) -> Break<'a> {
         Break {
             layer: "links",
             chain: finding.chain.as_deref(),
-            table: None,
             kind: Some(&finding.event_kind),
             pk: finding.event_pk.as_deref(),
             place: Some((finding.lane, finding.pos)),
             seq: Some(finding.seq),
-            finding: finding.kind.label(),
-            detail: &finding.detail,
             expected: finding.expected.as_ref().map(|hash| &hash.0[..]),
             found: finding.found.as_deref(),
             more: evidence_of(finding)
                 .map(|json| vec![("neighbours", json)])
                 .unwrap_or_default(),
+            ..Break::new(finding.kind.label(), &finding.detail)
         }
     }
 
     /// Tells this break from every other, whenever it is found: SHA-256 of the canonical JSON of
     /// what is wrong and where.
     pub fn digest(&self) -> Hash {
-        let mut members = self.facts();
+        let mut members = BTreeMap::new();
         members.insert("chain", string(self.chain.map(str::as_bytes)));
         members.insert("finding", string(Some(self.finding.as_bytes())));
+        members.insert("layer", string(Some(self.layer.as_bytes())));
+        if self.of_lane {
+            members.insert("lane", number(self.place.map(|(lane, _)| lane.into())));
+            return Hash::of(&object(&members));
+        }
+        members.append(&mut self.facts());
         members.insert("key", string(self.pk));
         members.insert("kind", string(self.kind));
-        members.insert("layer", string(Some(self.layer.as_bytes())));
         members.insert("seq", number(self.seq));
-        if self.kind.is_none() {
+        // A row is known by its kind and key, whatever the table is called.
+        if self.kind.is_none() || (self.pk.is_none() && self.seq.is_none()) {
             members.insert("table", string(self.table.map(str::as_bytes)));
         }
         Hash::of(&object(&members))

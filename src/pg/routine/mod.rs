@@ -4,7 +4,9 @@
 mod breaks;
 mod index;
 mod links;
+mod published;
 mod record;
+mod rows;
 
 use pgrx::pg_sys;
 
@@ -77,7 +79,18 @@ pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
     let scope = Scope::parse(since);
     let mut run = Run::begin();
     let mut lines = Vec::new();
-    let links = links::verify(scope, &mut run, &mut lines, &mut |_| {});
+    let mut added: Option<i64> = None;
+    let links = links::verify(scope, &mut run, &mut lines, &mut |entry| {
+        added = Some(added.map_or(entry.seq, |first| first.min(entry.seq)));
+    });
+    // Rows that entries tell of which were added since: all of these have this number or a larger one.
+    let since = match links.scope {
+        Scope::Full => None,
+        Scope::Last => Some(added.unwrap_or(i64::MAX)),
+        Scope::Since(start) => Some(start),
+    };
+    rows::verify(since, &mut run, &mut lines);
+    published::verify(links.scope, &mut run, &mut lines);
     run.finish(&links.scope.label(), links.reason, &links.heads);
     let mut arena = DatumArena::default();
     for line in lines {

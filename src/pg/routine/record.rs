@@ -78,6 +78,12 @@ pub struct Totals {
     pub findings: i64,
 }
 
+/// A point of a run.
+pub struct Mark {
+    findings: i64,
+    alerts: i64,
+}
+
 /// A run of verify_all().
 pub struct Run {
     /// What it verified so far.
@@ -118,6 +124,24 @@ impl Run {
                 alerts: 0,
                 insert: None,
             }),
+        }
+    }
+
+    /// How far it is, to return to.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            findings: self.totals.findings,
+            alerts: self.record.as_ref().map_or(0, |record| record.alerts),
+        }
+    }
+
+    /// Forgets what was found since, because the alerts of that were rolled back.
+    pub fn return_to(&mut self, mark: Mark) {
+        self.totals.findings = mark.findings;
+        if let Some(record) = &mut self.record {
+            record.alerts = mark.alerts;
+            // The lock may have gone with them.
+            record.insert = None;
         }
     }
 

@@ -21,7 +21,7 @@ use std::collections::HashSet;
 use auditspine_core::rows::{Join, KeyHasher, Layouts, Place, Removals, RowFindingKind};
 use pgrx::pg_sys;
 
-pub use recorded::Recorded;
+pub use recorded::{Recorded, Tracked};
 pub use report::{Finding, TableReport};
 
 use self::entries::EntryFetcher;

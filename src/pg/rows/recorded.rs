@@ -1,6 +1,7 @@
 //! What the system's own entries say of tables: their layouts, how they were attached, and which
 //! partitions left.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use auditspine_core::canonical::Numbers;
@@ -29,6 +30,16 @@ pub struct Attachment {
     pub table: String,
     /// What its trigger was told.
     pub declaration: Declaration,
+}
+
+/// A kind that entries say is audited, and the table that they name last.
+pub struct Tracked {
+    /// Kind of the events.
+    pub kind: String,
+    /// The table's qualified name then.
+    pub table: String,
+    /// Its number, if it was one of this database cluster.
+    pub oid: Option<u32>,
 }
 
 /// Rows that left with a partition.
@@ -171,6 +182,41 @@ impl Recorded {
             .iter()
             .rfind(|attachment| attachment.kind == kind)?;
         self.is_attached_since(last.seq, kind).then_some(last)
+    }
+
+    /// Every kind that was attached, or that rows were recorded under, and not detached since; in order of
+    /// kind. Of a partitioned table a partition may be named.
+    pub fn attached(&self) -> Vec<Tracked> {
+        let system = layouts::system_identifier().to_string();
+        let mut latest: BTreeMap<String, (i64, Tracked)> = BTreeMap::new();
+        let mut take = |seq: i64, tracked: Tracked| {
+            let known = latest.get(&tracked.kind).map(|(seq, _)| *seq);
+            if known.is_none_or(|known| known < seq) {
+                latest.insert(tracked.kind.clone(), (seq, tracked));
+            }
+        };
+        for layout in &self.layouts {
+            let here = layout.incarnation.system == system;
+            let tracked = Tracked {
+                kind: layout.kind.clone(),
+                table: layout.table.clone(),
+                oid: here.then(|| layout.incarnation.oid.parse().ok()).flatten(),
+            };
+            take(layout.seq, tracked);
+        }
+        for attachment in &self.attachments {
+            let tracked = Tracked {
+                kind: attachment.kind.clone(),
+                table: attachment.table.clone(),
+                oid: None,
+            };
+            take(attachment.seq, tracked);
+        }
+        latest
+            .into_values()
+            .filter(|(seq, tracked)| self.is_attached_since(*seq, &tracked.kind))
+            .map(|(_, tracked)| tracked)
+            .collect()
     }
 
     fn is_attached_since(&self, seq: i64, kind: &str) -> bool {

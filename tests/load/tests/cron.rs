@@ -43,7 +43,8 @@ fn job_finds_a_break_and_tells_of_it() {
     run(&mut admin, "SELECT verify_all()");
     run(&mut admin, "UPDATE item SET v = 1 WHERE k = 7");
     run(&mut admin, "SET session_replication_role = replica");
-    let edit = "UPDATE auditspine.audit_chain SET db_user = 'nobody' WHERE event_pk = '7' AND op = 'U'";
+    let edit =
+        "UPDATE auditspine.audit_chain SET db_user = 'nobody' WHERE event_pk = '7' AND op = 'U'";
     assert_eq!(admin.execute(edit, &[]).expect("an edit"), 1);
     let mut listener = database.connect();
     run(&mut listener, "LISTEN auditspine_alert");

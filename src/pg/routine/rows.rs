@@ -1,0 +1,284 @@
+//! The rows layer of a run: every audited table, and every one that entries say is audited.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+use auditspine_core::rows::RowFindingKind;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgSqlErrorCode, pg_sys};
+
+use super::Line;
+use super::breaks::Break;
+use super::links::summary;
+use super::record::Run;
+use crate::pg::audited;
+use crate::pg::lookup::bytes_of;
+use crate::pg::relation::OpenRelation;
+use crate::pg::rows::{self, Detail, Finding, Recorded, Request, TableReport, Tracked};
+use crate::pg::scan;
+use crate::pg::subtransaction::attempt;
+use crate::pg::verify::CurrentSnapshot;
+
+/// A table that entries say is audited does not exist.
+const TABLE_MISSING: &str = "table_missing";
+/// A table cannot be verified: its declaration no longer fits it, or it cannot be read.
+pub const NOT_VERIFIED: &str = "not_verified";
+
+/// Rows longer than this are not shown in the evidence.
+const SHOWN_BYTES: usize = 64 * 1024;
+
+/// Verifies the rows that entries from `since` on tell of, or all, and adds a line per table.
+pub fn verify(since: Option<i64>, run: &mut Run, lines: &mut Vec<Line>) {
+    let _snapshot = CurrentSnapshot::push();
+    let recorded = Recorded::read();
+    let mut layer = Layer {
+        since,
+        recorded: &recorded,
+        run,
+        lines,
+        kinds: HashSet::new(),
+    };
+    for (oid, name) in audited_tables() {
+        layer.table(oid, &name);
+    }
+    for tracked in recorded.attached() {
+        if !layer.kinds.contains(&tracked.kind) {
+            layer.tracked(&tracked);
+        }
+    }
+}
+
+struct Layer<'a> {
+    since: Option<i64>,
+    recorded: &'a Recorded,
+    run: &'a mut Run,
+    lines: &'a mut Vec<Line>,
+    /// Kinds that were verified.
+    kinds: HashSet<String>,
+}
+
+impl Layer<'_> {
+    /// A table that was found by its triggers.
+    fn table(&mut self, oid: pg_sys::Oid, name: &str) {
+        let before = self.run.mark();
+        let mut first = None;
+        let request = Request {
+            relation: oid,
+            since: self.since,
+            detail: Detail::Evidence,
+        };
+        let run = &mut *self.run;
+        let outcome = attempt(|| {
+            let kind = only_kind(oid);
+            let reports = rows::verify_recorded(&request, self.recorded, &mut |finding| {
+                tell(&finding, kind.as_deref(), run, &mut first);
+            });
+            Ok::<_, Infallible>(reports)
+        });
+        match outcome {
+            Ok(Ok(reports)) => {
+                let many = reports.len() > 1;
+                for report in reports {
+                    self.add(report, many, first.take());
+                }
+            }
+            Err(raised) => match *raised {
+                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
+                    if says_something_of_the_table(report.sql_error_code()) =>
+                {
+                    self.run.return_to(before);
+                    self.failed(oid, name, report.message());
+                }
+                other => other.rethrow(),
+            },
+        }
+    }
+
+    fn add(&mut self, report: TableReport, many: bool, first: Option<String>) {
+        let findings = report.findings - report.unverifiable;
+        let totals = &mut self.run.totals;
+        totals.tables += 1;
+        totals.rows += report.rows as i64;
+        totals.unverifiable += report.unverifiable as i64;
+        let see = format!("see verify_table_findings('{}')", report.table);
+        let unverifiable = (report.unverifiable > 0).then(|| {
+            format!(
+                "{} rows cannot be verified any more: columns that they were hashed with are gone",
+                report.unverifiable
+            )
+        });
+        self.lines.push(Line {
+            layer: "rows",
+            subject: if many {
+                format!("{} as {}", report.table, report.kind)
+            } else {
+                report.table
+            },
+            checked: report.rows as i64,
+            findings: findings as i64,
+            first_bad_seq: report.first_bad_seq,
+            detail: match first {
+                _ if findings == 0 => unverifiable,
+                Some(first) => Some(summary(&first, findings)),
+                None => Some(see),
+            },
+        });
+        self.kinds.insert(report.kind);
+    }
+
+    /// What could not be verified is not in order, unless it was dropped meanwhile.
+    fn failed(&mut self, oid: pg_sys::Oid, name: &str, message: &str) {
+        if OpenRelation::if_exists(oid, pg_sys::AccessShareLock).is_some() {
+            let detail = format!("the table could not be verified: {message}");
+            self.about_table(name, None, NOT_VERIFIED, &detail);
+        }
+    }
+
+    /// A kind that entries say is attached, and that no trigger is there for.
+    fn tracked(&mut self, tracked: &Tracked) {
+        match table_of(tracked) {
+            Some(oid) => self.table(oid, &tracked.table),
+            None => {
+                let detail = format!(
+                    "the table does not exist, though entries say that it is audited under kind \"{}\"",
+                    tracked.kind
+                );
+                self.about_table(&tracked.table, Some(&tracked.kind), TABLE_MISSING, &detail);
+            }
+        }
+    }
+
+    fn about_table(&mut self, table: &str, kind: Option<&str>, finding: &str, detail: &str) {
+        let found = Break {
+            layer: "rows",
+            table: Some(table),
+            kind: kind.map(str::as_bytes),
+            ..Break::new(finding, detail)
+        };
+        self.run.found(&found);
+        self.run.totals.tables += 1;
+        self.lines.push(Line {
+            layer: "rows",
+            subject: table.to_owned(),
+            checked: 0,
+            findings: 1,
+            first_bad_seq: None,
+            detail: Some(found.sentence()),
+        });
+    }
+}
+
+fn tell(finding: &Finding, kind: Option<&[u8]>, run: &mut Run, first: &mut Option<String>) {
+    if finding.kind == RowFindingKind::RowUnverifiable {
+        return;
+    }
+    let shown = |json: &Option<Vec<u8>>| json.clone().filter(|json| json.len() <= SHOWN_BYTES);
+    let number = |number: Option<i32>| number.map(|number| number.to_string().into_bytes());
+    let more = [
+        ("recorded", shown(&finding.recorded)),
+        ("current", shown(&finding.current)),
+        ("layout", number(finding.layout)),
+        ("current_layout", number(finding.current_layout)),
+    ];
+    let found = Break {
+        layer: "rows",
+        table: Some(&finding.table),
+        kind,
+        pk: finding.key.as_deref(),
+        seq: finding.seq,
+        expected: finding.expected.as_ref().map(|hash| &hash.0[..]),
+        found: finding.found.as_ref().map(|hash| &hash.0[..]),
+        more: more
+            .into_iter()
+            .filter_map(|(name, json)| Some((name, json?)))
+            .collect(),
+        ..Break::new(finding.kind.label(), &finding.detail)
+    };
+    first.get_or_insert_with(|| found.sentence());
+    run.found(&found);
+}
+
+/// Errors that mean that this table is not as it should be, as opposed to those that mean that the run
+/// cannot go on: a cancelled statement, a lock not granted, no memory, our own state.
+fn says_something_of_the_table(code: PgSqlErrorCode) -> bool {
+    use PgSqlErrorCode::*;
+    // A SQLSTATE is five characters of six bits each, the class in the first two.
+    let class = code as i32 & 0xfff;
+    let of = |code: PgSqlErrorCode| code as i32 & 0xfff;
+    [
+        of(ERRCODE_FEATURE_NOT_SUPPORTED),
+        of(ERRCODE_DATA_EXCEPTION),
+        of(ERRCODE_NOT_NULL_VIOLATION),
+        of(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+        of(ERRCODE_SYNTAX_ERROR),
+        of(ERRCODE_INTERNAL_ERROR),
+    ]
+    .contains(&class)
+        && code != ERRCODE_INSUFFICIENT_PRIVILEGE
+}
+
+/// The kind of a table's events, if there is but one.
+fn only_kind(oid: pg_sys::Oid) -> Option<Vec<u8>> {
+    let mut kinds: Vec<Vec<u8>> =
+        audited::of(&OpenRelation::if_exists(oid, pg_sys::AccessShareLock)?)
+            .into_iter()
+            .map(|audited| audited.kind)
+            .collect();
+    kinds.dedup();
+    (kinds.len() == 1).then(|| kinds.remove(0))
+}
+
+/// Oid and qualified name of the tables that have a row trigger of ours; partitions stand for the
+/// partitioned table.
+fn audited_tables() -> Vec<(pg_sys::Oid, String)> {
+    let query = c"SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) \
+        FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+        WHERE c.oid OPERATOR(pg_catalog.=) ANY (SELECT coalesce(pg_catalog.pg_partition_root(t.tgrelid)::pg_catalog.oid, t.tgrelid) \
+            FROM pg_catalog.pg_trigger AS t JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid \
+            WHERE p.prosrc OPERATOR(pg_catalog.=) 'auditspine_append_trigger' \
+            AND t.tgtype OPERATOR(pg_catalog.&) 1::pg_catalog.int2 OPERATOR(pg_catalog.=) 1::pg_catalog.int2) \
+        ORDER BY 2";
+    let mut tables = Vec::new();
+    scan::select(query, &[], &[], |tuple, desc| {
+        let value = |column| {
+            let mut null = false;
+            // SAFETY: a row of the query, whose columns are never null.
+            unsafe { pg_sys::SPI_getbinval(tuple, desc, column, &mut null) }
+        };
+        let name = String::from_utf8_lossy(&bytes_of(value(2))).into_owned();
+        tables.push((pg_sys::Oid::from(value(1).value() as u32), name));
+        ControlFlow::Continue(())
+    });
+    tables
+}
+
+/// The table that entries tell of, as it is known now: the one that they were written about, or one of
+/// its name.
+fn table_of(tracked: &Tracked) -> Option<pg_sys::Oid> {
+    let query = c"SELECT c.oid FROM pg_catalog.pg_class AS c \
+        JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+        WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::pg_catalog.\"char\"[]) AND (c.oid OPERATOR(pg_catalog.=) $1 \
+            OR pg_catalog.format('%I.%I', n.nspname, c.relname) OPERATOR(pg_catalog.=) $2) \
+        ORDER BY c.oid OPERATOR(pg_catalog.=) $1 DESC";
+    let mut arena = crate::pg::arena::DatumArena::default();
+    let oid = tracked.oid.unwrap_or_default();
+    let arguments = [
+        pg_sys::Oid::from(oid).into(),
+        arena.varlena(tracked.table.as_bytes()),
+    ];
+    let mut found = None;
+    scan::select(
+        query,
+        &[pg_sys::OIDOID, pg_sys::TEXTOID],
+        &arguments,
+        |tuple, desc| {
+            let mut null = false;
+            // SAFETY: a row of the query, whose column is never null.
+            let datum = unsafe { pg_sys::SPI_getbinval(tuple, desc, 1, &mut null) };
+            found = Some(pg_sys::Oid::from(datum.value() as u32));
+            ControlFlow::Break(())
+        },
+    );
+    found
+}
