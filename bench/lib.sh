@@ -66,6 +66,21 @@ time_statements() {
         sql -At | awk -F'[= ]' '/^=/ { name = $2 } /^Time: / && name != "" { print name "\t" $2; name = "" }' >>"$SAMPLES"
 }
 
+# Most anonymous memory (kB) that a backend has while it runs statement $1, asked for all the time.
+peak_memory() {
+    local pid key value rest peak=0 reader
+    rm -f "$OUT/backend"
+    sql -At -c 'SELECT pg_backend_pid()' -c "$1" -c "$1" -c "$1" >"$OUT/backend" &
+    reader=$!
+    until read -r pid 2>/dev/null <"$OUT/backend"; do kill -0 $reader || die "no backend to watch"; done
+    while while read -r key value rest; do
+        if [ "$key" = RssAnon: ] && [ "$value" -gt "$peak" ]; then peak=$value; fi
+    done 2>/dev/null <"/proc/$pid/status"; do :; done 2>/dev/null
+    wait $reader
+    rm -f "$OUT/backend"
+    echo "$peak"
+}
+
 # ---- results ----
 
 start_results() {

@@ -135,6 +135,7 @@ impl Outcomes<'_> {
 struct Pile<R, T> {
     records: Vec<R>,
     tape: Option<T>,
+    count: usize,
 }
 
 impl<R: Record, T: Tape> Pile<R, T> {
@@ -142,12 +143,14 @@ impl<R: Record, T: Tape> Pile<R, T> {
         Pile {
             records: Vec::new(),
             tape: None,
+            count: 0,
         }
     }
 
     /// Adds a record; returns how many bytes of memory that took.
     #[inline]
     fn push(&mut self, record: R) -> usize {
+        self.count += 1;
         let before = self.records.capacity();
         self.records.push(record);
         (self.records.capacity() - before) * size_of::<R>()
@@ -295,6 +298,7 @@ fn join_part<T: Tape>(
     // Once the table would be too large, the part is dealt again.
     let mut smaller: Option<Parts<T>> = None;
     let Part { entries, rows } = part;
+    table.reserve(entries.count.min(budget / SLOT / 2));
     entries.drain(&mut scratch, |entry| {
         if let Some(parts) = &mut smaller {
             let at = parts.of(entry.key);
