@@ -41,6 +41,18 @@ fresh() {
     sql -f "$BENCH/variants/$1.sql" -c 'CHECKPOINT'
 }
 
+# Eight sessions add $1 entries, in transactions of up to 500.
+fill_chain() {
+    local session pids=() each=$(($1 / 8))
+    for session in 1 2 3 4 5 6 7 8; do
+        sql -c 'SET synchronous_commit = off' -c "CALL fill($each, 500)" &
+        pids+=($!)
+    done
+    for session in "${pids[@]}"; do wait "$session"; done
+    # Hint bits and statistics, so that no reader pays for being the first.
+    sql -c 'VACUUM (ANALYZE) auditspine.audit_chain' -c CHECKPOINT
+}
+
 # The arguments after the first, rotated by it, so that no variant always runs after the same other one.
 rotated() {
     local by=$1

@@ -59,7 +59,7 @@ CREATE TABLE auditspine.alert (
 );
 
 COMMENT ON TABLE auditspine.alert IS 'breaks that verify_all() found: one row for each, however often it is found';
-COMMENT ON COLUMN auditspine.alert.layer IS 'links, rows or heads';
+COMMENT ON COLUMN auditspine.alert.layer IS 'links, rows, heads or adopted';
 COMMENT ON COLUMN auditspine.alert.seq IS 'number of the entry at fault, where there is one';
 COMMENT ON COLUMN auditspine.alert.pk IS 'key of the row or event at fault';
 COMMENT ON COLUMN auditspine.alert.evidence IS 'expected and found hash, neighbours, place in the chain';

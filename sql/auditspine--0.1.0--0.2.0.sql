@@ -371,7 +371,7 @@ CREATE TABLE auditspine.alert (
 );
 
 COMMENT ON TABLE auditspine.alert IS 'breaks that verify_all() found: one row for each, however often it is found';
-COMMENT ON COLUMN auditspine.alert.layer IS 'links, rows or heads';
+COMMENT ON COLUMN auditspine.alert.layer IS 'links, rows, heads or adopted';
 COMMENT ON COLUMN auditspine.alert.seq IS 'number of the entry at fault, where there is one';
 COMMENT ON COLUMN auditspine.alert.pk IS 'key of the row or event at fault';
 COMMENT ON COLUMN auditspine.alert.evidence IS 'expected and found hash, neighbours, place in the chain';
@@ -396,15 +396,15 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.ver
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.alert
     FOR EACH STATEMENT EXECUTE FUNCTION auditspine.refuse_change();
 
-CREATE FUNCTION verify_all(since text DEFAULT NULL)
+CREATE FUNCTION @extschema@.verify_all(since text DEFAULT NULL)
     RETURNS TABLE (layer text, subject text, ok boolean, checked bigint, findings bigint, first_bad_seq bigint, detail text)
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
     COST 1000000 ROWS 10
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'auditspine_verify_all';
 -- It writes: the record of the run, and alerts.
-REVOKE ALL ON FUNCTION verify_all(text) FROM PUBLIC;
-COMMENT ON FUNCTION verify_all(text) IS
+REVOKE ALL ON FUNCTION @extschema@.verify_all(text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.verify_all(text) IS
     'verifies all chains and audited tables, records the run and raises alerts; ''last'': what was added since the last clean run; a number: entries from that seq on';
 
 SELECT pg_catalog.pg_extension_config_dump('auditspine.verification', '');

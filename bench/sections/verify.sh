@@ -1,18 +1,6 @@
 # Verifying a chain that eight sessions wrote at the same time, against a plain scan and against verification in SQL.
 # shellcheck shell=bash
 
-# Eight sessions add $1 entries, in transactions of up to 500.
-fill_chain() {
-    local session pids=() each=$(($1 / 8))
-    for session in 1 2 3 4 5 6 7 8; do
-        sql -c 'SET synchronous_commit = off' -c "CALL fill($each, 500)" &
-        pids+=($!)
-    done
-    for session in "${pids[@]}"; do wait "$session"; done
-    # Hint bits and statistics, so that no reader pays for being the first.
-    sql -c 'VACUUM (ANALYZE) auditspine.audit_chain' -c CHECKPOINT
-}
-
 # A statement that must find nothing: division by zero if it does.
 clean() { echo "SELECT 1 / (count(*) = 0)::int FROM ($1) AS bad;"; }
 

@@ -121,6 +121,30 @@ CALL tamper('auditspine.audit_chain', 'INSERT INTO auditspine.audit_chain TABLE 
 SELECT bool_and(ok) FROM verify_all();
 COPY (SELECT WHERE false) TO PROGRAM 'rm -f regress_auditspine_routine.jsonl';
 
+-- Adopted chains, in a full run.
+CREATE TABLE old_chain (
+    seq bigint PRIMARY KEY, event_kind text, event_pk text, event_hash bytea, prev_hash bytea, chain_hash bytea, appended_at timestamptz DEFAULT now()
+);
+CREATE PROCEDURE old_append(upto integer) LANGUAGE plpgsql AS $$
+DECLARE
+    prev bytea := (SELECT chain_hash FROM old_chain ORDER BY seq DESC LIMIT 1);
+BEGIN
+    FOR n IN 1 + (SELECT count(*) FROM old_chain) .. upto LOOP
+        INSERT INTO old_chain VALUES (n, 'k', n, sha256('e' || n::text::bytea), prev,
+            sha256(coalesce(prev, '') || sha256('e' || n::text::bytea) || int8send(n))) RETURNING chain_hash INTO prev;
+    END LOOP;
+END $$;
+CALL old_append(20);
+UPDATE old_chain SET event_hash = sha256('x') WHERE seq = 7;
+SELECT outcome, entries, breaks FROM adopt_chain('old_chain');
+CALL old_append(25);
+SELECT layer, subject, ok, checked, findings, detail FROM verify_all() WHERE layer = 'adopted';
+SELECT count(*) FROM verify_all('last') WHERE layer = 'adopted';
+UPDATE old_chain SET event_hash = sha256('y') WHERE seq = 23;
+SELECT layer, subject, ok, checked, findings, first_bad_seq, detail FROM verify_all() WHERE layer = 'adopted';
+SELECT layer, subject, ok, checked, findings FROM verify_all() WHERE layer = 'adopted';
+SELECT table_name, seq, finding FROM auditspine.alert WHERE layer = 'adopted' ORDER BY alert_id;
+
 -- Cancelling a run, or a lock that it is not granted, is no verdict on a table.
 SELECT count(*) AS before FROM auditspine.alert \gset
 SET statement_timeout = '1ms';

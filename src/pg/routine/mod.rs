@@ -1,6 +1,7 @@
 //! `verify_all()`: verification as a routine. Layer after layer is verified; the run is recorded, and
 //! each break that is new raises an alert.
 
+mod adopted;
 mod breaks;
 mod index;
 mod links;
@@ -60,7 +61,7 @@ impl Scope {
 
 /// A row of the result.
 pub struct Line {
-    /// `links`, `rows` or `heads`.
+    /// `links`, `rows`, `heads` or `adopted`.
     pub layer: &'static str,
     /// Name of the chain or table.
     pub subject: String,
@@ -91,6 +92,9 @@ pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
     };
     rows::verify(since, &mut run, &mut lines);
     published::verify(links.scope, &mut run, &mut lines);
+    if links.scope == Scope::Full {
+        adopted::verify(&mut run, &mut lines);
+    }
     run.finish(&links.scope.label(), links.reason, &links.heads);
     let mut arena = DatumArena::default();
     for line in lines {

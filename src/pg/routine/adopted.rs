@@ -1,0 +1,47 @@
+//! The adopted layer of a run: chains of the older shape, against what anchors them.
+
+use std::collections::BTreeMap;
+
+use super::Line;
+use super::breaks::Break;
+use super::links::summary;
+use super::record::Run;
+use crate::pg::adopted;
+use crate::pg::owner::as_owner;
+
+/// Verifies every adopted chain and adds a line for each. All of a chain is read, whatever was added.
+pub fn verify(run: &mut Run, lines: &mut Vec<Line>) {
+    let mut told: BTreeMap<String, (u64, Option<i64>, String)> = BTreeMap::new();
+    let mut sink = |table: &str, finding: adopted::Finding| {
+        // What was there when the chain was adopted is part of its anchor.
+        if finding.anchored {
+            return;
+        }
+        let found = Break {
+            layer: "adopted",
+            table: Some(table),
+            seq: finding.seq,
+            expected: finding.expected.as_ref().map(|hash| &hash.0[..]),
+            found: finding.found.as_deref(),
+            ..Break::new(finding.finding, &finding.detail)
+        };
+        let of_table = told
+            .entry(table.to_owned())
+            .or_insert_with(|| (0, None, found.sentence()));
+        of_table.0 += 1;
+        of_table.1 = of_table.1.into_iter().chain(finding.seq).min();
+        run.found(&found);
+    };
+    let reports = as_owner(|| adopted::verify_all(&mut sink));
+    for report in reports {
+        let (findings, first_bad_seq, first) = told.remove(&report.table).unwrap_or_default();
+        lines.push(Line {
+            layer: "adopted",
+            subject: report.table,
+            checked: report.entries as i64,
+            findings: findings as i64,
+            first_bad_seq,
+            detail: (findings > 0).then(|| summary(&first, findings)),
+        });
+    }
+}
