@@ -1,6 +1,7 @@
 //! Tests that run inside a backend, by topic. Each topic's functions stand in a `mod tests`, since
 //! the harness looks for them in the SQL schema of that name.
 
+mod adopted;
 mod canonical;
 mod row;
 mod spine;
