@@ -44,8 +44,9 @@ const FUNCTIONS: &str = "
 const AUDITED: &str = "
     SELECT tgrelid AS oid FROM pg_trigger WHERE tgfoid = to_regprocedure($2 || '.audit_chain_append()')
     UNION
-    SELECT to_regclass(event_pk)::oid FROM auditspine.audit_chain
-    WHERE event_kind = 'auditspine.adopt' AND op = 'S' AND to_regclass(event_pk) IS NOT NULL";
+    SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
+    WHERE quote_ident(nspname) || '.' || quote_ident(relname) IN (
+        SELECT event_pk FROM auditspine.audit_chain WHERE event_kind = 'auditspine.adopt' AND op = 'S')";
 
 /// What is granted: privilege, object, and whether role $1 has it.
 fn grants() -> String {

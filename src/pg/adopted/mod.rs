@@ -188,8 +188,13 @@ pub fn verify_all(sink: &mut dyn FnMut(&str, Finding)) -> Vec<Report> {
     expect_select(state().audit_chain);
     let mut tables: Vec<(String, pg_sys::Oid)> = Vec::new();
     for_each_row(
-        c"SELECT DISTINCT event_pk, coalesce(to_regclass(event_pk)::oid, 0::oid) FROM auditspine.audit_chain \
-          WHERE event_kind = 'auditspine.adopt' AND op = 'S' AND event_pk IS NOT NULL ORDER BY event_pk",
+        // Names are compared, not parsed: a forged one is just not found.
+        c"SELECT e.event_pk, coalesce(t.oid, 0::oid) \
+          FROM (SELECT DISTINCT event_pk FROM auditspine.audit_chain \
+                WHERE event_kind = 'auditspine.adopt' AND op = 'S' AND event_pk IS NOT NULL) AS e \
+          LEFT JOIN (SELECT c.oid, quote_ident(nspname) || '.' || quote_ident(relname) AS name \
+                     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace) AS t ON t.name = e.event_pk \
+          ORDER BY e.event_pk",
         &[],
         &mut |values, _| {
             let name = String::from_utf8_lossy(&bytes_of(values[0])).into_owned();
