@@ -31,6 +31,8 @@ pub fn append(path: &Path, lines: &[u8], wait: &mut dyn FnMut()) -> Result<(), A
     while let Err(error) = file.try_lock() {
         match error {
             TryLockError::WouldBlock => wait(),
+            // A file system without locks.
+            TryLockError::Error(error) if error.kind() == io::ErrorKind::Unsupported => break,
             TryLockError::Error(error) => return Err(AppendError::Io("lock", error)),
         }
     }
