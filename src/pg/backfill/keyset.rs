@@ -231,7 +231,8 @@ impl Column {
         };
         Column {
             name: format!("t.{name}"),
-            nullable: !attribute.attnotnull,
+            // PostgreSQL 18 has NOT NULL constraints that old rows need not meet.
+            nullable: !attribute.attnotnull || cfg!(feature = "pg18"),
             ..Column::of_type(oid, &name, relation)
         }
     }
