@@ -134,6 +134,32 @@ impl Declaration {
     }
 }
 
+impl Declaration {
+    /// The declaration after a column was renamed, or was dropped (`new` is `None`): a key without it
+    /// would be another key, so then it is only taken out of what is left out anyway. `None` if
+    /// nothing changes.
+    pub fn after_change(&self, old: &str, new: Option<&str>) -> Option<Declaration> {
+        let mut after = self.clone();
+        if let Some(new) = new {
+            let by = match &mut after.chain {
+                ChainOf::By(columns) => Some(columns),
+                ChainOf::Named(_) => None,
+            };
+            for column in [after.pk.as_mut(), by, Some(&mut after.exclude)]
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter(|column| *column == old)
+            {
+                new.clone_into(column);
+            }
+        } else {
+            after.exclude.retain(|column| column != old);
+        }
+        (after != *self).then_some(after)
+    }
+}
+
 /// Lists column names, in double quotes where [`split`] would not read them back as they are.
 fn join(names: &[String]) -> String {
     let quoted = names.iter().map(|name| {

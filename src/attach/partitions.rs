@@ -4,17 +4,17 @@
 
 use pgrx::pg_sys;
 
-use super::ddl::{self, Role};
+use super::ddl::{self, Policy, Role};
 use super::{entries, target};
 use crate::declaration::{ChainOf, Declaration};
 use crate::pg::audited::{self, Audited, OurTrigger, ancestors, leaves, members, symbol};
-use crate::pg::ddl::{Command, Touched};
+use crate::pg::ddl::{ColumnChange, Command, Touched};
 use crate::pg::owner::as_owner;
 use crate::pg::relation::OpenRelation;
 use crate::pg::row::with_plain_names;
 use crate::pg::spec::Spec;
 use crate::pg::state::verbs_schema;
-use crate::pg::{layouts, present, table};
+use crate::pg::{layouts, present, registry, table};
 
 /// Partitions are locked by the command already, as strongly as it needs.
 const LOCK: u32 = pg_sys::AccessShareLock;
@@ -48,6 +48,7 @@ fn keep_audited(touched: &mut Touched) {
         is_audited(*parent) && table::exists(*relation) && ancestors(*relation).is_empty()
     });
     touched.altered.retain(|relation| is_audited(*relation));
+    touched.columns.retain(|change| is_audited(change.relation));
 }
 
 fn follow_each(touched: Touched) {
@@ -59,6 +60,9 @@ fn follow_each(touched: Touched) {
     }
     for (relation, parent) in touched.detached {
         left(relation, parent);
+    }
+    for change in touched.columns {
+        column_changed(&change);
     }
     for relation in touched.altered {
         altered(relation);
@@ -155,6 +159,43 @@ fn kinds(audited: &[Audited]) -> Vec<Vec<u8>> {
     kinds.sort_unstable();
     kinds.dedup();
     kinds
+}
+
+/// Has the triggers' arguments follow a column that was renamed, or dropped. Where `audit_attach()` made
+/// them, what it recorded is recorded anew.
+fn column_changed(change: &ColumnChange) {
+    let mut policy = None;
+    for member in members(change.relation, LOCK) {
+        let table = OpenRelation::table(member, LOCK);
+        let triggers = audited::triggers(&table);
+        let append_only = triggers
+            .iter()
+            .any(|trigger| trigger.for_row && trigger.symbol == symbol::REFUSE);
+        drop(table);
+        for trigger in triggers {
+            let after = (trigger.symbol == symbol::APPEND)
+                .then(|| crate::declaration::try_parse(&trigger.arguments).ok())
+                .flatten()
+                .and_then(|before| before.after_change(&change.old, change.new.as_deref()));
+            let Some(declaration) = after else { continue };
+            registry::set_arguments(trigger.oid, &declaration.arguments());
+            if member == change.relation && trigger.name == Role::Audit.name() {
+                policy = Some(Policy {
+                    declaration,
+                    append_only,
+                });
+            }
+        }
+    }
+    if let Some(policy) = policy {
+        let table = OpenRelation::table(change.relation, LOCK);
+        if missing(&table, &policy.declaration).is_none() {
+            let key = Spec::resolve(&table, &policy.declaration)
+                .key_names()
+                .to_vec();
+            entries::attached(&table.qualified(), &policy, &key);
+        }
+    }
 }
 
 /// Columns of a table changed, and of its partitions with it.

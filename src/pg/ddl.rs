@@ -16,6 +16,19 @@ pub struct Touched {
     pub detached: Vec<(pg_sys::Oid, pg_sys::Oid)>,
     /// Tables whose columns changed, or whose key may have.
     pub altered: Vec<pg_sys::Oid>,
+    /// Columns that are called otherwise now, or are gone.
+    pub columns: Vec<ColumnChange>,
+}
+
+/// What became of a column.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ColumnChange {
+    /// The table, whose partitions went along.
+    pub relation: pg_sys::Oid,
+    /// What it was called.
+    pub old: String,
+    /// What it is called now; `None` if it was dropped.
+    pub new: Option<String>,
 }
 
 impl Touched {
@@ -97,6 +110,12 @@ impl Command {
                         let table = command.d.alterTable.objectId;
                         for subcommand in nodes(command.d.alterTable.subcmds) {
                             let subcommand = &*subcommand.cast::<pg_sys::CollectedATSubcmd>();
+                            let dropped = dropped_column(subcommand.parsetree.cast());
+                            touched.columns.extend(dropped.map(|old| ColumnChange {
+                                relation: table,
+                                old,
+                                new: None,
+                            }));
                             match Effect::of(subcommand.parsetree.cast()) {
                                 Some(Effect::Attach) => {
                                     touched.attached.extend(partition_of(subcommand));
@@ -183,6 +202,36 @@ impl Effect {
     }
 }
 
+/// The column that a DROP COLUMN names.
+///
+/// # Safety
+/// `command` is null or a node of an ALTER TABLE's commands.
+#[allow(non_upper_case_globals)]
+unsafe fn dropped_column(command: *const pg_sys::AlterTableCmd) -> Option<String> {
+    use pg_sys::AlterTableType::*;
+    // SAFETY: the caller's; such a command names a column.
+    unsafe {
+        if command.is_null() || (*command).type_ != pg_sys::NodeTag::T_AlterTableCmd {
+            return None;
+        }
+        match (*command).subtype {
+            AT_DropColumn => Some(text((*command).name)),
+            #[cfg(any(feature = "pg14", feature = "pg15"))]
+            AT_DropColumnRecurse => Some(text((*command).name)),
+            _ => None,
+        }
+    }
+}
+
+/// # Safety
+/// `text` is a NUL-terminated string.
+unsafe fn text(text: *const std::ffi::c_char) -> String {
+    // SAFETY: the caller's.
+    unsafe { std::ffi::CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
+}
+
 /// # Safety
 /// `statement` is a valid CREATE TABLE or CREATE FOREIGN TABLE, which begins as one.
 unsafe fn makes_partition(statement: *const pg_sys::Node) -> bool {
@@ -217,7 +266,13 @@ unsafe fn note_simple(
                 touched.created.push(relation);
             }
             pg_sys::NodeTag::T_RenameStmt if renames_column(statement.cast()) => {
+                let statement = statement.cast::<pg_sys::RenameStmt>();
                 touched.altered.push(relation);
+                touched.columns.push(ColumnChange {
+                    relation,
+                    old: text((*statement).subname),
+                    new: Some(text((*statement).newname)),
+                });
             }
             _ => {}
         }

@@ -3,6 +3,7 @@
 
 use pgrx::pg_sys;
 
+use super::arena::DatumArena;
 use super::lookup::bytes_of;
 use super::relation::OpenRelation;
 
@@ -114,6 +115,48 @@ fn read(table: &OpenRelation, tuple: pg_sys::HeapTuple) -> Option<Registered> {
             arguments: split_arguments(&arguments),
         })
     }
+}
+
+/// Gives a trigger other arguments, in place: its table is locked as for a change of its columns, and
+/// everybody looks at the trigger anew. No argument holds a NUL.
+pub fn set_arguments(trigger: pg_sys::Oid, arguments: &[String]) {
+    let catalog = OpenRelation::table(pg_sys::TriggerRelationId, pg_sys::RowExclusiveLock);
+    let mut text: Vec<u8> = Vec::new();
+    for argument in arguments {
+        text.extend_from_slice(argument.as_bytes());
+        text.push(0);
+    }
+    let mut arena = DatumArena::default();
+    let text = arena.varlena(&text);
+    const COLUMNS: usize = pg_sys::Natts_pg_trigger as usize;
+    let by_oid = [(pg_sys::Anum_pg_trigger_oid, pg_sys::Datum::from(trigger))];
+    scan(&catalog, pg_sys::TriggerOidIndexId, &by_oid, |tuple| {
+        let mut values = [pg_sys::Datum::null(); COLUMNS];
+        let mut nulls = [false; COLUMNS];
+        let mut replaced = [false; COLUMNS];
+        let count = pg_sys::Anum_pg_trigger_tgnargs as usize - 1;
+        let args = pg_sys::Anum_pg_trigger_tgargs as usize - 1;
+        values[count] = pg_sys::Datum::from(arguments.len() as i16);
+        values[args] = text;
+        (replaced[count], replaced[args]) = (true, true);
+        // SAFETY: a tuple of pg_trigger and arrays of its width; the new tuple replaces it, in the
+        // catalog and its indexes, and the table's cache is told.
+        unsafe {
+            let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_trigger>();
+            let table = form.tgrelid;
+            let changed = pg_sys::heap_modify_tuple(
+                tuple,
+                catalog.tuple_desc(),
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+                replaced.as_mut_ptr(),
+            );
+            pg_sys::CatalogTupleUpdate(catalog.raw(), &mut (*tuple).t_self, changed);
+            pg_sys::CacheInvalidateRelcacheByRelid(table);
+        }
+    });
+    // SAFETY: makes the change visible to what follows in this transaction.
+    unsafe { pg_sys::CommandCounterIncrement() };
 }
 
 /// The arguments in pg_trigger.tgargs, each of which ends with a NUL.
