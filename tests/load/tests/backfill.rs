@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use auditspine_load::item::ITEM_JSON;
 use auditspine_load::rng::Rng;
 use auditspine_load::scratch::Scratch;
 use auditspine_load::server::{Database, Server, run, scalar, sqlstate, turn};
-use postgres::{Client, Error};
+use postgres::{Client, Config, Error, NoTls};
 
 const ROWS: i64 = 100_000;
 const WRITERS: i64 = 10;
@@ -341,6 +342,61 @@ fn backfill_killed_and_called_again() {
     assert_complete(&mut admin);
     assert_nothing_left(&database, &mut admin);
     drop(admin);
+}
+
+/// What the caller hears: how far a run is, now and then, and how it ended.
+#[test]
+fn backfill_tells_how_far_it_is() {
+    let _turn = turn();
+    let server = Server::from_env();
+    let database = server.fresh_database("backfill_notices");
+    let mut admin = database.connect();
+    prepare(&mut admin, false, 32);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&heard);
+    let mut caller = Config::new()
+        .host(&server.host)
+        .port(server.port)
+        .user(&server.user)
+        .dbname(database.name())
+        .notice_callback(move |notice| {
+            let detail = notice.detail().unwrap_or_default();
+            let line = format!("{} | {detail}", notice.message());
+            ear.lock().expect("an ear").push(line);
+        })
+        .connect(NoTls)
+        .expect("a connection");
+    let mut holder = database.connect();
+    run(&mut holder, "BEGIN; UPDATE item SET v = 1 WHERE k = 7");
+    thread::scope(|scope| {
+        // Longer than a run is silent.
+        let run = scope.spawn(|| caller.execute("CALL audit_backfill('item', $1)", &[&5000]));
+        thread::sleep(Duration::from_millis(5500));
+        holder.batch_execute("COMMIT").expect("COMMIT");
+        run.join()
+            .expect("the caller")
+            .expect("a backfill that ends in order");
+    });
+    let heard = heard.lock().expect("an ear").clone();
+    println!("{heard:#?}");
+    let progress = heard
+        .iter()
+        .find(|line| line.contains("rows done"))
+        .expect("a notice of progress");
+    assert!(
+        progress.starts_with("audit_backfill of table public.item: ")
+            && progress.contains(" of about ")
+            && progress.contains(" rows/s, ")
+            && progress.contains(" s left"),
+        "{progress}"
+    );
+    let end = heard.last().expect("a notice at the end");
+    assert!(
+        end.starts_with(
+            "audit_backfill of table public.item: 99999 rows recorded, 1 skipped | 100000 rows in "
+        ),
+        "{end}"
+    );
 }
 
 /// The process of the running backfill, once it has dealt with that many rows.
