@@ -122,6 +122,8 @@ pub struct Database {
     /// An entry that proves that numbers were given out again: `seq` and when it was linked.
     witness: Option<(i64, i64)>,
     searches: u32,
+    /// A number up to which numbers were drawn.
+    drawn: Option<i64>,
 }
 
 /// How far below a published `seq` an entry is looked for that was linked later.
@@ -142,6 +144,7 @@ impl Database {
             table,
             witness: None,
             searches: 0,
+            drawn: None,
         }
     }
 }
@@ -164,7 +167,12 @@ impl Facts for Database {
     }
 
     fn last_seq(&mut self) -> i64 {
-        sequence::last(state().seq)
+        // Both only grow, so what was true once will do.
+        *self.drawn.get_or_insert_with(|| {
+            let heads = heads::heads(None);
+            let linked = heads.iter().map(|head| head.entry.seq).max();
+            sequence::drawn_at_least(state().seq).max(linked.unwrap_or(0))
+        })
     }
 
     fn numbered_again(&mut self, seq: i64, time: i64) -> Option<i64> {

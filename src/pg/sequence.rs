@@ -36,8 +36,11 @@ unsafe fn file_of(rel: pg_sys::Relation) -> pg_sys::RelFileLocator {
     unsafe { (*rel).rd_locator }
 }
 
-/// The last number drawn; 0 if none was. After a crash, and on a standby, up to 32 more.
-pub fn last(sequence: pg_sys::Oid) -> i64 {
+/// The last number that was drawn, or one that is up to [`LOG_AHEAD`] less; 0 if none was.
+///
+/// Replaying WAL, after a crash or on a standby, sets a sequence ahead of what was drawn, and its count
+/// of numbers logged ahead to 0.
+pub fn drawn_at_least(sequence: pg_sys::Oid) -> i64 {
     let rel = OpenRelation::table(sequence, pg_sys::AccessShareLock);
     // SAFETY: `rel` is open; its only page is pinned and locked while the tuple on it is read.
     unsafe {
@@ -54,8 +57,13 @@ pub fn last(sequence: pg_sys::Oid) -> i64 {
             .add(usize::from((*header).t_hoff))
             .cast::<SequenceData>();
         let last = (*data).last_value - i64::from(!(*data).is_called);
+        let may_be_ahead = (*data).is_called && (*data).log_cnt == 0;
         pg_sys::UnlockReleaseBuffer(buffer);
-        last
+        if may_be_ahead {
+            (last - LOG_AHEAD).max(0)
+        } else {
+            last
+        }
     }
 }
 

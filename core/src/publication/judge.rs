@@ -50,7 +50,7 @@ pub trait Facts {
     fn head(&mut self, chain_id: i32, lane: i16) -> Option<StoredEntry>;
     /// Whether the database has recorded that it published this head.
     fn is_recorded(&mut self, head: &Published) -> bool;
-    /// The last number that the database has drawn.
+    /// A number up to which the database has drawn numbers, for certain.
     fn last_seq(&mut self) -> i64;
     /// The `seq` of an entry that is numbered `seq` or a little less, and was linked later than
     /// `time`, if there is one.
@@ -301,9 +301,9 @@ impl<'a> Telling<'a> {
         }
         let last_seq = facts.last_seq();
         if last_seq < head.seq {
-            detail.push_str(&format!(
-                "; the database has drawn numbers only up to {last_seq} and knows nothing of this publication: it is older"
-            ));
+            detail.push_str(
+                "; the database has not drawn seq that far and knows nothing of this publication: it is older",
+            );
             return self.tell(FindingKind::DatabaseRestored, detail, hashes);
         }
         if let Some(seq) = facts.numbered_again(head.seq, head.published_at) {
@@ -312,6 +312,7 @@ impl<'a> Telling<'a> {
             ));
             return self.tell(FindingKind::DatabaseRestored, detail, hashes);
         }
+        // Cut off with the record, or lost with it: numbers that a recovery skips are not given again.
         detail.push_str("; the database has no record of this publication");
         self.tell(kind, detail, hashes);
     }

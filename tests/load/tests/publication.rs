@@ -310,6 +310,59 @@ fn an_old_data_directory_is_told() {
     assert_restored(&database, &file, before, after);
 }
 
+/// A recovery, to a backup or a standby that took over, skips the numbers that were logged ahead. What
+/// was published of these is told as such until the database goes on, and stays bad for ever.
+#[test]
+fn a_recovery_to_an_older_state_is_told() {
+    let _turn = turn();
+    let scratch = Scratch::new("publish-recovery", &[]);
+    let file = file_of(&scratch, "heads.jsonl");
+    let database = prepare(&scratch, "recovery", &file);
+    let mut client = database.connect();
+    insert(&mut client, 20);
+    let before = publish(&mut client);
+    scratch.kill9();
+    let (data, kept) = (file_of(&scratch, "data"), file_of(&scratch, "data.kept"));
+    let status = Command::new("cp")
+        .arg("-a")
+        .args([&data, &kept])
+        .status()
+        .expect("cp");
+    assert!(status.success());
+    scratch.start_again();
+    let mut client = database.connect();
+    // 40 of them, so that the second lies beyond what was logged ahead.
+    insert(&mut client, 20);
+    assert_eq!(publish(&mut client), 1);
+    insert(&mut client, 20);
+    assert_eq!(publish(&mut client), 1);
+    assert_all_borne_out(&mut client, &file, before + 2);
+    scratch.stop("fast");
+    fs::remove_dir_all(&data).expect("the new state goes");
+    fs::rename(&kept, &data).expect("the old state comes");
+    scratch.start_again();
+    let mut client = database.connect();
+    assert_eq!(
+        verdict(&mut client, &file),
+        (
+            false,
+            true,
+            before + 2,
+            before,
+            vec!["database_restored 2".to_owned()]
+        )
+    );
+    for rows in [1, 30, 100] {
+        insert(&mut client, rows);
+        let (ok, restored, lines, heads, kinds) = verdict(&mut client, &file);
+        assert_eq!(
+            (ok, restored, lines, heads),
+            (false, true, before + 2, before),
+            "{kinds:?}"
+        );
+    }
+}
+
 #[test]
 fn a_standby_verifies_and_its_lag_is_no_alarm() {
     let _turn = turn();
