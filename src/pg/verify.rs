@@ -179,6 +179,13 @@ impl CurrentSnapshot {
         }
         CurrentSnapshot
     }
+
+    /// The latest snapshot instead, for what the transaction's own cannot show.
+    pub fn push_latest() -> CurrentSnapshot {
+        // SAFETY: inside a transaction.
+        unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot()) };
+        CurrentSnapshot
+    }
 }
 
 impl Drop for CurrentSnapshot {

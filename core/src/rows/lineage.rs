@@ -13,6 +13,8 @@ use super::layout::{Column, Incarnation, Layout, Present};
 #[derive(Clone, Debug, Default)]
 pub struct Layouts {
     by_id: BTreeMap<i32, Layout>,
+    /// Numbers by the table's life.
+    lives: BTreeMap<Incarnation, Vec<i32>>,
 }
 
 /// A column to be hashed: where it is now, and its name then.
@@ -46,18 +48,26 @@ pub struct Mapping {
     pub relation: Relation,
 }
 
+/// So many lives of tables are all looked at.
+const FEW_LIVES: usize = 32;
+
 /// Where columns of a layout are in some incarnation: attribute numbers.
 type Trace = Vec<Option<i16>>;
 
 impl Layouts {
     /// Adds a layout; of two with one number the first recorded one counts.
     pub fn add(&mut self, layout: Layout) {
-        match self.by_id.get(&layout.id) {
-            Some(known) if known.seq <= layout.seq => {}
-            _ => {
-                self.by_id.insert(layout.id, layout);
+        if let Some(known) = self.by_id.get(&layout.id) {
+            if known.seq <= layout.seq {
+                return;
+            }
+            if let Some(ids) = self.lives.get_mut(&known.incarnation) {
+                ids.retain(|id| *id != layout.id);
             }
         }
+        let life = self.lives.entry(layout.incarnation.clone());
+        life.or_default().push(layout.id);
+        self.by_id.insert(layout.id, layout);
     }
 
     /// The layout of that number.
@@ -68,6 +78,13 @@ impl Layouts {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Layout> {
         self.by_id.values()
+    }
+
+    /// The layout of a table's present columns that was recorded last.
+    pub fn current(&self, present: &Present) -> Option<i32> {
+        let same = |layout: &&Layout| layout.columns == present.columns;
+        let layouts = self.of(&present.incarnation).filter(same);
+        Some(layouts.max_by_key(|layout| layout.seq)?.id)
     }
 
     /// Maps a recorded layout to a table as it is now.
@@ -81,10 +98,8 @@ impl Layouts {
     /// How a row may have been hashed whose entry names no layout, most likely first: as in the
     /// first layout recorded of its table, or before columns were added to that.
     pub fn map_unnamed(&self, present: &Present) -> Vec<Mapping> {
-        let same = |layout: &&Layout| layout.incarnation == present.incarnation;
         let first = self
-            .iter()
-            .filter(same)
+            .of(&present.incarnation)
             .min_by_key(|layout| layout.seq)
             .or_else(|| self.iter().min_by_key(|layout| layout.seq));
         let mut whole = match first {
@@ -127,30 +142,48 @@ impl Layouts {
                 return Some(trace);
             }
             // What was recorded last is what was dumped.
-            let mut of_this: Vec<&Layout> = self.of(incarnation).collect();
-            of_this.sort_by_key(|layout| std::cmp::Reverse(layout.seq));
-            let mut others: Vec<&Layout> = self
+            let mut from: Vec<&Layout> = self.of(incarnation).collect();
+            from.sort_by_key(|layout| std::cmp::Reverse(layout.seq));
+            let there = self.oldest_first(&present.incarnation);
+            if let Some(trace) = there
                 .iter()
-                .filter(|other| !seen.contains(&other.incarnation))
-                .collect();
-            others.sort_by_key(|other| other.seq);
-            for other in others {
-                if seen.contains(&other.incarnation) {
+                .find_map(|to| across(&from, &trace, &to.columns))
+            {
+                return Some(trace);
+            }
+            for other in self.lives.keys() {
+                if seen.contains(other) || !self.is_followed(&from, other) {
                     continue;
                 }
-                if let Some(trace) = across(&of_this, &trace, &other.columns) {
-                    seen.insert(&other.incarnation);
-                    reached.push_back((&other.incarnation, trace));
+                let to = self.oldest_first(other);
+                if let Some(trace) = to.iter().find_map(|to| across(&from, &trace, &to.columns)) {
+                    seen.insert(other);
+                    reached.push_back((other, trace));
                 }
             }
-            direct = direct.or_else(|| across(&of_this, &trace, &present.columns));
+            direct = direct.or_else(|| across(&from, &trace, &present.columns));
         }
         direct
     }
 
+    /// Whether another life may be that of the same table, restored. Of very many lives (partitions,
+    /// most likely) only those are looked at that have the same name.
+    fn is_followed(&self, from: &[&Layout], other: &Incarnation) -> bool {
+        self.lives.len() <= FEW_LIVES
+            || self
+                .of(other)
+                .any(|to| from.iter().any(|from| from.table == to.table))
+    }
+
+    fn oldest_first(&self, incarnation: &Incarnation) -> Vec<&Layout> {
+        let mut layouts: Vec<&Layout> = self.of(incarnation).collect();
+        layouts.sort_by_key(|layout| layout.seq);
+        layouts
+    }
+
     fn of(&self, incarnation: &Incarnation) -> impl Iterator<Item = &Layout> {
-        self.iter()
-            .filter(move |layout| layout.incarnation == *incarnation)
+        let ids = self.lives.get(incarnation).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.by_id.get(id))
     }
 }
 

@@ -55,12 +55,7 @@ impl Leaf {
         let declaration = for_reading(&relation, declaration);
         let spec = Spec::resolve(&relation, &declaration);
         let present = present(&relation, &spec);
-        let current_layout = layouts
-            .iter()
-            .filter(|layout| layouts.map(layout, &present).relation == Relation::Same)
-            .filter(|layout| layout.incarnation == present.incarnation)
-            .max_by_key(|layout| layout.seq)
-            .map(|layout| layout.id);
+        let current_layout = layouts.current(&present);
         let again = OpenRelation::table(oid, pg_sys::NoLock);
         Leaf {
             // SAFETY: the relation is open.

@@ -9,6 +9,7 @@ mod entry_points;
 mod judge;
 mod leaf;
 mod lookup;
+mod moved_on;
 mod output;
 pub mod receiver;
 mod recorded;
@@ -45,7 +46,7 @@ pub enum Detail {
 
 /// Least memory for records, in bytes; `work_mem` if that is more.
 const LEAST_MEMORY: usize = 16 * 1024 * 1024;
-/// Rows without a key that are told one by one; of the others only the number.
+/// Rows without a key that are told one by one; of the others only their number.
 const MOST_KEYLESS: usize = 1000;
 
 /// What a caller wants to know.
@@ -100,6 +101,11 @@ fn verify_target(
         sink(finding);
     };
     let leaves = audited::leaves(target.root, pg_sys::AccessShareLock);
+    let latest = moved_on::moved_on(&target.relations(&leaves, recorded)).then(|| {
+        let snapshot = CurrentSnapshot::push_latest();
+        (Recorded::read(), snapshot)
+    });
+    let recorded = latest.as_ref().map_or(recorded, |(recorded, _)| recorded);
     target.check_triggers(&leaves, recorded, &mut put);
     let sources = target.sources(&leaves, recorded, &mut put);
     let mut layouts = Layouts::default();
@@ -154,17 +160,24 @@ fn all(
     let removals = removals(target, recorded, &pass, judge);
     tell_lost_layouts(target, recorded, &pass, judge);
     let mut keyless: Vec<(u32, Place)> = Vec::new();
-    let mut rows = 0;
+    let (mut rows, mut more_keyless) = (0, 0u64);
     for (number, leaf) in judge.leaves.iter_mut().enumerate() {
         let number = number as u32;
         rows += leaf.scan(number, hasher, &mut |row| join.add_row(row), &mut |place| {
             if keyless.len() < MOST_KEYLESS {
                 keyless.push((number, place));
+            } else {
+                more_keyless += 1;
             }
         });
     }
     for (leaf, place) in keyless {
         judge.keyless(leaf, place);
+    }
+    if more_keyless > 0 {
+        let detail = format!("a column of the key is null in {more_keyless} more rows");
+        let kind = RowFindingKind::RowUnrecorded;
+        (judge.put)(Finding::of_table(kind, &target.name, detail));
     }
     join.finish(&removals, &mut |outcomes| judge.judge(outcomes));
     (rows, pass.entries)

@@ -106,6 +106,21 @@ fn open(oid: pg_sys::Oid) -> OpenRelation {
 }
 
 impl Target {
+    /// The table, its partitions, and those that were once: all that rows of this kind were recorded of.
+    pub fn relations(&self, leaves: &[pg_sys::Oid], recorded: &Recorded) -> Vec<pg_sys::Oid> {
+        let system = system_identifier().to_string();
+        let of_kind = recorded
+            .layouts
+            .iter()
+            .filter(|layout| layout.kind == self.kind && layout.incarnation.system == system)
+            .filter_map(|layout| layout.incarnation.oid.parse().ok());
+        let all: BTreeSet<u32> = of_kind
+            .chain(leaves.iter().map(|oid| oid.to_u32()))
+            .chain([self.root.to_u32()])
+            .collect();
+        all.into_iter().map(pg_sys::Oid::from_u32).collect()
+    }
+
     /// Findings about the triggers of the table and its partitions.
     pub fn check_triggers(
         &self,

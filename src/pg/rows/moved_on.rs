@@ -1,0 +1,50 @@
+//! Whether tables were altered after the snapshot was taken.
+//!
+//! A snapshot does not hold for a table that is rewritten or truncated later: its rows look gone, or its
+//! new ones look as if they had always been there, while the entries are those of before. Nor does it
+//! for the list of partitions, which is always the latest. So once the tables are locked, their rows of
+//! pg_class are compared, as the snapshot has them and as they are: every such change writes a new one.
+
+use std::collections::HashMap;
+
+use pgrx::pg_sys;
+
+use super::receiver::for_each_row;
+use crate::pg::arena::DatumArena;
+
+/// Whether one of these relations was made, altered, truncated or dropped since the active snapshot was
+/// taken.
+pub fn moved_on(relations: &[pg_sys::Oid]) -> bool {
+    let oids: Vec<String> = relations
+        .iter()
+        .map(|oid| oid.to_u32().to_string())
+        .collect();
+    let mut arena = DatumArena::default();
+    let list = arena.varlena(format!("{{{}}}", oids.join(",")).as_bytes());
+    let query = c"SELECT oid, xmin FROM pg_catalog.pg_class \
+        WHERE oid OPERATOR(pg_catalog.=) ANY (CAST($1 AS pg_catalog.oid[]))";
+    let mut then: HashMap<u32, usize> = HashMap::new();
+    for_each_row(query, &[(pg_sys::TEXTOID, list)], &mut |values, _| {
+        then.insert(values[0].value() as u32, values[1].value());
+    });
+    relations
+        .iter()
+        .any(|oid| then.get(&oid.to_u32()).copied() != version(*oid))
+}
+
+/// The transaction that wrote a relation's latest row of pg_class.
+fn version(relation: pg_sys::Oid) -> Option<usize> {
+    // SAFETY: looks up the catalog cache; a tuple has a header, and is released.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(
+            pg_sys::SysCacheIdentifier::RELOID as i32,
+            pg_sys::Datum::from(relation),
+        );
+        if tuple.is_null() {
+            return None;
+        }
+        let xmin = (*(*tuple).t_data).t_choice.t_heap.t_xmin;
+        pg_sys::ReleaseSysCache(tuple);
+        Some(pg_sys::Datum::from(xmin).value())
+    }
+}
