@@ -16,8 +16,10 @@
 //! # Why no writer gets a deadlock from it
 //!
 //! While it holds row locks, the batch waits for nobody: rows are locked without waiting, entries are
-//! linked only if lanes are free. Otherwise it is rolled back, and repeated with the lanes in hand. A row
-//! that is waited for is the only one in its transaction.
+//! linked only if lanes are free. Otherwise it is rolled back, and repeated with tables and lanes in hand,
+//! taken in this order. A row that is waited for is the only one in its transaction. (A transaction that
+//! flushed early, and so holds a lane, when it goes on to TRUNCATE or alter the table can still meet a
+//! batch that waits for that lane; PostgreSQL then cancels one of the two.)
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

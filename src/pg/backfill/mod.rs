@@ -177,6 +177,13 @@ impl Job {
             ),
         }
     }
+
+    /// Takes the locks of a batch on all tables that hold rows.
+    fn lock_tables(&self) {
+        let table = self.open();
+        audited::leaves(self.target, pg_sys::RowShareLock);
+        drop(table);
+    }
 }
 
 /// A run of one job.
@@ -296,8 +303,10 @@ impl<'a> Run<'a> {
         loop {
             match attempt(|| batch::run(self.job, rows, wait))? {
                 Ok(outcome) => return Ok(outcome),
-                // No row is locked now.
+                // No row is locked now. Tables come before lanes, as they do for who writes to them: a
+                // TRUNCATE holds its table when it wants a lane.
                 Err(chains) => settled(attempt(|| {
+                    self.job.lock_tables();
                     chains.wait_for();
                     Ok(())
                 }))?,
