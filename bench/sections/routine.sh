@@ -25,7 +25,9 @@ END
 }
 
 run_routine() {
-    local entries tenants
+    local entries tenants target=
+    # Of a short chain, a thousand entries are not a small part.
+    [ "$ENTRIES" -lt 1000000 ] || target=0.05
     fresh auditspine
     if [ -z "$(ask "SELECT to_regproc('verify_all')")" ]; then
         note "routine: this build has no verify_all()"
@@ -37,7 +39,7 @@ run_routine() {
     sql -c 'VACUUM (ANALYZE) finding'
     time_runs routine
     entries=$(thousands "$ENTRIES")
-    compare cost "verify_all('last'), $ADDED rows added to $entries: verify_all()" routine.full routine.last ms 0.05
+    compare cost "verify_all('last'), $ADDED rows added to $entries: verify_all()" routine.full routine.last ms "$target"
 
     # The same number of entries in a chain for each of 10,000 tenants.
     fresh auditspine_tenants

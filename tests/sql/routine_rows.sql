@@ -120,6 +120,12 @@ SELECT count(*) FROM auditspine.alert WHERE layer = 'heads';
 CALL tamper('auditspine.audit_chain', 'INSERT INTO auditspine.audit_chain TABLE kept');
 SELECT bool_and(ok) FROM verify_all();
 COPY (SELECT WHERE false) TO PROGRAM 'rm -f regress_auditspine_routine.jsonl';
+-- Without the primary key, entries are not found by their place; the rest is verified.
+BEGIN;
+ALTER TABLE auditspine.audit_chain DROP CONSTRAINT audit_chain_pkey;
+SELECT layer, subject, ok, findings, detail FROM verify_all('last');
+SELECT layer, finding FROM auditspine.alert ORDER BY alert_id DESC LIMIT 1;
+ROLLBACK;
 
 -- Adopted chains, in a full run.
 CREATE TABLE old_chain (
@@ -144,6 +150,18 @@ UPDATE old_chain SET event_hash = sha256('y') WHERE seq = 23;
 SELECT layer, subject, ok, checked, findings, first_bad_seq, detail FROM verify_all() WHERE layer = 'adopted';
 SELECT layer, subject, ok, checked, findings FROM verify_all() WHERE layer = 'adopted';
 SELECT table_name, seq, finding FROM auditspine.alert WHERE layer = 'adopted' ORDER BY alert_id;
+
+-- An error of a user's trigger is not taken for one of the table whose break is being told.
+CREATE TABLE forwarded (what varchar(20));
+CREATE FUNCTION forward() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.forwarded VALUES (NEW.table_name || NEW.detail); RETURN NULL; END $$;
+CREATE TRIGGER forward AFTER INSERT ON auditspine.alert FOR EACH ROW EXECUTE FUNCTION forward();
+SELECT count(*) AS before FROM auditspine.alert \gset
+CALL tamper('nokey', 'UPDATE nokey SET v = 2');
+SELECT verify_all();
+SELECT count(*) = :before AS none_raised FROM auditspine.alert;
+DROP TRIGGER forward ON auditspine.alert;
+SELECT layer, subject, ok FROM verify_all() WHERE NOT ok;
+SELECT table_name, finding FROM auditspine.alert ORDER BY alert_id DESC LIMIT 1;
 
 -- Cancelling a run, or a lock that it is not granted, is no verdict on a table.
 SELECT count(*) AS before FROM auditspine.alert \gset

@@ -152,6 +152,15 @@ impl<'a> Break<'a> {
     }
 }
 
+/// What is sent in the place of many more alerts, as canonical JSON.
+pub fn notification_of_more(more: i64, kind: &str, severity: &str) -> Vec<u8> {
+    object(&BTreeMap::from([
+        ("kind", string(Some(kind.as_bytes()))),
+        ("more", number(Some(more))),
+        ("severity", string(Some(severity.as_bytes()))),
+    ]))
+}
+
 /// As much of a UTF-8 text as fits into `bytes`, whole characters only.
 fn beginning(text: &[u8], bytes: usize) -> &[u8] {
     let mut end = text.len().min(bytes);

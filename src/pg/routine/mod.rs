@@ -3,6 +3,7 @@
 
 mod adopted;
 mod breaks;
+mod guard;
 mod index;
 mod links;
 mod published;

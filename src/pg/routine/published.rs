@@ -6,45 +6,33 @@ use std::ops::ControlFlow;
 use auditspine_core::publication::{Finding, Summary};
 
 use super::breaks::Break;
+use super::guard::{guarded, not_verified};
 use super::links::summary;
 use super::record::Run;
-use super::rows::NOT_VERIFIED;
 use super::{Line, Scope};
 use crate::pg::owner::as_owner;
 use crate::pg::publication::{self, Recorded};
 use crate::pg::scan;
-use crate::pg::state::state;
 
+const LAYER: &str = "heads";
 /// Where the recorded heads are.
 const SUBJECT: &str = "auditspine.publication";
 
 /// Holds recorded heads against the chain, all or the last of each lane, and adds a line if there are
 /// any.
 pub fn verify(scope: Scope, run: &mut Run, lines: &mut Vec<Line>) {
+    if !anything_published() {
+        return;
+    }
     let which = match scope {
         Scope::Full => Recorded::All,
         Scope::Last | Scope::Since(_) => Recorded::Latest,
     };
-    if !anything_published() {
-        return;
-    }
-    if state().find_head_index().is_none() {
-        let detail = "auditspine.audit_chain has lost its primary key, which finds published heads";
-        let found = Break {
-            layer: "heads",
-            ..Break::new(NOT_VERIFIED, detail)
-        };
-        run.found(&found);
-        lines.push(Line {
-            layer: "heads",
-            subject: SUBJECT.to_owned(),
-            checked: 0,
-            findings: 1,
-            first_bad_seq: None,
-            detail: Some(found.sentence()),
-        });
-        return;
-    }
+    let line = guarded(run, |run| against_entries(which, run));
+    lines.push(line.unwrap_or_else(|message| not_verified(LAYER, SUBJECT, &message, run)));
+}
+
+fn against_entries(which: Recorded, run: &mut Run) -> Line {
     let mut first = None;
     let mut told = HashSet::new();
     // Once a lane was cut off, every head published since tells so.
@@ -65,8 +53,8 @@ pub fn verify(scope: Scope, run: &mut Run, lines: &mut Vec<Line>) {
         }
     };
     let summed: Summary = as_owner(|| publication::verify_recorded(which, &mut sink));
-    lines.push(Line {
-        layer: "heads",
+    Line {
+        layer: LAYER,
         subject: SUBJECT.to_owned(),
         checked: summed.lines as i64,
         findings: summed.bad as i64,
@@ -74,7 +62,7 @@ pub fn verify(scope: Scope, run: &mut Run, lines: &mut Vec<Line>) {
         detail: first
             .filter(|_| summed.bad > 0)
             .map(|first| summary(&first, summed.bad)),
-    });
+    }
 }
 
 fn anything_published() -> bool {
@@ -93,7 +81,7 @@ fn broken(finding: &Finding) -> Break<'_> {
     let head = finding.head.as_ref();
     let more = head.map(|head| ("published_at", published_at(head.published_at)));
     Break {
-        layer: "heads",
+        layer: LAYER,
         chain: head.map(|head| &*head.chain),
         place: head.map(|head| (head.lane, head.pos)),
         seq: head.map(|head| head.seq),

@@ -11,7 +11,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
 use pgrx::spi::{OwnedPreparedStatement, Spi, SpiError};
 
-use super::breaks::Break;
+use super::breaks::{self, Break};
 use crate::pg::lane;
 use crate::pg::owner::as_owner;
 use crate::pg::state::broken;
@@ -24,6 +24,9 @@ const HEADS: u32 = 2;
 /// Kind and severity of every alert.
 const KIND: &str = "audit_chain_break";
 const SEVERITY: &str = "critical";
+
+/// Alerts of a run that are sent one by one; PostgreSQL holds them in memory until the commit.
+const NOTIFIED: i64 = 1000;
 
 /// Heads written by one statement.
 const BATCH: usize = 1000;
@@ -92,6 +95,7 @@ pub struct Run {
     clock: std::time::Instant,
     /// `None` where nothing can be written.
     record: Option<Record>,
+    alerting: bool,
 }
 
 struct Record {
@@ -124,6 +128,7 @@ impl Run {
                 alerts: 0,
                 insert: None,
             }),
+            alerting: false,
         }
     }
 
@@ -149,8 +154,15 @@ impl Run {
     pub fn found(&mut self, found: &Break<'_>) {
         self.totals.findings += 1;
         if let Some(record) = &mut self.record {
+            self.alerting = true;
             as_owner(|| record.alert(found));
+            self.alerting = false;
         }
+    }
+
+    /// Whether an ERROR that is on its way was raised with an alert: by a trigger on it.
+    pub fn is_alerting(&self) -> bool {
+        self.alerting
     }
 
     /// Ends the run. If it was clean, `heads` are where the next incremental one goes on.
@@ -167,6 +179,10 @@ impl Run {
         as_owner(|| {
             if self.totals.findings == 0 {
                 move_heads(heads);
+            }
+            if record.alerts > NOTIFIED {
+                let more = record.alerts - NOTIFIED;
+                notify(&breaks::notification_of_more(more, KIND, SEVERITY));
             }
             self.write(&record, scope, reason);
         });
@@ -238,7 +254,9 @@ impl Record {
         }));
         if let Some(alert_id) = alert_id {
             self.alerts += 1;
-            notify(&found.notification(alert_id, KIND, SEVERITY));
+            if self.alerts <= NOTIFIED {
+                notify(&found.notification(alert_id, KIND, SEVERITY));
+            }
         }
     }
 }

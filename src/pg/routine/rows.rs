@@ -1,15 +1,14 @@
 //! The rows layer of a run: every audited table, and every one that entries say is audited.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use auditspine_core::rows::RowFindingKind;
-use pgrx::pg_sys::panic::CaughtError;
-use pgrx::{PgSqlErrorCode, pg_sys};
+use pgrx::pg_sys;
 
 use super::Line;
 use super::breaks::Break;
+use super::guard::{guarded, not_verified};
 use super::links::summary;
 use super::record::Run;
 use crate::pg::audited;
@@ -17,13 +16,10 @@ use crate::pg::lookup::bytes_of;
 use crate::pg::relation::OpenRelation;
 use crate::pg::rows::{self, Detail, Finding, Recorded, Request, TableReport, Tracked};
 use crate::pg::scan;
-use crate::pg::subtransaction::attempt;
 use crate::pg::verify::CurrentSnapshot;
 
 /// A table that entries say is audited does not exist.
 const TABLE_MISSING: &str = "table_missing";
-/// A table cannot be verified: its declaration no longer fits it, or it cannot be read.
-pub const NOT_VERIFIED: &str = "not_verified";
 
 /// Rows longer than this are not shown in the evidence.
 const SHOWN_BYTES: usize = 64 * 1024;
@@ -61,37 +57,34 @@ struct Layer<'a> {
 impl Layer<'_> {
     /// A table that was found by its triggers.
     fn table(&mut self, oid: pg_sys::Oid, name: &str) {
-        let before = self.run.mark();
         let mut first = None;
         let request = Request {
             relation: oid,
             since: self.since,
             detail: Detail::Evidence,
         };
-        let run = &mut *self.run;
-        let outcome = attempt(|| {
+        let recorded = self.recorded;
+        let outcome = guarded(self.run, |run| {
             let kind = only_kind(oid);
-            let reports = rows::verify_recorded(&request, self.recorded, &mut |finding| {
+            rows::verify_recorded(&request, recorded, &mut |finding| {
                 tell(&finding, kind.as_deref(), run, &mut first);
-            });
-            Ok::<_, Infallible>(reports)
+            })
         });
         match outcome {
-            Ok(Ok(reports)) => {
+            Ok(reports) => {
                 let many = reports.len() > 1;
                 for report in reports {
                     self.add(report, many, first.take());
                 }
             }
-            Err(raised) => match *raised {
-                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
-                    if says_something_of_the_table(report.sql_error_code()) =>
-                {
-                    self.run.return_to(before);
-                    self.failed(oid, name, report.message());
+            Err(message) => {
+                // What was dropped meanwhile is the next run's to judge.
+                if OpenRelation::if_exists(oid, pg_sys::AccessShareLock).is_some() {
+                    self.run.totals.tables += 1;
+                    self.lines
+                        .push(not_verified("rows", name, &message, self.run));
                 }
-                other => other.rethrow(),
-            },
+            }
         }
     }
 
@@ -127,14 +120,6 @@ impl Layer<'_> {
         self.kinds.insert(report.kind);
     }
 
-    /// What could not be verified is not in order, unless it was dropped meanwhile.
-    fn failed(&mut self, oid: pg_sys::Oid, name: &str, message: &str) {
-        if OpenRelation::if_exists(oid, pg_sys::AccessShareLock).is_some() {
-            let detail = format!("the table could not be verified: {message}");
-            self.about_table(name, None, NOT_VERIFIED, &detail);
-        }
-    }
-
     /// A kind that entries say is attached, and that no trigger is there for.
     fn tracked(&mut self, tracked: &Tracked) {
         match table_of(tracked) {
@@ -144,28 +129,24 @@ impl Layer<'_> {
                     "the table does not exist, though entries say that it is audited under kind \"{}\"",
                     tracked.kind
                 );
-                self.about_table(&tracked.table, Some(&tracked.kind), TABLE_MISSING, &detail);
+                let found = Break {
+                    layer: "rows",
+                    table: Some(&tracked.table),
+                    kind: Some(tracked.kind.as_bytes()),
+                    ..Break::new(TABLE_MISSING, &detail)
+                };
+                self.run.found(&found);
+                self.run.totals.tables += 1;
+                self.lines.push(Line {
+                    layer: "rows",
+                    subject: tracked.table.clone(),
+                    checked: 0,
+                    findings: 1,
+                    first_bad_seq: None,
+                    detail: Some(found.sentence()),
+                });
             }
         }
-    }
-
-    fn about_table(&mut self, table: &str, kind: Option<&str>, finding: &str, detail: &str) {
-        let found = Break {
-            layer: "rows",
-            table: Some(table),
-            kind: kind.map(str::as_bytes),
-            ..Break::new(finding, detail)
-        };
-        self.run.found(&found);
-        self.run.totals.tables += 1;
-        self.lines.push(Line {
-            layer: "rows",
-            subject: table.to_owned(),
-            checked: 0,
-            findings: 1,
-            first_bad_seq: None,
-            detail: Some(found.sentence()),
-        });
     }
 }
 
@@ -197,25 +178,6 @@ fn tell(finding: &Finding, kind: Option<&[u8]>, run: &mut Run, first: &mut Optio
     };
     first.get_or_insert_with(|| found.sentence());
     run.found(&found);
-}
-
-/// Errors that mean that this table is not as it should be, as opposed to those that mean that the run
-/// cannot go on: a cancelled statement, a lock not granted, no memory, our own state.
-fn says_something_of_the_table(code: PgSqlErrorCode) -> bool {
-    use PgSqlErrorCode::*;
-    // A SQLSTATE is five characters of six bits each, the class in the first two.
-    let class = code as i32 & 0xfff;
-    let of = |code: PgSqlErrorCode| code as i32 & 0xfff;
-    [
-        of(ERRCODE_FEATURE_NOT_SUPPORTED),
-        of(ERRCODE_DATA_EXCEPTION),
-        of(ERRCODE_NOT_NULL_VIOLATION),
-        of(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-        of(ERRCODE_SYNTAX_ERROR),
-        of(ERRCODE_INTERNAL_ERROR),
-    ]
-    .contains(&class)
-        && code != ERRCODE_INSUFFICIENT_PRIVILEGE
 }
 
 /// The kind of a table's events, if there is but one.

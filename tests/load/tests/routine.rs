@@ -267,3 +267,30 @@ fn standby_verifies_without_a_record() {
     let runs: i64 = scalar(&mut reader, "SELECT count(*) FROM auditspine.verification");
     assert_eq!(runs, 1);
 }
+
+/// Of very many new breaks each has its alert, but not each its notification.
+#[test]
+fn very_many_breaks() {
+    let _turn = turn();
+    let (database, mut admin) = prepare(&Server::from_env(), "routine_many");
+    let mut listener = database.connect();
+    run(&mut listener, "LISTEN auditspine_alert");
+    run(&mut admin, "SET session_replication_role = replica");
+    run(
+        &mut admin,
+        "INSERT INTO item SELECT k, 0, 'n' FROM generate_series(1, 5000) AS k",
+    );
+    run(&mut admin, "RESET session_replication_role");
+    for new in [5000, 0] {
+        assert_eq!(verify(&mut admin, "NULL").1, 5000);
+        let alerts: i64 = scalar(
+            &mut admin,
+            "SELECT alerts FROM auditspine.verification ORDER BY verification_id DESC LIMIT 1",
+        );
+        assert_eq!(alerts, new);
+    }
+    let payloads = notified(&mut listener);
+    assert_eq!(payloads.len(), 1001);
+    let more = r#"{"kind":"audit_chain_break","more":4000,"severity":"critical"}"#;
+    assert!(payloads.contains(more), "{:?}", payloads.last());
+}
