@@ -12,6 +12,7 @@ use pgrx::pg_sys;
 
 use self::source::{Problem, Source};
 use super::arena::DatumArena;
+use super::audited;
 use super::lookup::bytes_of;
 use super::rows::receiver::for_each_row;
 use super::state::state;
@@ -81,8 +82,11 @@ pub struct Adopted {
 pub fn adopt(target: pg_sys::Oid, again: bool) -> Adopted {
     expect_select(target);
     // No row with a smaller number may be on its way, nor another adoption.
-    let source = Source::expect(target, pg_sys::ShareRowExclusiveLock);
-    let _snapshot = CurrentSnapshot::push();
+    let lock = pg_sys::ShareRowExclusiveLock;
+    let source = Source::expect(target, lock);
+    audited::leaves(target, lock);
+    let _own_entries = CurrentSnapshot::push();
+    let _snapshot = CurrentSnapshot::push_latest();
     let mut segments = Segments::new(source.count());
     let mut audit = None;
     let variant = source.rows(None, &mut |variant, row| {

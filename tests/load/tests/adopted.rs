@@ -41,12 +41,19 @@ fn write(database: &Database, stop: &AtomicBool) -> u64 {
 }
 
 fn adopt(client: &mut Client) -> (String, i64, i64) {
+    // With a snapshot that is older than the lock; what matters is what was committed under it.
+    run(
+        client,
+        "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM item",
+    );
+    thread::sleep(std::time::Duration::from_millis(20));
     let row = client
         .query_one(
             "SELECT outcome, entries, breaks FROM adopt_chain('old_chain', again => true)",
             &[],
         )
         .expect("adopt_chain");
+    run(client, "COMMIT");
     (row.get(0), row.get(1), row.get(2))
 }
 
