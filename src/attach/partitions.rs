@@ -7,6 +7,7 @@ use pgrx::pg_sys;
 use super::ddl::{self, Policy, Role};
 use super::{entries, target};
 use crate::declaration::{ChainOf, Declaration};
+use crate::error::Failure;
 use crate::pg::audited::{self, Audited, OurTrigger, ancestors, leaves, members, symbol};
 use crate::pg::ddl::{ColumnChange, Command, Touched};
 use crate::pg::owner::as_owner;
@@ -49,6 +50,7 @@ fn keep_audited(touched: &mut Touched) {
     });
     touched.altered.retain(|relation| is_audited(*relation));
     touched.columns.retain(|change| is_audited(change.relation));
+    touched.unlogged.retain(|relation| is_audited(*relation));
 }
 
 fn follow_each(touched: Touched) {
@@ -67,6 +69,25 @@ fn follow_each(touched: Touched) {
     for relation in touched.altered {
         altered(relation);
     }
+    for relation in touched.unlogged {
+        let table = OpenRelation::table(relation, LOCK);
+        if is_managed(&audited::triggers(&table)) {
+            Failure::UnsupportedTable.raise(
+                format!(
+                    "table {} is audited and cannot become unlogged: a crash would empty it, unrecorded",
+                    table.qualified()
+                ),
+                "end its audit first: SELECT audit_detach('…')",
+            );
+        }
+    }
+}
+
+/// Whether triggers are those of audit_attach(), which promises more than ones written by hand.
+fn is_managed(triggers: &[OurTrigger]) -> bool {
+    triggers
+        .iter()
+        .any(|trigger| trigger.name == Role::Audit.name())
 }
 
 /// A table became a partition, empty or with rows.
@@ -75,10 +96,7 @@ fn came(relation: pg_sys::Oid, with_rows: bool) {
         return;
     };
     let members = members(relation, LOCK);
-    let managed = source
-        .iter()
-        .any(|trigger| trigger.name == Role::Audit.name());
-    if managed {
+    if is_managed(&source) {
         for member in &members {
             target::check_partition(&OpenRelation::table(*member, LOCK));
         }

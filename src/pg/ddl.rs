@@ -18,6 +18,8 @@ pub struct Touched {
     pub altered: Vec<pg_sys::Oid>,
     /// Columns that are called otherwise now, or are gone.
     pub columns: Vec<ColumnChange>,
+    /// Tables that a crash empties from here on.
+    pub unlogged: Vec<pg_sys::Oid>,
 }
 
 /// What became of a column.
@@ -124,6 +126,7 @@ impl Command {
                                     let child = partition_of(subcommand);
                                     touched.detached.extend(child.map(|child| (child, table)));
                                 }
+                                Some(Effect::Unlogged) => touched.unlogged.push(table),
                                 Some(Effect::Columns) if !touched.altered.contains(&table) => {
                                     touched.altered.push(table);
                                 }
@@ -172,6 +175,7 @@ enum Effect {
     Detach,
     /// Of columns, or of a key.
     Columns,
+    Unlogged,
 }
 
 impl Effect {
@@ -190,6 +194,7 @@ impl Effect {
         match unsafe { (*command).subtype } {
             AT_AttachPartition => Some(Effect::Attach),
             AT_DetachPartition | AT_DetachPartitionFinalize => Some(Effect::Detach),
+            AT_SetUnLogged => Some(Effect::Unlogged),
             AT_AddColumn | AT_DropColumn | AT_AlterColumnType | AT_DropConstraint => {
                 Some(Effect::Columns)
             }

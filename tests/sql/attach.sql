@@ -204,6 +204,9 @@ RESET session_replication_role;
 SELECT op, event_pk FROM auditspine.audit_chain WHERE event_kind IN ('ledger', 'line') ORDER BY seq;
 SELECT bool_and(ok) AS ok FROM verify_table('ledger') UNION ALL SELECT bool_and(ok) FROM verify_table('line');
 
+-- Not by way of a crash either.
+SELECT attempt('ALTER TABLE line SET UNLOGGED'), attempt('ALTER TABLE product SET UNLOGGED');
+
 --
 -- Rows that were there are recorded, if asked.
 --
@@ -242,6 +245,19 @@ SELECT op, event_kind, event_pk FROM auditspine.audit_chain WHERE event_kind = '
 --
 SELECT table_name, kind, pk, chain, chain_by, payload, exclude, append_only FROM auditspine.audited_table ORDER BY kind COLLATE "C";
 SELECT kind, enabled, trigger_state, truncate_covered, partitions, entries, problem FROM auditspine.audited_table ORDER BY kind COLLATE "C";
+-- The entries are counted only where they are asked for.
+CREATE FUNCTION reads_chain(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
+        IF line LIKE '%audit_chain%' THEN RETURN true; END IF;
+    END LOOP;
+    RETURN false;
+END $$;
+SELECT reads_chain('SELECT table_name, kind, pk, chain, chain_by, payload, exclude, append_only, enabled, trigger_state,
+                           truncate_covered, partitions, problem FROM auditspine.audited_table') AS others,
+       reads_chain('SELECT entries FROM auditspine.audited_table') AS entries;
 -- What is wrong shows, and nothing fails.
 CREATE TABLE broken (id integer PRIMARY KEY, v integer);
 CREATE TRIGGER odd AFTER INSERT ON broken FOR EACH ROW EXECUTE FUNCTION audit_chain_append('kind', 'nonsense');
