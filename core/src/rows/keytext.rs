@@ -3,7 +3,6 @@
 //! Only what certainly is a value of the type comes out: what reads otherwise was written for another
 //! type, or tampered with.
 
-use super::json::{Json, parse};
 use crate::time::{write_date, write_timestamp};
 
 /// The texts of a key of `columns` columns.
@@ -11,17 +10,9 @@ pub fn split_key(key: &[u8], columns: usize) -> Option<Vec<Vec<u8>>> {
     if columns == 1 {
         return Some(vec![key.to_vec()]);
     }
-    let Json::Array(texts) = parse(key)? else {
-        return None;
-    };
-    let texts: Option<Vec<Vec<u8>>> = texts
-        .into_iter()
-        .map(|text| match text {
-            Json::String(text) => Some(text.into_bytes()),
-            _ => None,
-        })
-        .collect();
-    texts.filter(|texts| texts.len() == columns)
+    let texts: Vec<String> = serde_json::from_slice(key).ok()?;
+    let texts: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
+    (texts.len() == columns).then_some(texts)
 }
 
 /// An integer.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::json::{Json, parse};
+use serde_json::Value;
 
 /// One column of a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Column {
     pub type_name: String,
     /// What else the text of its values depends on: the fields of a composite type, the labels of an
     /// enum.
-    pub shape: Option<Json>,
+    pub shape: Option<Value>,
 }
 
 impl Column {
@@ -76,7 +76,7 @@ impl Layout {
     /// Reads the payload, canonical JSON, of the entry `seq` that records layout `id`.
     pub fn read(id: i32, seq: i64, payload: &[u8]) -> Result<Layout, MalformedLayout> {
         let read = || {
-            let json = parse(payload)?;
+            let json: Value = serde_json::from_slice(payload).ok()?;
             let text = |name| json.get(name)?.as_str().map(str::to_owned);
             let mut columns = json
                 .get("columns")?
@@ -130,14 +130,14 @@ fn identifier(text: &str) -> Option<(String, &str)> {
     }
 }
 
-fn column(json: &Json) -> Option<Column> {
+fn column(json: &Value) -> Option<Column> {
     Some(Column {
-        attnum: json.get("attnum")?.as_integer()?,
+        attnum: json.get("attnum")?.as_i64()?.try_into().ok()?,
         name: json.get("name")?.as_str()?.to_owned(),
         type_name: json.get("type")?.as_str()?.to_owned(),
         shape: json
             .get("shape")
-            .filter(|shape| **shape != Json::Null)
+            .filter(|shape| **shape != Value::Null)
             .cloned(),
     })
 }

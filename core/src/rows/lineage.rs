@@ -54,6 +54,9 @@ const FEW_LIVES: usize = 32;
 /// Where columns of a layout are in some incarnation: attribute numbers.
 type Trace = Vec<Option<i16>>;
 
+/// The lives that a layout's columns went through, in order, and where they were in each.
+type Path<'a> = Vec<(&'a Incarnation, Trace)>;
+
 impl Layouts {
     /// Adds a layout; of two with one number the first recorded one counts.
     pub fn add(&mut self, layout: Layout) {
@@ -90,7 +93,7 @@ impl Layouts {
     /// Maps a recorded layout to a table as it is now.
     pub fn map(&self, layout: &Layout, present: &Present) -> Mapping {
         match self.trace(layout, present) {
-            Some(trace) => resolve(layout, &trace, present),
+            Some(path) => self.resolve(layout, &path, present),
             None => by_name(layout, present),
         }
     }
@@ -127,43 +130,131 @@ impl Layouts {
     }
 
     /// Follows the layout's columns from incarnation to incarnation until the present one.
-    fn trace(&self, layout: &Layout, present: &Present) -> Option<Trace> {
+    fn trace<'a>(&'a self, layout: &'a Layout, present: &'a Present) -> Option<Path<'a>> {
         let start: Trace = layout
             .columns
             .iter()
             .map(|column| Some(column.attnum))
             .collect();
         let mut seen = BTreeSet::from([&layout.incarnation]);
-        let mut reached = VecDeque::from([(&layout.incarnation, start)]);
+        let mut reached = VecDeque::from([vec![(&layout.incarnation, start)]]);
         // If no recorded layout leads there: what leads to the present columns themselves.
         let mut direct = None;
-        while let Some((incarnation, trace)) = reached.pop_front() {
-            if *incarnation == present.incarnation {
-                return Some(trace);
+        while let Some(path) = reached.pop_front() {
+            let (incarnation, trace) = path.last()?;
+            if **incarnation == present.incarnation {
+                return Some(path);
             }
             // What was recorded last is what was dumped.
             let mut from: Vec<&Layout> = self.of(incarnation).collect();
             from.sort_by_key(|layout| std::cmp::Reverse(layout.seq));
+            let further = |to, trace| {
+                let mut path = path.clone();
+                path.push((to, trace));
+                path
+            };
             let there = self.oldest_first(&present.incarnation);
             if let Some(trace) = there
                 .iter()
-                .find_map(|to| across(&from, &trace, &to.columns))
+                .find_map(|to| across(&from, trace, &to.columns))
             {
-                return Some(trace);
+                return Some(further(&present.incarnation, trace));
             }
             for other in self.lives.keys() {
                 if seen.contains(other) || !self.is_followed(&from, other) {
                     continue;
                 }
                 let to = self.oldest_first(other);
-                if let Some(trace) = to.iter().find_map(|to| across(&from, &trace, &to.columns)) {
+                if let Some(trace) = to.iter().find_map(|to| across(&from, trace, &to.columns)) {
                     seen.insert(other);
-                    reached.push_back((other, trace));
+                    reached.push_back(further(other, trace));
                 }
             }
-            direct = direct.or_else(|| across(&from, &trace, &present.columns));
+            if direct.is_none() {
+                direct = across(&from, trace, &present.columns)
+                    .map(|trace| further(&present.incarnation, trace));
+            }
         }
         direct
+    }
+
+    /// What happened to a column in between, though it is as it was now: its values may have been
+    /// rewritten. `at` tells where it was in each of its lives.
+    fn meanwhile(
+        &self,
+        layout: &Layout,
+        column: &Column,
+        at: &[(&Incarnation, i16)],
+    ) -> Option<String> {
+        for (incarnation, attnum) in at {
+            for later in self.of(incarnation) {
+                if later.seq <= layout.seq {
+                    continue;
+                }
+                match later.columns.iter().find(|there| there.attnum == *attnum) {
+                    Some(there) if there.same_type(column) => {}
+                    Some(there) => {
+                        let (name, then) = (&column.name, &there.type_name);
+                        return Some(format!("column \"{name}\" was {then} for a while"));
+                    }
+                    None => {
+                        return Some(format!(
+                            "column \"{}\" was excluded for a while",
+                            column.name
+                        ));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn resolve<'a>(&self, layout: &Layout, path: &Path<'a>, present: &Present) -> Mapping {
+        let mut sources = Vec::new();
+        let mut gone = Vec::new();
+        let mut doubts = Vec::new();
+        for (index, column) in layout.columns.iter().enumerate() {
+            let now = match path.last().and_then(|(_, trace)| trace[index]) {
+                Some(attnum) => present.column(attnum),
+                // It was gone, or excluded, when the table was dumped.
+                None => present
+                    .columns
+                    .iter()
+                    .find(|now| now.alike(column))
+                    .inspect(|_| {
+                        doubts.push(format!("column \"{}\" may be another one now", column.name));
+                    }),
+            };
+            let Some(now) = now else {
+                gone.push(format!("\"{}\"", column.name));
+                continue;
+            };
+            if !now.same_type(column) {
+                doubts.push(retyped(column, now));
+            } else {
+                let place = |(life, trace): &(&'a Incarnation, Trace)| Some((*life, trace[index]?));
+                let at: Vec<_> = path.iter().filter_map(place).collect();
+                doubts.extend(self.meanwhile(layout, column, &at));
+            }
+            sources.push(Source {
+                attnum: now.attnum,
+                name: column.name.clone(),
+            });
+        }
+        let relation = if !gone.is_empty() {
+            Relation::Gone(dropped(&gone))
+        } else if !doubts.is_empty() {
+            Relation::Uncertain(doubts.join("; "))
+        } else if sources
+            .iter()
+            .cloned()
+            .eq(present.columns.iter().map(source))
+        {
+            Relation::Same
+        } else {
+            Relation::Certain
+        };
+        Mapping { sources, relation }
     }
 
     /// Whether another life may be that of the same table, restored. Of very many lives (partitions,
@@ -219,50 +310,6 @@ fn source(column: &Column) -> Source {
         attnum: column.attnum,
         name: column.name.clone(),
     }
-}
-
-fn resolve(layout: &Layout, trace: &Trace, present: &Present) -> Mapping {
-    let mut sources = Vec::new();
-    let mut gone = Vec::new();
-    let mut doubts = Vec::new();
-    for (column, attnum) in layout.columns.iter().zip(trace) {
-        let now = match attnum {
-            Some(attnum) => present.column(*attnum),
-            // It was gone, or excluded, when the table was dumped.
-            None => present
-                .columns
-                .iter()
-                .find(|now| now.alike(column))
-                .inspect(|_| {
-                    doubts.push(format!("column \"{}\" may be another one now", column.name));
-                }),
-        };
-        let Some(now) = now else {
-            gone.push(format!("\"{}\"", column.name));
-            continue;
-        };
-        if !now.same_type(column) {
-            doubts.push(retyped(column, now));
-        }
-        sources.push(Source {
-            attnum: now.attnum,
-            name: column.name.clone(),
-        });
-    }
-    let relation = if !gone.is_empty() {
-        Relation::Gone(dropped(&gone))
-    } else if !doubts.is_empty() {
-        Relation::Uncertain(doubts.join("; "))
-    } else if sources
-        .iter()
-        .cloned()
-        .eq(present.columns.iter().map(source))
-    {
-        Relation::Same
-    } else {
-        Relation::Certain
-    };
-    Mapping { sources, relation }
 }
 
 fn by_name(layout: &Layout, present: &Present) -> Mapping {

@@ -7,7 +7,6 @@
 
 mod finding;
 mod join;
-mod json;
 pub mod keytext;
 mod layout;
 mod lineage;
@@ -16,7 +15,6 @@ mod removals;
 
 pub use finding::RowFindingKind;
 pub use join::{Join, Outcome, Storage, Tape};
-pub use json::{Json, parse};
 pub use layout::{Column, Incarnation, Layout, MalformedLayout, Present, split_name};
 pub use lineage::{Layouts, Mapping, Relation, Source};
 pub use record::{EntryRecord, KeyDigest, KeyHasher, Place, RowRecord};

@@ -142,3 +142,58 @@ fn entries_without_a_layout() {
         Relation::Uncertain(_)
     ));
 }
+
+#[test]
+fn what_was_retyped_and_retyped_back_may_have_lost_digits() {
+    let layouts = known(&[
+        layout(1, 1, "1 id integer,2 v float8"),
+        layout(2, 1, "1 id integer,2 v float4"),
+        layout(3, 1, "1 id integer,2 v float8"),
+        layout(4, 1, "1 id integer,2 v float8,3 w text"),
+    ]);
+    let now = present(1, "1 id integer,2 v float8,3 w text");
+    let relation = |id| layouts.map(layouts.get(id).unwrap(), &now).relation;
+    assert_eq!(
+        relation(1),
+        Relation::Uncertain("column \"v\" was float4 for a while".to_owned())
+    );
+    assert_eq!(
+        relation(2),
+        Relation::Uncertain("column \"v\" was float4 and is float8 now".to_owned())
+    );
+    assert_eq!(relation(3), Relation::Certain);
+    assert_eq!(relation(4), Relation::Same);
+    // A dump in between changes nothing about it.
+    let restored = present(2, "1 id integer,2 v float8,3 w text");
+    let map = |id| layouts.map(layouts.get(id).unwrap(), &restored).relation;
+    assert!(matches!(map(1), Relation::Uncertain(_)));
+    assert_eq!(map(3), Relation::Certain);
+    // Nor that it happened in the table's next life.
+    let layouts = known(&[
+        layout(1, 1, "2 v float8"),
+        layout(2, 2, "1 v float8"),
+        layout(3, 2, "1 v float4"),
+        layout(4, 2, "1 v float8"),
+    ]);
+    let now = present(2, "1 v float8");
+    let relation = |id| layouts.map(layouts.get(id).unwrap(), &now).relation;
+    assert!(matches!(relation(1), Relation::Uncertain(_)));
+    assert!(matches!(relation(2), Relation::Uncertain(_)));
+    assert_eq!(relation(4), Relation::Same);
+}
+
+#[test]
+fn what_was_excluded_for_a_while_may_have_been_rewritten_meanwhile() {
+    let layouts = known(&[
+        layout(1, 1, "1 id integer,2 v text"),
+        layout(2, 1, "1 id integer"),
+        layout(3, 1, "1 id integer,2 v text"),
+    ]);
+    let now = present(1, "1 id integer,2 v text");
+    let relation = |id| layouts.map(layouts.get(id).unwrap(), &now).relation;
+    assert_eq!(
+        relation(1),
+        Relation::Uncertain("column \"v\" was excluded for a while".to_owned())
+    );
+    assert_eq!(relation(3), Relation::Same);
+}

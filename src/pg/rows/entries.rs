@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use auditspine_core::canonical::Numbers;
 use auditspine_core::hash::Hash;
-use auditspine_core::rows::{EntryRecord, KeyHasher, Place, Removals, parse};
+use auditspine_core::rows::{EntryRecord, KeyHasher, Place, Removals};
 use pgrx::pg_sys;
 
 use super::receiver::for_each_row;
@@ -257,7 +257,13 @@ pub fn removals(
         }
         let layouts = payload
             .filter(|payload| hash == Some(Hash::of(payload)))
-            .and_then(|payload| numbers(parse(&payload)?.get("layouts")?));
+            .and_then(|payload| {
+                numbers(
+                    serde_json::from_slice::<serde_json::Value>(&payload)
+                        .ok()?
+                        .get("layouts")?,
+                )
+            });
         match layouts {
             Some(layouts) => layouts
                 .into_iter()

@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 
 use auditspine_core::canonical::Numbers;
 use auditspine_core::hash::Hash;
-use auditspine_core::rows::{Incarnation, Json, Layout, parse};
+use auditspine_core::rows::{Incarnation, Layout};
 use pgrx::pg_sys;
+use serde_json::Value;
 
 use crate::declaration::{ChainOf, Declaration};
 use crate::pg::jsonb::write_jsonb;
@@ -147,7 +148,7 @@ impl Recorded {
             self.layouts.push(layout);
             return Some(());
         }
-        let json = parse(payload)?;
+        let json: Value = serde_json::from_slice(payload).ok()?;
         match kind {
             ATTACH => self.attachments.push(attachment(seq, &json)?),
             DETACH => self.detached.push((seq, pk.to_owned())),
@@ -228,12 +229,15 @@ impl Recorded {
 }
 
 /// Numbers in an array.
-pub fn numbers(json: &Json) -> Option<Vec<i32>> {
-    json.as_array()?.iter().map(Json::as_integer).collect()
+pub fn numbers(json: &Value) -> Option<Vec<i32>> {
+    let numbers = json.as_array()?.iter();
+    numbers
+        .map(|number| number.as_i64()?.try_into().ok())
+        .collect()
 }
 
-fn attachment(seq: i64, json: &Json) -> Option<Attachment> {
-    let text = |name| json.get(name).and_then(Json::as_str).map(str::to_owned);
+fn attachment(seq: i64, json: &Value) -> Option<Attachment> {
+    let text = |name| json.get(name).and_then(Value::as_str).map(str::to_owned);
     let names = |name| -> Option<Vec<String>> {
         let all = json.get(name)?.as_array()?.iter();
         all.map(|name| name.as_str().map(str::to_owned)).collect()

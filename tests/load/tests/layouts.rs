@@ -35,7 +35,7 @@ fn value(type_name: &str, rng: &mut Rng) -> String {
         "timestamptz" => format!("'2026-01-01Z'::timestamptz + {number} * interval '1.5 s'"),
         "jsonb" => format!("'{{\"n\": {number}.50}}'"),
         "integer[]" => format!("ARRAY[{number}, NULL]"),
-        "boolean" => (number % 2 == 0).to_string(),
+        "boolean" => (number.is_multiple_of(2)).to_string(),
         "numeric" | "numeric(20,3)" => format!("{number} / 8.0"),
         _ => number.to_string(),
     }

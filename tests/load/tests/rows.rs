@@ -398,13 +398,23 @@ fn written_by_the_version_before() {
     );
     assert_eq!(
         findings(&mut client, "item"),
-        ["public.item 13 row_edited", "public.item 3 row_edited", "public.item 4 row_deleted"]
+        [
+            "public.item 13 row_edited",
+            "public.item 3 row_edited",
+            "public.item 4 row_deleted"
+        ]
     );
     // Once a column was dropped, a row that differs may be one that was hashed with it.
     run(&mut client, "ALTER TABLE item DROP COLUMN c");
     let found = findings(&mut client, "item");
-    assert!(found.contains(&"public.item 13 row_unverifiable".to_owned()), "{found:?}");
-    assert!(!found.iter().any(|line| line.ends_with("row_edited")), "{found:?}");
+    assert!(
+        found.contains(&"public.item 13 row_unverifiable".to_owned()),
+        "{found:?}"
+    );
+    assert!(
+        !found.iter().any(|line| line.ends_with("row_edited")),
+        "{found:?}"
+    );
 }
 
 /// On a hot standby, where nothing can be written.
