@@ -1,4 +1,3 @@
--- Chain main, 32 lanes.
+-- A chain of 32 lanes for each value of scan_id.
 CREATE EXTENSION auditspine SCHEMA bench;
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON finding
-    FOR EACH ROW EXECUTE FUNCTION audit_chain_append('finding', 'chain_by=scan_id');
+SELECT audit_attach('finding', chain_by => '{scan_id}') \g /dev/null

@@ -78,16 +78,10 @@ fn row_at(place: flush::Place) -> pg_sys::Datum {
     let table = OpenRelation::table(state().audit_chain, pg_sys::AccessShareLock);
     // Anew: only under the lock on the table does an index stay the one to search.
     let state = state();
-    let equal = |column, function, value| Condition {
-        column,
-        strategy: pg_sys::BTEqualStrategyNumber,
-        function,
-        value,
-    };
     let conditions = [
-        equal(1, pg_sys::F_INT4EQ, place.chain_id.into()),
-        equal(2, pg_sys::F_INT2EQ, place.lane.into()),
-        equal(3, pg_sys::F_INT8EQ, place.pos.into()),
+        Condition::equal(1, pg_sys::F_INT4EQ, place.chain_id.into()),
+        Condition::equal(2, pg_sys::F_INT2EQ, place.lane.into()),
+        Condition::equal(3, pg_sys::F_INT8EQ, place.pos.into()),
     ];
     let row = last_row(&table, state.head_index(), &conditions, |values, nulls| {
         // SAFETY: values and nulls are a row of the table, in its own row type; the copy lives in

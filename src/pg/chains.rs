@@ -77,12 +77,7 @@ pub fn find(name: &[u8]) -> Option<Chain> {
     // Anew: only under the lock on the table does an index stay the one to search.
     let state = state();
     let mut arena = DatumArena::default();
-    let by_name = Condition {
-        column: 1,
-        strategy: pg_sys::BTEqualStrategyNumber,
-        function: pg_sys::F_TEXTEQ,
-        value: arena.varlena(name),
-    };
+    let by_name = Condition::equal(1, pg_sys::F_TEXTEQ, arena.varlena(name));
     let chain = last_row(&table, state.name_index(), &[by_name], |values, _| Chain {
         id: values[chain_column::CHAIN_ID].value() as i32,
         lanes: values[chain_column::LANES].value() as i16,

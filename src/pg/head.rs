@@ -58,20 +58,9 @@ fn search(
     lane: i16,
     at_least: Option<i64>,
 ) -> Option<Head> {
-    let equal = pg_sys::BTEqualStrategyNumber;
     let mut conditions = vec![
-        Condition {
-            column: 1,
-            strategy: equal,
-            function: pg_sys::F_INT4EQ,
-            value: chain_id.into(),
-        },
-        Condition {
-            column: 2,
-            strategy: equal,
-            function: pg_sys::F_INT2EQ,
-            value: lane.into(),
-        },
+        Condition::equal(1, pg_sys::F_INT4EQ, chain_id.into()),
+        Condition::equal(2, pg_sys::F_INT2EQ, lane.into()),
     ];
     conditions.extend(at_least.map(|pos| Condition {
         column: 3,

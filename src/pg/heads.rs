@@ -44,7 +44,7 @@ impl Places {
         let conditions = [
             of_chain(chain_id),
             of_lane(lane),
-            equal(3, pg_sys::F_INT8EQ, pos.into()),
+            Condition::equal(3, pg_sys::F_INT8EQ, pos.into()),
         ];
         self.last(&conditions).map(|(_, entry)| entry)
     }
@@ -96,21 +96,12 @@ impl Places {
     }
 }
 
-fn equal(column: i16, function: u32, value: pg_sys::Datum) -> Condition {
-    Condition {
-        column,
-        strategy: pg_sys::BTEqualStrategyNumber,
-        function,
-        value,
-    }
-}
-
 fn of_chain(chain_id: i32) -> Condition {
-    equal(1, pg_sys::F_INT4EQ, chain_id.into())
+    Condition::equal(1, pg_sys::F_INT4EQ, chain_id.into())
 }
 
 fn of_lane(lane: i16) -> Condition {
-    equal(2, pg_sys::F_INT2EQ, lane.into())
+    Condition::equal(2, pg_sys::F_INT2EQ, lane.into())
 }
 
 /// Number of the chain of that name; asked of the table, not of what this backend remembers.
@@ -118,7 +109,7 @@ pub fn chain_id(name: &[u8]) -> Option<i32> {
     let table = OpenRelation::table(state().chain, pg_sys::AccessShareLock);
     let index = state().name_index();
     let mut arena = DatumArena::default();
-    let by_name = equal(1, pg_sys::F_TEXTEQ, arena.varlena(name));
+    let by_name = Condition::equal(1, pg_sys::F_TEXTEQ, arena.varlena(name));
     last_row(&table, index, &[by_name], |values, _| {
         values[chain_column::CHAIN_ID].value() as i32
     })

@@ -152,15 +152,9 @@ fn find(table: pg_sys::Oid, description: &Description) -> Option<i32> {
     // Anew: only under the lock on the table does an index stay the one to search.
     let index = state().layouts?.relation_index();
     let mut arena = DatumArena::default();
-    let equal = |column, function, value| Condition {
-        column,
-        strategy: pg_sys::BTEqualStrategyNumber,
-        function,
-        value,
-    };
     let conditions = [
-        equal(1, pg_sys::F_OIDEQ, description.relation.into()),
-        equal(2, pg_sys::F_TEXTEQ, arena.varlena(&description.kind)),
+        Condition::equal(1, pg_sys::F_OIDEQ, description.relation.into()),
+        Condition::equal(2, pg_sys::F_TEXTEQ, arena.varlena(&description.kind)),
     ];
     let (id, digest) = last_row(&table, index, &conditions, |values, _| {
         (

@@ -18,6 +18,18 @@ pub struct Condition {
     pub value: pg_sys::Datum,
 }
 
+impl Condition {
+    /// That an index column equals a value, as the equality `function` of its type has it.
+    pub fn equal(column: i16, function: u32, value: pg_sys::Datum) -> Condition {
+        Condition {
+            column,
+            strategy: pg_sys::BTEqualStrategyNumber,
+            function,
+            value,
+        }
+    }
+}
+
 /// Calls `read` with the last row in index order (deformed: values and null flags) that meets the
 /// conditions, and returns its answer; `None` if there is none.
 pub fn last_row<R>(

@@ -81,17 +81,11 @@ impl Table {
             )
         });
         let mut arena = DatumArena::default();
-        let equal = |column, function, value| Condition {
-            column,
-            strategy: pg_sys::BTEqualStrategyNumber,
-            function,
-            value,
-        };
         let conditions = [
-            equal(1, pg_sys::F_TEXTEQ, arena.varlena(head.chain.as_bytes())),
-            equal(2, pg_sys::F_INT2EQ, head.lane.into()),
-            equal(3, pg_sys::F_INT8EQ, head.pos.into()),
-            equal(4, pg_sys::F_TIMESTAMPTZ_EQ, head.published_at.into()),
+            Condition::equal(1, pg_sys::F_TEXTEQ, arena.varlena(head.chain.as_bytes())),
+            Condition::equal(2, pg_sys::F_INT2EQ, head.lane.into()),
+            Condition::equal(3, pg_sys::F_INT8EQ, head.pos.into()),
+            Condition::equal(4, pg_sys::F_TIMESTAMPTZ_EQ, head.published_at.into()),
         ];
         last_row(&self.table, index, &conditions, |values, nulls| {
             read(values, nulls).is_some_and(|recorded| recorded == *head)

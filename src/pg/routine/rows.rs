@@ -97,7 +97,7 @@ impl Layer<'_> {
         let see = format!("see verify_table_findings('{}')", report.table);
         let unverifiable = (report.unverifiable > 0).then(|| {
             format!(
-                "{} rows cannot be verified any more: columns that they were hashed with are gone",
+                "{} rows cannot be verified any more: columns that they were hashed with are gone or were altered",
                 report.unverifiable
             )
         });
