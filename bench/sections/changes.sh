@@ -17,7 +17,7 @@ run_changes() {
             run_pgbench "delete.$variant" $clients delete.sql -t "$turns" -D "turns=$turns" -D turn=0
             expect "rows left after DELETE" "$(ask 'SELECT count(*) FROM finding')" 0
             [ "$variant" = unaudited ] ||
-                expect "entries of DELETE" "$(ask 'SELECT count(*) FROM auditspine.audit_chain')" "$((clients * turns))"
+                expect "entries of DELETE" "$(ask "SELECT count(*) FROM auditspine.audit_chain WHERE op <> 'S'")" "$((clients * turns))"
         done
     done
     compare rate "UPDATE, 8 clients: unaudited" update.unaudited update.auditspine /s 0.80

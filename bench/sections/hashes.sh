@@ -4,10 +4,6 @@
 run_hashes() {
     local round advisories=$ROOT/../shared/data/osv-advisories.jsonl what
     fresh auditspine
-    if [ -z "$(ask "SELECT to_regprocedure('canonical_row_hash(record)')")" ]; then
-        note "hashes: this build has no canonical_row_hash()"
-        return
-    fi
     sql -v rows="$ROWS" -f "$BENCH/sql/hashes.sql"
     if [ -f "$advisories" ]; then
         what="OSV advisories"

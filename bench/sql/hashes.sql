@@ -1,5 +1,5 @@
 -- Small rows, and the same as jsonb documents; lines of advisories to be filled in.
-DROP TRIGGER audit ON finding;
+SELECT audit_detach('finding') \g /dev/null
 INSERT INTO finding SELECT * FROM ready_rows LIMIT :rows;
 CREATE TABLE small_doc AS SELECT to_jsonb(finding) AS doc FROM finding;
 CREATE TABLE line (doc jsonb);
