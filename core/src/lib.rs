@@ -1,11 +1,13 @@
 //! The part of auditspine that knows no PostgreSQL: canonical JSON (RFC 8785 with exact numbers),
-//! the formulas of a chain entry, and the state machine that verifies chains.
+//! the formulas of a chain entry, the state machine that verifies chains, and the judgement of signed
+//! evidence.
 //!
 //! Nothing here does I/O; the extension in `src/` feeds it bytes and decoded rows.
 #![forbid(unsafe_code)]
 
 pub mod adopted;
 pub mod canonical;
+pub mod dsse;
 pub mod entry;
 pub mod hash;
 mod known;

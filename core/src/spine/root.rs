@@ -27,7 +27,7 @@ impl SpineRoot {
     /// Adds the next segment's digest: 64 lower-case hex digits, with or without `sha256:` before
     /// them. A refused element leaves the spine as it was.
     pub fn push(&mut self, element: &str) -> Result<(), SpineError> {
-        if !is_digest(element) {
+        if parse_digest(element).is_none() {
             return Err(SpineError {
                 element: self.elements + 1,
                 value: element.chars().take(SHOWN).collect(),
@@ -73,12 +73,14 @@ impl fmt::Display for SpineError {
     }
 }
 
-fn is_digest(element: &str) -> bool {
-    let hex = element.strip_prefix("sha256:").unwrap_or(element);
-    hex.len() == 64
-        && hex
-            .bytes()
-            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+/// The digest that an element stands for: 64 lower-case hex digits, with or without `sha256:` before
+/// them; `None` for anything else.
+pub fn parse_digest(element: &str) -> Option<Hash> {
+    let digits = element.strip_prefix("sha256:").unwrap_or(element);
+    let mut digest = Hash::ZERO;
+    hex::decode_to_slice(digits, &mut digest.0).ok()?;
+    // Upper-case digits would give one digest two texts.
+    (digest.to_hex() == *digits.as_bytes()).then_some(digest)
 }
 
 #[cfg(test)]
@@ -87,6 +89,15 @@ mod tests {
 
     const A: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     const B: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn elements_stand_for_digests() {
+        let digest = Hash::of(b"abc");
+        assert_eq!(parse_digest(A), Some(digest));
+        assert_eq!(parse_digest(&format!("sha256:{A}")), Some(digest));
+        assert_eq!(parse_digest(B), Some(Hash::of(b"")));
+        assert_eq!(parse_digest(&A.to_uppercase()), None);
+    }
 
     #[test]
     fn root_is_the_digest_of_the_concatenation() {

@@ -1,0 +1,132 @@
+//! The judgement of one spine.
+
+use std::collections::HashSet;
+
+use super::finding::Part;
+use super::report::Judgement;
+use super::segment::{self, Signed};
+use super::structure;
+use super::trust::TrustStore;
+use super::words::Status;
+use crate::dsse::{Envelope, EnvelopeError};
+
+/// A spine's row; texts as stored. A column that is null, which none of these may be, is an empty
+/// text here: no digest, id or verdict is empty.
+#[derive(Clone, Copy, Debug)]
+pub struct SpineRow<'a> {
+    /// Its id.
+    pub spine_id: &'a str,
+    /// The artifact that was decided on.
+    pub artifact_id: &'a str,
+    /// The vulnerability.
+    pub vuln_id: &'a str,
+    /// The policy.
+    pub policy_profile_id: &'a str,
+    /// What was decided.
+    pub verdict: &'a str,
+    /// Root of the segments' `result_hash`.
+    pub root_hash: &'a str,
+    /// How many segments there should be.
+    pub segment_count: i32,
+}
+
+/// A segment's row; texts as stored, null as empty.
+#[derive(Clone, Debug)]
+pub struct SegmentRow<'a> {
+    /// Its id.
+    pub segment_id: &'a str,
+    /// Its place in the spine, from 0.
+    pub idx: i32,
+    /// What it is evidence of.
+    pub segment_type: &'a str,
+    /// Digest of what went in: 64 lower-case hex digits, with or without `sha256:` before them.
+    pub input_hash: &'a str,
+    /// Digest of what came out, in the same form.
+    pub result_hash: &'a str,
+    /// The `result_hash` of the segment before.
+    pub prev_segment_hash: Option<&'a str>,
+    /// Its envelope, read.
+    pub envelope: Result<Envelope, EnvelopeError>,
+    /// When it was written: microseconds since 2000-01-01 00:00 UTC. Keys must count then.
+    pub created_at: i64,
+}
+
+/// Judges a spine and its segments, which may come in any order, with gaps, and more than once.
+///
+/// A segment is
+///
+/// - **Verified** if its own columns are right, its payload binds its `result_hash`, and a key that
+///   counts at its time has signed it;
+/// - **Partial** if so, but another of its signatures is bad;
+/// - **Untrusted** if its columns are right, no signature is bad, but those keys that have signed it
+///   do not count or are not known;
+/// - **Invalid** otherwise.
+///
+/// An envelope holds no key, so whoever does not know the key cannot tell a good signature from a bad
+/// one. A signature that is good under no known key is taken for *bad* if its `keyid` names a known
+/// key (by fingerprint, or as good signatures of the same spine have named theirs), or if it has no
+/// `keyid` and any key is known; otherwise for one by an *unknown* key. So a `keyid` can make the
+/// difference between Invalid and Untrusted, but never anything Verified.
+///
+/// The spine is
+///
+/// - **Invalid** if the verdict, an id or the root is wrong, or segments are missing, too many or not
+///   linked: then the segments there are, good as each may be, are not what was decided on;
+/// - **Verified** if all segments are, **Untrusted** if all are;
+/// - **Partial** if some segments are Verified or Partial, **Invalid** if none is.
+pub fn judge(spine: &SpineRow<'_>, segments: &[SegmentRow<'_>], trust: &TrustStore) -> Judgement {
+    let mut ordered: Vec<&SegmentRow<'_>> = segments.iter().collect();
+    ordered.sort_by_key(|segment| segment.idx);
+
+    let mut findings = structure::findings(spine, &ordered);
+    let signed: Vec<Option<Signed<'_>>> = ordered
+        .iter()
+        .map(|row| row.envelope.as_ref().ok())
+        .map(|envelope| envelope.map(|envelope| Signed::check(envelope, trust)))
+        .collect();
+    let names: HashSet<&str> = signed
+        .iter()
+        .flatten()
+        .flat_map(Signed::names_of_known_keys)
+        .collect();
+
+    // A segment whose own columns hold together is not to blame if the next one does not continue it.
+    let mut sound = Vec::with_capacity(ordered.len());
+    let mut reports = Vec::with_capacity(ordered.len());
+    for (at, (row, signed)) in ordered.iter().zip(&signed).enumerate() {
+        let own = segment::own_findings(spine, row);
+        sound.push(own.is_empty());
+        let link = structure::link(&ordered, at);
+        let mut predecessors = structure::predecessors(&ordered, at);
+        let linked = link.is_none() || predecessors.any(|before| !sound[before]);
+        findings.extend(link);
+
+        let judged = segment::judge(row, signed.as_ref(), &names, trust);
+        let mut report = judged.report;
+        if !own.is_empty() || !linked {
+            report.status = Status::Invalid;
+        }
+        findings.extend(own);
+        findings.extend(judged.findings);
+        reports.push(report);
+    }
+
+    let is_damaged = findings.iter().any(|f| f.kind.part() != Part::Segment);
+    let has = |wanted: &[Status]| reports.iter().any(|report| wanted.contains(&report.status));
+    let status = match (
+        has(&[Status::Verified, Status::Partial]),
+        has(&[Status::Untrusted]),
+        has(&[Status::Invalid, Status::Partial]),
+    ) {
+        _ if is_damaged => Status::Invalid,
+        (true, false, false) => Status::Verified,
+        (true, ..) => Status::Partial,
+        (false, true, false) => Status::Untrusted,
+        (false, ..) => Status::Invalid,
+    };
+    Judgement {
+        status,
+        findings,
+        segments: reports,
+    }
+}

@@ -1,0 +1,37 @@
+//! Evidence spines: a decision, the ordered and signed segments that led to it, and what all of that
+//! is worth.
+//!
+//! ```text
+//! root_hash  = SHA-256(result_hash of each segment, in order, as text)
+//! spine_id   = SHA-256(canonical JSON of [artifact_id, vuln_id, policy_profile_id, root_hash])
+//! segment_id = SHA-256(canonical JSON of [spine_id, idx, segment_type, input_hash, result_hash])
+//! ```
+//!
+//! each in 64 lower-case hex digits. A segment's `prev_segment_hash` is the `result_hash` of the one
+//! before it, null in the first; `idx` counts from 0. A segment's envelope ([`crate::dsse`]) signs a
+//! payload that [binds](crate::dsse::binds) its `result_hash`.
+//!
+//! - [`SpineRoot`], [`spine_id`], [`segment_id`]: the formulas.
+//! - [`TrustStore`]: the keys that count, and when.
+//! - [`judge`]: one spine's rows held against the formulas and the keys.
+//!
+//! The formulas commit to neither the verdict nor any time: that those are as they were written, the
+//! chain of the tables' changes says.
+
+mod finding;
+mod id;
+mod judge;
+mod report;
+mod root;
+mod segment;
+mod structure;
+mod trust;
+mod words;
+
+pub use finding::{Finding, FindingKind};
+pub use id::{segment_id, spine_id};
+pub use judge::{SegmentRow, SpineRow, judge};
+pub use report::{Judgement, SegmentReport, Signer};
+pub use root::{SpineError, SpineRoot, parse_digest};
+pub use trust::{Standing, TrustStore, TrustedKey};
+pub use words::{SegmentType, Status, Verdict};
