@@ -1,8 +1,9 @@
-//! Helper threads for a verification: they recompute hashes while the backend reads on.
+//! Helper threads for a verification: they recompute hashes, or check signatures, while the backend
+//! reads on.
 //!
-//! PostgreSQL is not for threads: helpers touch nothing of it. They get copies of tuples, decode them
-//! in plain Rust, hash, and send the results back; what takes PostgreSQL to read comes back
-//! unfinished. All signals are blocked in them, so that PostgreSQL's handlers run in the backend's own
+//! PostgreSQL is not for threads: helpers touch nothing of it. They get copies of what was read (of
+//! entries the tuples, which they decode in plain Rust), work on them, and send the results back; what
+//! takes PostgreSQL to read comes back unfinished. All signals are blocked in them, so that PostgreSQL's handlers run in the backend's own
 //! thread. They end before the verification does, however it ends: an ERROR unwinds through the
 //! scope that they live in.
 
@@ -52,7 +53,8 @@ impl Batch {
         unsafe { std::slice::from_raw_parts(self.words.as_ptr().add(first).cast(), length) }
     }
 
-    fn clear(&mut self) {
+    /// Forgets the tuples and keeps the room.
+    pub fn clear(&mut self) {
         self.words.clear();
         self.tuples.clear();
     }
@@ -91,94 +93,88 @@ pub fn work(batch: Batch, checker: &mut Checker) -> Done {
 
 /// How many helpers a scan of so many pages gets: as many as PostgreSQL would give a query.
 pub fn count(pages: u32) -> usize {
-    // SAFETY: plain globals behind settings.
-    let (workers, from_pages) = unsafe {
-        (
-            pg_sys::max_parallel_workers_per_gather,
-            pg_sys::min_parallel_table_scan_size,
-        )
-    };
+    // SAFETY: a plain global behind a setting.
+    let from_pages = unsafe { pg_sys::min_parallel_table_scan_size };
     if i64::from(pages) < i64::from(from_pages) {
         return 0;
     }
+    most()
+}
+
+/// How many helpers a statement may have: as many as PostgreSQL would give a query.
+pub fn most() -> usize {
+    // SAFETY: a plain global behind a setting.
+    let workers = unsafe { pg_sys::max_parallel_workers_per_gather };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     usize::try_from(workers).unwrap_or(0).min(processors)
 }
 
-/// Helper threads at work.
-pub struct Helpers {
-    batches: Option<SyncSender<Batch>>,
-    results: Receiver<Done>,
-    spare: Vec<Batch>,
+/// Helper threads at work: each takes jobs `J` and sends back what it made of them, `D`.
+pub struct Helpers<J, D> {
+    jobs: Option<SyncSender<J>>,
+    results: Receiver<D>,
 }
 
-impl Helpers {
-    /// Starts helpers, each with a checker; fewer, or none, if the system refuses more threads.
-    pub fn start<'scope>(
+impl<J: Send, D: Send> Helpers<J, D> {
+    /// Starts a helper for each worker; fewer, or none, if the system refuses more threads.
+    pub fn start<'scope, W>(
         scope: &'scope Scope<'scope, '_>,
-        checkers: impl Iterator<Item = Checker>,
-    ) -> Helpers {
-        let checkers: Vec<Checker> = checkers.collect();
-        let (batches, inbox) = sync_channel::<Batch>(checkers.len() * 2);
+        workers: impl Iterator<Item = W>,
+    ) -> Helpers<J, D>
+    where
+        W: FnMut(J) -> D + Send + 'scope,
+        J: 'scope,
+        D: 'scope,
+    {
+        let workers: Vec<W> = workers.collect();
+        let (jobs, inbox) = sync_channel::<J>(workers.len() * 2);
         let (outbox, results) = channel();
         let inbox = Arc::new(Mutex::new(inbox));
         let mask = SignalMask::block_all();
-        for checker in checkers {
+        for worker in workers {
             let (inbox, outbox) = (Arc::clone(&inbox), outbox.clone());
             let started = std::thread::Builder::new()
                 .name("auditspine".to_owned())
                 .stack_size(STACK_BYTES)
-                .spawn_scoped(scope, move || help(&inbox, &outbox, checker));
+                .spawn_scoped(scope, move || help(&inbox, &outbox, worker));
             if started.is_err() {
                 break;
             }
         }
         drop(mask);
         Helpers {
-            batches: Some(batches),
+            jobs: Some(jobs),
             results,
-            spare: Vec::new(),
         }
     }
 
-    /// An empty batch.
-    pub fn empty(&mut self) -> Batch {
-        self.spare.pop().unwrap_or_default()
-    }
-
-    /// Hands a batch over; gives it back if all helpers have enough to do.
-    pub fn hand_over(&mut self, batch: Batch) -> Result<(), Batch> {
-        match &self.batches {
-            Some(batches) => batches.try_send(batch).map_err(|refused| match refused {
-                TrySendError::Full(batch) | TrySendError::Disconnected(batch) => batch,
+    /// Hands a job over; gives it back if all helpers have enough to do.
+    pub fn hand_over(&mut self, job: J) -> Result<(), J> {
+        match &self.jobs {
+            Some(jobs) => jobs.try_send(job).map_err(|refused| match refused {
+                TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
             }),
-            None => Err(batch),
+            None => Err(job),
         }
     }
 
-    /// A finished batch, if there is one by now.
-    pub fn finished(&self) -> Option<Done> {
+    /// A finished job, if there is one by now.
+    pub fn finished(&self) -> Option<D> {
         self.results.try_recv().ok()
     }
 
-    /// After the last batch: the next that finishes, until all have.
-    pub fn last(&mut self) -> Option<Done> {
-        self.batches = None;
+    /// After the last job: the next that finishes, until all have.
+    pub fn last(&mut self) -> Option<D> {
+        self.jobs = None;
         self.results.recv().ok()
-    }
-
-    /// Keeps a batch for reuse.
-    pub fn reuse(&mut self, mut batch: Batch) {
-        batch.clear();
-        self.spare.push(batch);
     }
 }
 
-fn help(inbox: &Mutex<Receiver<Batch>>, outbox: &Sender<Done>, mut checker: Checker) {
+fn help<J, D>(inbox: &Mutex<Receiver<J>>, outbox: &Sender<D>, mut work: impl FnMut(J) -> D) {
     loop {
         let next = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(batch) = next else { return };
-        if outbox.send(work(batch, &mut checker)).is_err() {
+        let Ok(job) = next else { return };
+        if outbox.send(work(job)).is_err() {
             return;
         }
     }

@@ -18,7 +18,7 @@ use super::memory::SideContext;
 use super::scan::{self, Extent};
 use super::srf::RowStore;
 use super::state::state;
-use super::threads::{self, Done, Helpers};
+use super::threads::{self, Batch, Done, Helpers};
 use super::tuple;
 use crate::error::Failure;
 
@@ -55,12 +55,16 @@ pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<Chain
         let wanted = |chain_id| only.is_none_or(|only| only == chain_id);
         std::thread::scope(|scope| {
             let count = threads::count(extent.pages);
-            let checkers = (0..count).map(|_| verifier.checker());
-            let helpers = (count > 0).then(|| Helpers::start(scope, checkers));
+            let workers = (0..count).map(|_| {
+                let mut checker = verifier.checker();
+                move |batch| threads::work(batch, &mut checker)
+            });
+            let helpers = (count > 0).then(|| Helpers::start(scope, workers));
             Pass {
                 extent,
                 reader: EntryReader::new(),
                 helpers,
+                spare: Vec::new(),
             }
             .run(&mut verifier, &wanted);
         });
@@ -75,7 +79,9 @@ pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<Chain
 struct Pass {
     extent: Extent,
     reader: EntryReader,
-    helpers: Option<Helpers>,
+    helpers: Option<Helpers<Batch, Done>>,
+    /// Batches to be filled again.
+    spare: Vec<Batch>,
 }
 
 impl Pass {
@@ -90,6 +96,7 @@ impl Pass {
             extent,
             reader,
             helpers,
+            spare,
         } = &mut self;
         let Some(helpers) = helpers else {
             return extent.tuples(|bytes| {
@@ -99,33 +106,34 @@ impl Pass {
                 });
             });
         };
-        let mut take_in = |helpers: &mut Helpers, done: Done, checker: &mut Checker| {
+        let mut take_in = |spare: &mut Vec<Batch>, mut done: Done, checker: &mut Checker| {
             done.checked.iter().for_each(&mut link);
             for at in &done.left {
                 let bytes = done.batch.tuple(*at);
                 link(&extent.read(reader, bytes, |entry| checker.check(entry)));
             }
-            helpers.reuse(done.batch);
+            done.batch.clear();
+            spare.push(done.batch);
         };
-        let mut batch = helpers.empty();
+        let mut batch = Batch::default();
         extent.tuples(|bytes| {
             batch.push(bytes);
             if batch.is_full() {
-                let full = std::mem::replace(&mut batch, helpers.empty());
+                let full = std::mem::replace(&mut batch, spare.pop().unwrap_or_default());
                 // Helpers that have enough to do leave the backend free to hash too.
                 if let Err(refused) = helpers.hand_over(full) {
                     let done = threads::work(refused, &mut checker);
-                    take_in(helpers, done, &mut checker);
+                    take_in(spare, done, &mut checker);
                 }
                 while let Some(done) = helpers.finished() {
-                    take_in(helpers, done, &mut checker);
+                    take_in(spare, done, &mut checker);
                 }
             }
         });
         let done = threads::work(batch, &mut checker);
-        take_in(helpers, done, &mut checker);
+        take_in(spare, done, &mut checker);
         while let Some(done) = helpers.last() {
-            take_in(helpers, done, &mut checker);
+            take_in(spare, done, &mut checker);
         }
     }
 }

@@ -14,7 +14,9 @@ use super::record::Run;
 use crate::pg::audited;
 use crate::pg::lookup::bytes_of;
 use crate::pg::relation::OpenRelation;
-use crate::pg::rows::{self, Detail, Finding, Recorded, Request, TableReport, Tracked};
+use crate::pg::rows::{
+    self, Detail, Finding, Recorded, Request, Rows as Which, TableReport, Tracked,
+};
 use crate::pg::scan;
 use crate::pg::verify::CurrentSnapshot;
 
@@ -60,7 +62,7 @@ impl Layer<'_> {
         let mut first = None;
         let request = Request {
             relation: oid,
-            since: self.since,
+            rows: self.since.map_or(Which::All, Which::Since),
             detail: Detail::Evidence,
         };
         let recorded = self.recorded;

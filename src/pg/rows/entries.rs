@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use auditspine_core::canonical::Numbers;
 use auditspine_core::hash::Hash;
 use auditspine_core::rows::{EntryRecord, KeyHasher, Place, Removals};
-use pgrx::pg_sys;
+use pgrx::{IntoDatum, pg_sys};
 
 use super::receiver::for_each_row;
 use super::recorded::numbers;
@@ -35,46 +35,65 @@ pub struct Entry<'a> {
     pub record: EntryRecord,
 }
 
-/// Reads the entries about a table, all or those from `start` on, and shows what each says of its key.
+/// Which entries about a table are read.
+#[derive(Clone, Copy)]
+pub enum Which<'a> {
+    /// All of them.
+    All,
+    /// Those from this `seq` on.
+    Since(i64),
+    /// Those of these keys, and TRUNCATEs.
+    OfKeys(&'a [Vec<u8>]),
+}
+
+/// Reads entries about a table, and shows what each says of its key.
 pub fn read(
     sources: &[Source],
-    start: Option<i64>,
+    which: Which<'_>,
     hasher: &KeyHasher,
     show: &mut dyn FnMut(Entry<'_>),
 ) -> Pass {
     let mut pass = Pass::default();
     for source in sources {
-        read_source(source, start, hasher, &mut pass, show);
+        read_source(source, which, hasher, &mut pass, show);
     }
     pass
 }
 
 fn read_source(
     source: &Source,
-    start: Option<i64>,
+    which: Which<'_>,
     hasher: &KeyHasher,
     pass: &mut Pass,
     show: &mut dyn FnMut(Entry<'_>),
 ) {
     let mut arena = DatumArena::default();
     let kind = (pg_sys::TEXTOID, arena.varlena(source.kind.as_bytes()));
-    let since = (pg_sys::INT8OID, start.unwrap_or_default().into());
-    let (query, parameters) = match start {
-        None => (
+    let (query, more) = match which {
+        Which::All => (
             c"SELECT ctid, seq, op, event_pk, layout, payload_hash \
               FROM auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1",
-            &[kind][..],
+            None,
         ),
-        Some(_) => (
+        Which::Since(start) => (
             c"SELECT ctid, seq, op, event_pk, layout, payload_hash \
               FROM auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1 \
               AND seq OPERATOR(pg_catalog.>=) $2",
-            &[kind, since][..],
+            Some((pg_sys::INT8OID, start.into())),
+        ),
+        Which::OfKeys(keys) => (
+            c"SELECT ctid, seq, op, event_pk, layout, payload_hash \
+              FROM auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1 \
+              AND event_pk OPERATOR(pg_catalog.=) ANY ($2) \
+              UNION ALL SELECT '(0,0)'::pg_catalog.tid, seq, op, event_pk, layout, payload_hash \
+              FROM auditspine.removals($1) WHERE op OPERATOR(pg_catalog.=) 'T'",
+            texts(keys).map(|keys| (pg_sys::TEXTARRAYOID, keys)),
         ),
     };
+    let parameters: Vec<_> = [Some(kind), more].into_iter().flatten().collect();
     // Neighbours mostly name the same one.
     let (mut last_layout, mut counts) = (None, true);
-    for_each_row(query, parameters, &mut |values, nulls| {
+    for_each_row(query, &parameters, &mut |values, nulls| {
         if pass.entries.is_multiple_of(4096) {
             pgrx::check_for_interrupts!();
         }
@@ -127,6 +146,14 @@ fn read_source(
             },
         });
     });
+}
+
+fn texts(keys: &[Vec<u8>]) -> Option<pg_sys::Datum> {
+    let texts: Vec<_> = keys
+        .iter()
+        .map(|key| String::from_utf8_lossy(key).into_owned())
+        .collect();
+    texts.into_datum()
 }
 
 fn place_of(datum: pg_sys::Datum) -> Place {

@@ -2,7 +2,7 @@
 
 use pgrx::{pg_guard, pg_sys};
 
-use super::{Detail, Request, output};
+use super::{Detail, Request, Rows, output};
 use crate::error::Failure;
 use crate::pg::srf::RowStore;
 
@@ -24,7 +24,7 @@ pub extern "C" fn pg_finfo_auditspine_verify_table_findings() -> &'static pg_sys
 ///
 /// # Safety
 /// `fcinfo` must be that of a function declared with them.
-unsafe fn request(fcinfo: pg_sys::FunctionCallInfo, detail: Detail) -> Request {
+unsafe fn request(fcinfo: pg_sys::FunctionCallInfo, detail: Detail) -> Request<'static> {
     // SAFETY: the caller's.
     let [target, since] = [0, 1].map(|at| unsafe { pgrx::fcinfo::pg_getarg_datum(fcinfo, at) });
     let Some(target) = target else {
@@ -35,7 +35,7 @@ unsafe fn request(fcinfo: pg_sys::FunctionCallInfo, detail: Detail) -> Request {
     };
     Request {
         relation: pg_sys::Oid::from(target.value() as u32),
-        since: since.map(|since| since.value() as i64),
+        rows: since.map_or(Rows::All, |since| Rows::Since(since.value() as i64)),
         detail,
     }
 }

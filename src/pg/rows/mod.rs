@@ -25,7 +25,7 @@ use pgrx::pg_sys;
 pub use recorded::{Recorded, Tracked};
 pub use report::{Finding, TableReport};
 
-use self::entries::EntryFetcher;
+use self::entries::{EntryFetcher, Which};
 use self::judge::Judge;
 use self::leaf::Leaf;
 use self::target::{Source, Target};
@@ -49,14 +49,25 @@ const LEAST_MEMORY: usize = 16 * 1024 * 1024;
 /// Rows without a key that are told one by one; of the others only their number.
 const MOST_KEYLESS: usize = 1000;
 
+/// Which rows a caller wants to know of. Where they cannot be told apart (a TRUNCATE, very many keys,
+/// keys that cannot be looked up), all rows are verified nevertheless.
+#[derive(Clone, Copy, Debug)]
+pub enum Rows<'a> {
+    /// All of them.
+    All,
+    /// Those that entries from this `seq` on tell of.
+    Since(i64),
+    /// Those with these keys, as `event_pk` has them.
+    WithKeys(&'a [Vec<u8>]),
+}
+
 /// What a caller wants to know.
 #[derive(Clone, Copy, Debug)]
-pub struct Request {
+pub struct Request<'a> {
     /// The table; a partition stands for the partitioned table.
     pub relation: pg_sys::Oid,
-    /// Only rows that entries from this `seq` on tell of. Where that does not do (a TRUNCATE, very many
-    /// keys, keys that cannot be looked up), all rows are verified nevertheless.
-    pub since: Option<i64>,
+    /// Which of its rows.
+    pub rows: Rows<'a>,
     /// How much is told of findings.
     pub detail: Detail,
 }
@@ -65,7 +76,7 @@ pub struct Request {
 /// `sink`.
 ///
 /// Needs SELECT on auditspine.audit_chain. Raises 42704 for a table that is not audited.
-pub fn verify(request: &Request, sink: &mut dyn FnMut(Finding)) -> Vec<TableReport> {
+pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<TableReport> {
     expect_select(state().audit_chain);
     let _snapshot = CurrentSnapshot::push();
     verify_recorded(request, &Recorded::read(), sink)
@@ -74,7 +85,7 @@ pub fn verify(request: &Request, sink: &mut dyn FnMut(Finding)) -> Vec<TableRepo
 /// As [`verify`], under the active snapshot and with what the system's entries say under it; for
 /// callers that verify many tables.
 pub fn verify_recorded(
-    request: &Request,
+    request: &Request<'_>,
     recorded: &Recorded,
     sink: &mut dyn FnMut(Finding),
 ) -> Vec<TableReport> {
@@ -86,7 +97,7 @@ pub fn verify_recorded(
 
 fn verify_target(
     target: &Target,
-    request: &Request,
+    request: &Request<'_>,
     recorded: &Recorded,
     sink: &mut dyn FnMut(Finding),
 ) -> TableReport {
@@ -128,9 +139,14 @@ fn verify_target(
         table: &target.name,
     };
     let hasher = KeyHasher::new();
-    let partial = request
-        .since
-        .and_then(|start| touched(target, &sources, start, recorded, &hasher, &mut judge));
+    let partial = some(
+        target,
+        &sources,
+        request.rows,
+        recorded,
+        &hasher,
+        &mut judge,
+    );
     (report.rows, report.entries) =
         partial.unwrap_or_else(|| all(target, &sources, recorded, &hasher, &mut judge));
     drop(judge);
@@ -154,7 +170,7 @@ fn all(
     judge: &mut Judge<'_>,
 ) -> (u64, u64) {
     let mut join = Join::new(TempFiles::new(), memory());
-    let pass = entries::read(sources, None, hasher, &mut |entry| {
+    let pass = entries::read(sources, Which::All, hasher, &mut |entry| {
         join.add_entry(entry.record);
     });
     let removals = removals(target, recorded, &pass, judge);
@@ -183,22 +199,26 @@ fn all(
     (rows, pass.entries)
 }
 
-/// Verifies the rows that entries from `start` on tell of; `None` if all must be.
-fn touched(
+/// Verifies some rows; `None` if all must be.
+fn some(
     target: &Target,
     sources: &[Source],
-    start: i64,
+    rows: Rows<'_>,
     recorded: &Recorded,
     hasher: &KeyHasher,
     judge: &mut Judge<'_>,
 ) -> Option<(u64, u64)> {
+    let (start, touched) = match rows {
+        Rows::All => return None,
+        Rows::Since(start) => (start, since::touched(sources, start, hasher)?),
+        Rows::WithKeys(keys) => (i64::MIN, since::of_keys(sources, keys, hasher)?),
+    };
     let left = |partition: &recorded::PartitionDetached| {
         partition.kind == target.kind && partition.seq >= start
     };
     if recorded.partitions.iter().any(left) {
         return None;
     }
-    let touched = since::touched(sources, start, hasher)?;
     let (rows, mut outcomes) = touched.outcomes(&mut judge.leaves)?;
     tell_lost_layouts(target, recorded, &touched.pass, judge);
     judge.judge(&mut outcomes);

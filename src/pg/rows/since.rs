@@ -1,17 +1,17 @@
-//! Verifying only the rows that entries from some `seq` on tell of.
+//! Verifying only some rows: those that entries from some `seq` on tell of, or those with given keys.
 
 use std::collections::HashMap;
 
-use auditspine_core::rows::{EntryRecord, KeyHasher, Outcome, RowRecord};
+use auditspine_core::rows::{EntryRecord, KeyDigest, KeyHasher, Outcome, RowRecord};
 
-use super::entries::{self, Entry};
+use super::entries::{self, Entry, Which};
 use super::leaf::Leaf;
 use super::lookup::{KeyIndex, key_index};
 use super::target::Source;
 
-/// The latest entry of each key that was touched.
+/// Some keys, and the latest entry of each.
 pub struct Touched {
-    latest: HashMap<Vec<u8>, EntryRecord>,
+    latest: HashMap<Vec<u8>, (KeyDigest, Option<EntryRecord>)>,
     /// What the pass over the entries found.
     pub pass: entries::Pass,
 }
@@ -21,23 +21,40 @@ const MOST_KEYS: usize = 50_000;
 
 /// Reads the entries from `start` on; `None` if the whole table is to be read.
 pub fn touched(sources: &[Source], start: i64, hasher: &KeyHasher) -> Option<Touched> {
-    let mut latest: HashMap<Vec<u8>, EntryRecord> = HashMap::new();
+    read(sources, Which::Since(start), HashMap::new(), hasher)
+}
+
+/// Reads the entries of some keys; `None` if the whole table is to be read.
+pub fn of_keys(sources: &[Source], keys: &[Vec<u8>], hasher: &KeyHasher) -> Option<Touched> {
+    let latest = keys
+        .iter()
+        .map(|key| (key.clone(), (hasher.digest(key), None)))
+        .collect();
+    read(sources, Which::OfKeys(keys), latest, hasher)
+}
+
+fn read(
+    sources: &[Source],
+    which: Which<'_>,
+    mut latest: HashMap<Vec<u8>, (KeyDigest, Option<EntryRecord>)>,
+    hasher: &KeyHasher,
+) -> Option<Touched> {
+    if latest.len() > MOST_KEYS {
+        return None;
+    }
     let mut too_many = false;
+    let mut room = MOST_KEYS - latest.len();
     let pass = entries::read(
         sources,
-        Some(start),
+        which,
         hasher,
-        &mut |Entry { key, record }| {
-            too_many |= latest.len() >= MOST_KEYS;
-            if too_many {
-                return;
-            }
-            match latest.get_mut(key) {
-                Some(known) if known.seq > record.seq => {}
-                Some(known) => *known = record,
-                None => {
-                    latest.insert(key.to_vec(), record);
-                }
+        &mut |Entry { key, record }| match latest.get_mut(key) {
+            Some((_, Some(known))) if known.seq > record.seq => {}
+            Some((_, known)) => *known = Some(record),
+            None if room == 0 => too_many = true,
+            None => {
+                room -= 1;
+                latest.insert(key.to_vec(), (record.key, Some(record)));
             }
         },
     );
@@ -54,44 +71,43 @@ impl Touched {
             .collect::<Option<_>>()?;
         let mut outcomes = Vec::new();
         let mut rows = 0;
-        for (key, entry) in &self.latest {
+        for (key, (digest, entry)) in &self.latest {
             pgrx::check_for_interrupts!();
             let mut of_key: Vec<RowRecord> = Vec::new();
             for (number, (leaf, index)) in leaves.iter_mut().zip(&indexes).enumerate() {
-                let found = index.find(leaf, number as u32, (key, entry.key), &mut |row| {
+                let found = index.find(leaf, number as u32, (key, *digest), &mut |row| {
                     of_key.push(row);
                 });
                 found.ok()?;
             }
             rows += of_key.len() as u64;
-            compare(entry, &of_key, &mut outcomes);
+            compare(entry.as_ref(), &of_key, &mut outcomes);
         }
         Some((rows, outcomes))
     }
 }
 
-fn compare(entry: &EntryRecord, rows: &[RowRecord], outcomes: &mut Vec<Outcome>) {
-    let (first, others) = match rows.split_first() {
-        None => {
-            if entry.alive {
-                outcomes.push(Outcome::Missing { entry: *entry });
-            }
+fn compare(entry: Option<&EntryRecord>, rows: &[RowRecord], outcomes: &mut Vec<Outcome>) {
+    let alive = entry.filter(|entry| entry.alive);
+    let others = match (alive, rows.split_first()) {
+        (Some(entry), None) => {
+            outcomes.push(Outcome::Missing { entry: *entry });
             return;
         }
-        Some((first, others)) if entry.alive => (Some(first), others),
-        Some(_) => (None, rows),
+        (Some(entry), Some((row, others))) => {
+            if row.hash != entry.hash {
+                outcomes.push(Outcome::Differs {
+                    entry: *entry,
+                    row: *row,
+                });
+            }
+            others
+        }
+        (None, _) => rows,
     };
-    if let Some(row) = first
-        && row.hash != entry.hash
-    {
-        outcomes.push(Outcome::Differs {
-            entry: *entry,
-            row: *row,
-        });
-    }
     outcomes.extend(others.iter().map(|row| Outcome::Unrecorded {
         row: *row,
-        last: Some(*entry),
-        second: entry.alive,
+        last: entry.copied(),
+        second: alive.is_some(),
     }));
 }
