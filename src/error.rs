@@ -103,6 +103,12 @@ pub enum Failure {
     CorruptedData,
     /// A part of an aggregate was called by itself.
     AggregateProtocol,
+    /// A text is no public key that can be used.
+    InvalidKey,
+    /// No key of that fingerprint is, or was, trusted.
+    UnknownKey,
+    /// A key that was revoked is to be trusted again.
+    KeyWasRevoked,
 }
 
 impl Failure {
@@ -156,6 +162,9 @@ impl Failure {
             Failure::ResultTooLarge => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Failure::AggregateProtocol => ERRCODE_FEATURE_NOT_SUPPORTED,
             Failure::CorruptedData => ERRCODE_DATA_CORRUPTED,
+            Failure::InvalidKey => ERRCODE_INVALID_PARAMETER_VALUE,
+            Failure::UnknownKey => ERRCODE_UNDEFINED_OBJECT,
+            Failure::KeyWasRevoked => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         }
     }
 

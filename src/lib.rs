@@ -11,8 +11,10 @@ mod auditor;
 mod declaration;
 mod error;
 mod guc;
+mod own_entry;
 mod pg;
 mod publish_file;
+mod trust;
 
 /// Tests that run inside a backend, by topic.
 #[cfg(any(test, feature = "pg_test"))]

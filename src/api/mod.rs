@@ -7,6 +7,7 @@ mod auditor;
 mod backfill;
 mod canonical;
 mod heads;
+mod keys;
 mod spine;
 mod verify;
 
@@ -34,5 +35,10 @@ mod verify;
 ::pgrx::extension_sql_file!(
     "../../sql/70-auditor.sql",
     name = "auditor",
+    requires = ["schema"]
+);
+::pgrx::extension_sql_file!(
+    "../../sql/0.3.0/10-keys.sql",
+    name = "keys",
     requires = ["schema"]
 );

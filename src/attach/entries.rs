@@ -1,55 +1,8 @@
 //! What the audit's own entries say of attaching: canonical JSON, its names in order.
 
-use auditspine_core::canonical::write_string;
-use auditspine_core::hash::Sink;
-
 use super::ddl::Policy;
 use crate::declaration::ChainOf;
-use crate::pg::system;
-
-/// A canonical JSON object under construction; names are given in canonical order.
-struct Object(Vec<u8>);
-
-impl Object {
-    fn new() -> Object {
-        Object(Vec::new())
-    }
-
-    fn name(&mut self, name: &str) -> &mut Vec<u8> {
-        self.0.put_byte(if self.0.is_empty() { b'{' } else { b',' });
-        write_string(name.as_bytes(), &mut self.0);
-        self.0.put_byte(b':');
-        &mut self.0
-    }
-
-    fn raw(mut self, name: &str, value: &str) -> Object {
-        self.name(name).put(value.as_bytes());
-        self
-    }
-
-    fn text(mut self, name: &str, value: &str) -> Object {
-        write_string(value.as_bytes(), self.name(name));
-        self
-    }
-
-    fn texts(mut self, name: &str, values: &[String]) -> Object {
-        let out = self.name(name);
-        out.put_byte(b'[');
-        for (at, value) in values.iter().enumerate() {
-            if at > 0 {
-                out.put_byte(b',');
-            }
-            write_string(value.as_bytes(), out);
-        }
-        out.put_byte(b']');
-        self
-    }
-
-    fn push(mut self, kind: &str, pk: &str) {
-        self.0.put_byte(b'}');
-        system::push(kind, pk.as_bytes(), &self.0);
-    }
-}
+use crate::own_entry::Object;
 
 /// `auditspine.attach`: a table is audited from here on, as told.
 pub fn attached(table: &str, policy: &Policy, key: &[String]) {
