@@ -121,7 +121,7 @@ fn recorded() -> BTreeMap<String, (i64, Option<Hash>)> {
     for_each_row(query, &[kind], &mut |values, nulls| {
         let text = |at: usize| (!nulls[at]).then(|| bytes_of(values[at]));
         let fingerprint = String::from_utf8_lossy(&text(0).unwrap_or_default()).into_owned();
-        let hash = text(2).and_then(|bytes| Hash::from_slice(&bytes));
+        let hash = text(2).and_then(|bytes| Hash::from_slice(bytes.as_slice()));
         recorded.insert(fingerprint, (values[1].value() as i64, hash));
     });
     recorded
