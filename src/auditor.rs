@@ -11,7 +11,7 @@ use crate::pg::state::{broken, verbs_schema};
 
 /// Functions of the extension that read, in all their forms: what an auditor calls. Those that are not
 /// there are passed over.
-const READING: [&str; 19] = [
+const READING: [&str; 25] = [
     "adopted_findings",
     "audit_history",
     "canonical_json",
@@ -19,14 +19,20 @@ const READING: [&str; 19] = [
     "canonical_row_hash",
     "chain_findings",
     "chain_heads",
+    "dsse_pae",
+    "dsse_verify",
+    "key_fingerprint",
     "publication_file_findings",
     "publication_findings",
+    "spine_findings",
     "spine_root_hash",
     "verify_adopted",
     "verify_all",
     "verify_chain",
     "verify_publication",
     "verify_publication_file",
+    "verify_spine",
+    "verify_spines",
     "verify_table",
     "verify_table_findings",
     // What the view of audited tables calls.

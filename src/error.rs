@@ -109,6 +109,8 @@ pub enum Failure {
     UnknownKey,
     /// A key that was revoked is to be trusted again.
     KeyWasRevoked,
+    /// No spine of that id is, or was, there.
+    UnknownSpine,
 }
 
 impl Failure {
@@ -163,7 +165,7 @@ impl Failure {
             Failure::AggregateProtocol => ERRCODE_FEATURE_NOT_SUPPORTED,
             Failure::CorruptedData => ERRCODE_DATA_CORRUPTED,
             Failure::InvalidKey => ERRCODE_INVALID_PARAMETER_VALUE,
-            Failure::UnknownKey => ERRCODE_UNDEFINED_OBJECT,
+            Failure::UnknownKey | Failure::UnknownSpine => ERRCODE_UNDEFINED_OBJECT,
             Failure::KeyWasRevoked => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
         }
     }

@@ -14,6 +14,7 @@ mod guc;
 mod own_entry;
 mod pg;
 mod publish_file;
+mod spine;
 mod trust;
 
 /// Tests that run inside a backend, by topic.

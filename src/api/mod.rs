@@ -42,3 +42,8 @@ mod verify;
     name = "keys",
     requires = ["schema"]
 );
+::pgrx::extension_sql_file!(
+    "../../sql/0.3.0/30-spine-verify.sql",
+    name = "spine_verify",
+    requires = ["keys"]
+);

@@ -46,17 +46,18 @@ pub mod sink;
 mod snapshot;
 pub mod spec;
 mod spill;
+mod spine_calls;
 pub mod sqltypes;
 mod srf;
 pub mod state;
 mod subtransaction;
 pub mod system;
 pub mod table;
-mod threads;
+pub mod threads;
 mod trigger;
 mod tuple;
 mod varlena;
-mod verify;
+pub mod verify;
 
 use pgrx::pg_guard;
 

@@ -9,7 +9,7 @@ mod store;
 use auditspine_core::dsse::{KeyError, PublicKey};
 use pgrx::prelude::*;
 
-pub use self::store::{Finding, Trust, load};
+pub use self::store::{Finding, Trust, is_installed, load};
 use crate::error::Failure;
 use crate::own_entry::Object;
 use crate::pg::owner::as_owner;

@@ -44,6 +44,17 @@ pub struct Trust {
     pub digest: Hash,
 }
 
+/// Whether auditspine.trusted_key is there.
+pub fn is_installed() -> bool {
+    let mut installed = false;
+    for_each_row(
+        c"SELECT pg_catalog.to_regclass('auditspine.trusted_key') IS NOT NULL",
+        &[],
+        &mut |values, _| installed = values[0].value() != 0,
+    );
+    installed
+}
+
 /// Reads auditspine.trusted_key and the entries of its keys under the active snapshot, as the current
 /// user. What this transaction has pending is linked first.
 pub fn load() -> Trust {

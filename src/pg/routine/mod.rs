@@ -5,6 +5,7 @@ mod adopted;
 mod breaks;
 mod guard;
 mod index;
+mod keys;
 mod links;
 mod published;
 mod record;
@@ -62,7 +63,7 @@ impl Scope {
 
 /// A row of the result.
 pub struct Line {
-    /// `links`, `rows`, `heads` or `adopted`.
+    /// `links`, `rows`, `heads`, `keys` or `adopted`.
     pub layer: &'static str,
     /// Name of the chain or table.
     pub subject: String,
@@ -93,6 +94,7 @@ pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
     };
     rows::verify(since, &mut run, &mut lines);
     published::verify(links.scope, &mut run, &mut lines);
+    keys::verify(&mut run, &mut lines);
     if links.scope == Scope::Full {
         adopted::verify(&mut run, &mut lines);
     }

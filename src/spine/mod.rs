@@ -1,0 +1,3 @@
+//! ProofSpines in the database.
+
+pub mod verify;

@@ -1,0 +1,103 @@
+//! What a verification leaves behind where that is asked for: status of segments and the cache; its
+//! triggers write the history.
+
+use std::collections::BTreeSet;
+
+use pgrx::prelude::*;
+
+use super::read::Tables;
+use super::record::{Judged, VERSION};
+use super::report::Report;
+
+/// What is kept of one verdict.
+pub struct Kept {
+    spine_id: String,
+    status: &'static str,
+    all_segments_valid: bool,
+    invalid_segment_ids: Vec<String>,
+    algorithms: Option<String>,
+    fingerprints: Option<String>,
+    evidence: Vec<u8>,
+    /// Segments whose status is another now.
+    segments: Vec<(String, &'static str)>,
+}
+
+impl Kept {
+    /// Of a verdict.
+    pub fn of(judged: &Judged, report: &Report) -> Kept {
+        let mut algorithms = BTreeSet::new();
+        let mut fingerprints = BTreeSet::new();
+        for signer in judged.judgement.segments.iter().flat_map(|it| &it.signers) {
+            algorithms.insert(signer.algorithm.name());
+            fingerprints.insert(signer.fingerprint.to_string());
+        }
+        let join = |all: Vec<String>| (!all.is_empty()).then(|| all.join(","));
+        let segments = judged
+            .spine
+            .segments
+            .iter()
+            .enumerate()
+            .filter_map(|(at, segment)| {
+                let is_bad = report.invalid_segment_ids.contains(&segment.segment_id);
+                let status = if is_bad {
+                    auditspine_core::spine::Status::Invalid.text()
+                } else {
+                    judged.status_of(at).text()
+                };
+                (segment.status != status).then(|| (segment.segment_id.clone(), status))
+            });
+        Kept {
+            spine_id: report.spine_id.clone(),
+            status: report.status.text(),
+            all_segments_valid: report.all_segments_valid,
+            invalid_segment_ids: report.invalid_segment_ids.clone(),
+            algorithms: join(algorithms.into_iter().map(str::to_owned).collect()),
+            fingerprints: join(fingerprints.into_iter().collect()),
+            evidence: judged.evidence.0.to_vec(),
+            segments: segments.collect(),
+        }
+    }
+}
+
+/// Writes it, with the caller's rights.
+pub fn keep(tables: &Tables, kept: &[Kept]) {
+    let status = tables.statement(
+        "UPDATE {}.proof_segments SET status = $2 WHERE segment_id = $1 AND status IS DISTINCT FROM $2",
+    );
+    let cache = tables.statement(
+        "INSERT INTO {}.proof_spine_verification_cache AS c (spine_id, verified_at_utc, verifier_version, status, \
+            all_segments_valid, invalid_segment_ids, signature_algorithm, key_fingerprint, evidence_digest) \
+         VALUES ($1, statement_timestamp(), $2, $3, $4, $5, $6, $7, $8) \
+         ON CONFLICT (spine_id) DO UPDATE SET verified_at_utc = excluded.verified_at_utc, \
+            verifier_version = excluded.verifier_version, status = excluded.status, \
+            all_segments_valid = excluded.all_segments_valid, \
+            invalid_segment_ids = excluded.invalid_segment_ids, \
+            signature_algorithm = excluded.signature_algorithm, key_fingerprint = excluded.key_fingerprint, \
+            evidence_digest = excluded.evidence_digest",
+    );
+    for spine in kept {
+        pgrx::check_for_interrupts!();
+        for (segment, text) in &spine.segments {
+            run(&status, &[segment.as_str().into(), (*text).into()]);
+        }
+        run(
+            &cache,
+            &[
+                spine.spine_id.as_str().into(),
+                VERSION.into(),
+                spine.status.into(),
+                spine.all_segments_valid.into(),
+                spine.invalid_segment_ids.clone().into(),
+                spine.algorithms.as_deref().into(),
+                spine.fingerprints.as_deref().into(),
+                spine.evidence.as_slice().into(),
+            ],
+        );
+    }
+}
+
+fn run(statement: &str, arguments: &[pgrx::datum::DatumWithOid<'_>]) {
+    if let Err(error) = Spi::run_with_args(statement, arguments) {
+        error!("{error}");
+    }
+}

@@ -1,0 +1,178 @@
+//! Reading spines and their segments, under the active snapshot and with the caller's rights.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+
+use auditspine_core::canonical::Numbers;
+use pgrx::{IntoDatum, pg_sys};
+
+use super::record::{Cached, Segment, Spine};
+use crate::error::Failure;
+use crate::pg::arena::DatumArena;
+use crate::pg::jsonb::write_jsonb;
+use crate::pg::lookup::bytes_of;
+use crate::pg::rows::receiver::for_each_row;
+
+/// The tables of one schema of spines.
+pub struct Tables {
+    /// The schema's name, quoted where it must be.
+    schema: String,
+    /// proof_spines
+    pub spines: pg_sys::Oid,
+    /// proof_segments
+    pub segments: pg_sys::Oid,
+}
+
+impl Tables {
+    /// Finds them; an ERROR (42P01) if one is not there.
+    pub fn find(schema: &str) -> Tables {
+        let quoted = pgrx::spi::quote_identifier(schema);
+        let find = |table: &str| {
+            let name = format!("{quoted}.{table}");
+            let mut arena = DatumArena::default();
+            let argument = (pg_sys::TEXTOID, arena.varlena(name.as_bytes()));
+            let mut found = None;
+            for_each_row(
+                c"SELECT pg_catalog.to_regclass($1)::pg_catalog.oid",
+                &[argument],
+                &mut |values, nulls| {
+                    found = (!nulls[0]).then(|| pg_sys::Oid::from(values[0].value() as u32));
+                },
+            );
+            found.unwrap_or_else(|| {
+                Failure::UnknownTable.raise(
+                    format!("there is no table {name}"),
+                    format!("make the tables of spines with create_proof_spine_schema('{schema}'), or name the schema that has them"),
+                )
+            })
+        };
+        Tables {
+            spines: find("proof_spines"),
+            segments: find("proof_segments"),
+            schema: quoted,
+        }
+    }
+
+    /// A statement about these tables: `{}` stands for their schema.
+    pub fn statement(&self, template: &str) -> String {
+        template.replace("{}", &self.schema)
+    }
+
+    /// Ids of the spines that meet a condition of the caller's, in order; all of them if there is none.
+    pub fn ids(&self, condition: Option<&str>) -> Vec<String> {
+        let condition = condition.map(|text| format!(" WHERE ({text}\n)"));
+        let query = self.statement("SELECT spine_id::text FROM {}.proof_spines AS spine")
+            + condition.as_deref().unwrap_or_default()
+            + " ORDER BY spine_id";
+        let mut ids = Vec::new();
+        select(&query, &[], &mut |row| ids.push(row.text(0)));
+        ids
+    }
+
+    /// Ids of all segments of some spines.
+    pub fn segment_ids(&self, spines: &[String]) -> Vec<String> {
+        let query = self.statement(
+            "SELECT segment_id::text FROM {}.proof_segments WHERE spine_id::text = ANY ($1)",
+        );
+        let mut ids = Vec::new();
+        select(&query, spines, &mut |row| ids.push(row.text(0)));
+        ids
+    }
+
+    /// The spines of these ids that there are.
+    pub fn read(&self, ids: &[String]) -> Vec<Spine> {
+        let query = self.statement(
+            "SELECT s.spine_id::text, s.artifact_id::text, s.vuln_id::text, s.policy_profile_id::text, \
+                    s.verdict::text, s.root_hash::text, s.segment_count::integer, s.superseded_by_spine_id::text, \
+                    c.all_segments_valid::boolean, c.evidence_digest::bytea \
+             FROM {}.proof_spines AS s LEFT JOIN {}.proof_spine_verification_cache AS c USING (spine_id) \
+             WHERE s.spine_id = ANY ($1) ORDER BY s.spine_id",
+        );
+        let mut spines: Vec<Spine> = Vec::with_capacity(ids.len());
+        select(&query, ids, &mut |row| {
+            spines.push(Spine {
+                spine_id: row.text(0),
+                artifact_id: row.text(1),
+                vuln_id: row.text(2),
+                policy_profile_id: row.text(3),
+                verdict: row.text(4),
+                root_hash: row.text(5),
+                segment_count: row.integer(6),
+                superseded_by: row.optional(7),
+                cached: row.value(9).map(|digest| Cached {
+                    all_segments_valid: row.value(8).is_some_and(|valid| valid.value() != 0),
+                    evidence_digest: bytes_of(digest).to_vec(),
+                }),
+                segments: Vec::new(),
+            });
+        });
+        let places: HashMap<String, usize> = spines
+            .iter()
+            .enumerate()
+            .map(|(at, spine)| (spine.spine_id.clone(), at))
+            .collect();
+        let query = self.statement(
+            "SELECT spine_id::text, segment_id::text, idx::integer, segment_type::text, input_hash::text, \
+                    result_hash::text, prev_segment_hash::text, envelope_json::jsonb, status::text, \
+                    created_at_utc::timestamptz \
+             FROM {}.proof_segments WHERE spine_id = ANY ($1) ORDER BY spine_id, idx, segment_id",
+        );
+        select(&query, ids, &mut |row| {
+            let Some(at) = places.get(&row.text(0)) else {
+                return;
+            };
+            let mut envelope = Vec::new();
+            if let Some(json) = row.value(7) {
+                write_jsonb(&bytes_of(json), Numbers::Exact, &mut envelope);
+            }
+            spines[*at].segments.push(Segment {
+                segment_id: row.text(1),
+                idx: row.integer(2),
+                segment_type: row.text(3),
+                input_hash: row.text(4),
+                result_hash: row.text(5),
+                prev_segment_hash: row.optional(6),
+                envelope,
+                status: row.text(8),
+                created_at: row.value(9).map_or(0, |time| time.value() as i64),
+            });
+        });
+        spines
+    }
+}
+
+/// A row of a query.
+struct Row<'a>(&'a [pg_sys::Datum], &'a [bool]);
+
+impl Row<'_> {
+    fn value(&self, at: usize) -> Option<pg_sys::Datum> {
+        (!self.1[at]).then(|| self.0[at])
+    }
+
+    fn optional(&self, at: usize) -> Option<String> {
+        let bytes = bytes_of(self.value(at)?);
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn text(&self, at: usize) -> String {
+        self.optional(at).unwrap_or_default()
+    }
+
+    fn integer(&self, at: usize) -> i32 {
+        self.value(at).map_or(0, |value| value.value() as i32)
+    }
+}
+
+/// Runs a query, with an array of texts as its argument if it has one.
+fn select(query: &str, texts: &[String], show: &mut dyn FnMut(Row<'_>)) {
+    let query = CString::new(query).unwrap_or_else(|_| {
+        Failure::InvalidValue.raise("the condition holds a zero byte", "leave it out")
+    });
+    let array = texts.to_vec().into_datum();
+    let argument = array.map(|array| (pg_sys::TEXTARRAYOID, array));
+    let wanted = query.to_bytes().windows(2).any(|two| two == b"$1");
+    let arguments: Vec<_> = argument.into_iter().filter(|_| wanted).collect();
+    for_each_row(&query, &arguments, &mut |values, nulls| {
+        show(Row(values, nulls));
+    });
+}
