@@ -138,3 +138,85 @@ fn ecdsa(message: &Message<'_>, point: &p256::ecdsa::VerifyingKey, signature: &[
         der => der,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(point: Point) -> impl Fn(&[u8], &str) -> Check {
+        move |message, signature| {
+            let (message, signature) = (Message::new(message), hex::decode(signature).unwrap());
+            match &point {
+                Point::Ed25519(point) => ed25519(&message, point, &signature),
+                Point::EcdsaP256(point) => ecdsa(&message, point, &signature),
+            }
+        }
+    }
+
+    /// RFC 8032 section 7.1, tests 1 to 3.
+    #[test]
+    fn signatures_of_rfc_8032() {
+        for (public, message, signature) in [
+            (
+                "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+                b"".as_slice(),
+                "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+            ),
+            (
+                "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+                b"\x72",
+                "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+            ),
+            (
+                "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+                b"\xaf\x82",
+                "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+            ),
+        ] {
+            let bytes: [u8; 32] = hex::decode(public).unwrap().try_into().unwrap();
+            let key = key(Point::Ed25519(
+                ed25519_dalek::VerifyingKey::from_bytes(&bytes).unwrap(),
+            ));
+            assert_eq!(key(message, signature), Check::Good, "{public}");
+            assert_eq!(key(b"other", signature), Check::Bad, "{public}");
+        }
+    }
+
+    /// RFC 6979 appendix A.2.5, SHA-256; the `s` of the first is a large one.
+    #[test]
+    fn signatures_of_rfc_6979() {
+        let point = hex::decode(concat!(
+            "04",
+            "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6",
+            "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299",
+        ));
+        let key = key(Point::EcdsaP256(
+            p256::ecdsa::VerifyingKey::from_sec1_bytes(&point.unwrap()).unwrap(),
+        ));
+        let sample = concat!(
+            "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716",
+            "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
+        );
+        let test = concat!(
+            "f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367",
+            "019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083",
+        );
+        assert_eq!(key(b"sample", sample), Check::Good);
+        assert_eq!(key(b"test", test), Check::Good);
+        assert_eq!(key(b"sample", test), Check::Bad);
+    }
+
+    #[test]
+    fn numbers_below_the_order_are_reduced() {
+        let order = hex::decode("edd3f55c1a631258d69cf7a2def9de14").unwrap();
+        let mut number = [0; 32];
+        number[..16].copy_from_slice(&order);
+        number[31] = 0x10;
+        assert!(!is_reduced(&number));
+        number[0] -= 1;
+        assert!(is_reduced(&number));
+        number[31] = 0x11;
+        assert!(!is_reduced(&number));
+        assert!(is_reduced(&[0; 32]) && !is_reduced(&[0xff; 32]));
+    }
+}

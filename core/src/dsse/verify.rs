@@ -232,26 +232,26 @@ impl<'a> Checker<'a> {
     }
 
     /// The key that made a signature; the one at `first` is tried first, then the others in order.
-    /// If there is none, the key at `first` says why, or else the one that comes closest.
+    /// If there is none, the key that comes closest says why.
     pub fn find(&self, signature: &[u8], first: Option<usize>) -> Candidate {
         let others = (0..self.keys.keys.len()).filter(|place| Some(*place) != first);
-        let mut reason = None;
+        let mut malformed = None;
+        let mut is_bad = false;
         for place in first.into_iter().chain(others) {
-            let found = match check(&self.message, &self.keys.keys[place], signature) {
+            match check(&self.message, &self.keys.keys[place], signature) {
                 Check::Good => return Candidate::Good(place),
-                Check::Bad => Candidate::Bad,
-                Check::Malformed(reason) => Candidate::Malformed(reason),
-            };
-            let rank = |candidate: &Candidate| match candidate {
-                Candidate::Malformed(Malformed::Length { .. }) => 0,
-                Candidate::Malformed(_) => 1,
-                Candidate::Bad | Candidate::Good(_) => 2,
-            };
-            let of_named = reason.is_some() && first.is_some();
-            if !of_named && reason.is_none_or(|known| rank(&known) < rank(&found)) {
-                reason = Some(found);
+                Check::Bad => is_bad = true,
+                // A wrong length says least.
+                Check::Malformed(reason) => {
+                    if matches!(malformed, None | Some(Malformed::Length { .. })) {
+                        malformed = Some(reason);
+                    }
+                }
             }
         }
-        reason.unwrap_or(Candidate::Bad)
+        match malformed {
+            Some(reason) if !is_bad => Candidate::Malformed(reason),
+            _ => Candidate::Bad,
+        }
     }
 }

@@ -1,0 +1,10 @@
+//! Envelopes, keys and signatures: what is accepted, and what is refused for which reason.
+
+mod binding;
+mod envelope;
+mod foreign;
+mod keys;
+#[path = "../signer/mod.rs"]
+mod signer;
+mod vector;
+mod verify;
