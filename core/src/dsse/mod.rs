@@ -12,7 +12,7 @@
 //!
 //! - [`Envelope`]: read from JSON, or made from parts; owns the very bytes that signatures are over.
 //! - [`PublicKey`]: Ed25519 or ECDSA P-256, from PEM; named by its [fingerprint](PublicKey::fingerprint).
-//! - [`KeySet`] and [`verify`]: which signatures of an envelope are good, under which keys.
+//! - [`KeySet`] and [`verify()`]: which signatures of an envelope are good, under which keys.
 //! - [`binds`]: whether a payload speaks of a digest.
 
 mod binding;

@@ -13,7 +13,7 @@
 //!
 //! - [`SpineRoot`], [`spine_id`], [`segment_id`]: the formulas.
 //! - [`TrustStore`]: the keys that count, and when.
-//! - [`judge`]: one spine's rows held against the formulas and the keys.
+//! - [`judge()`]: one spine's rows held against the formulas and the keys.
 //!
 //! The formulas commit to neither the verdict nor any time: that those are as they were written, the
 //! chain of the tables' changes says.

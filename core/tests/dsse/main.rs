@@ -4,6 +4,7 @@ mod binding;
 mod envelope;
 mod foreign;
 mod keys;
+mod random;
 #[path = "../signer/mod.rs"]
 mod signer;
 mod vector;

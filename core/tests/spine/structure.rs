@@ -53,6 +53,18 @@ fn a_spine_by_the_formulas_is_verified_in_any_order() {
     assert_eq!(spine.judge(&trust), judgement);
 }
 
+/// Many spines may be judged at once, by one store.
+#[test]
+fn stores_are_shared_by_threads() {
+    let (spine, trust) = sample();
+    let expected = spine.judge(&trust);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(spine.judge(&trust), expected));
+        }
+    });
+}
+
 #[test]
 fn the_spine_itself() {
     for damage in [
