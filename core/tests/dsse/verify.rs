@@ -4,7 +4,10 @@ use auditspine_core::dsse::{
     Envelope, KeySet, Malformed, Outcome, PublicKey, ThresholdError, Verification, pae, verify,
 };
 use auditspine_core::hash::Hash;
+use curve25519_dalek::Scalar;
+use ed25519_dalek::Verifier as _;
 use p256::ecdsa::{RecoveryId, VerifyingKey};
+use sha2::Sha512;
 
 use crate::signer::{self, Signer};
 
@@ -256,6 +259,27 @@ fn malformed_signatures_are_told_from_bad_ones() {
     let both = keys([&ed25519, &ecdsa]);
     assert_eq!(outcome(&[0; 64], &both), Outcome::NotVerified);
     assert_eq!(outcome(&der[..60], &both), Outcome::Malformed(Der));
+}
+
+#[test]
+fn ed25519_is_strict() {
+    // With R the neutral element, a signature needs no nonce: RFC 8032 lets it pass, and whoever makes
+    // one gives the key away. Strict verification refuses it.
+    let signer = Signer::ed25519(1);
+    let Signer::Ed25519(key) = &signer else {
+        unreachable!()
+    };
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let message = pae(TYPE, PAYLOAD);
+    let hashed = [&neutral, key.verifying_key().as_bytes(), message.as_slice()].concat();
+    let challenge = Scalar::hash_from_bytes::<Sha512>(&hashed);
+    let number = challenge * key.to_scalar();
+    let signature = [neutral, number.to_bytes()].concat();
+
+    let parsed = ed25519_dalek::Signature::from_slice(&signature).unwrap();
+    assert!(key.verifying_key().verify(&message, &parsed).is_ok());
+    assert_eq!(outcome(&signature, &keys([&signer])), Outcome::NotVerified);
 }
 
 /// A key under which `signature` is good, whatever it is: ECDSA keys can be made to fit.
