@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::members::{Member, Value};
+use super::members::{Member, Shape, Value};
 use super::shown;
 use crate::hash::Hash;
 use crate::spine::parse_digest;
@@ -18,6 +18,13 @@ pub const STATEMENTS: [&str; 2] = [
 
 /// How many subjects of a Statement are looked at.
 pub const MAX_SUBJECTS: usize = 100_000;
+
+/// What matters of a Statement.
+const STATEMENT: Shape = Shape::Object(&[
+    ("_type", Shape::Text),
+    ("subject", Shape::Array(MAX_SUBJECTS, &SUBJECT)),
+]);
+const SUBJECT: Shape = Shape::Object(&[("digest", Shape::Object(&[("sha256", Shape::Text)]))]);
 
 /// How a payload speaks of a digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +130,7 @@ pub fn binds(payload_type: &str, payload: &[u8], digest: &str) -> Binding {
 
 /// The SHA-256 digest of each subject of a Statement, where it has one.
 fn subjects(payload: &[u8]) -> Result<Vec<Option<Hash>>, String> {
-    let document = Value::parse(payload).map_err(|error| error.to_string())?;
+    let document = Value::parse(payload, STATEMENT).map_err(|error| error.to_string())?;
     match document.member("_type") {
         Member::Once(Value::Text(kind)) if STATEMENTS.contains(&kind.as_ref()) => {}
         Member::Once(Value::Text(kind)) => return Err(format!("_type is {:?}", shown(kind))),

@@ -5,7 +5,7 @@ use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::error::EnvelopeError;
-use super::members::{Member, Value};
+use super::members::{Member, Shape, Value};
 use super::shown;
 use crate::hash::Hash;
 
@@ -18,6 +18,14 @@ pub const MAX_SIGNATURES: usize = 64;
 pub const MAX_SIGNATURE: usize = 100_000;
 /// How deep arrays and objects may be nested; an envelope itself has 3 levels.
 pub const MAX_DEPTH: usize = 64;
+
+/// What matters of an envelope.
+const ENVELOPE: Shape = Shape::Object(&[
+    ("payload", Shape::Text),
+    ("payloadType", Shape::Text),
+    ("signatures", Shape::Array(MAX_SIGNATURES, &SIGNATURE)),
+]);
+const SIGNATURE: Shape = Shape::Object(&[("keyid", Shape::Text), ("sig", Shape::Text)]);
 
 /// The pre-authentication encoding, which is what signatures are over: `DSSEv1`, the length of
 /// `payload_type`, `payload_type`, the length of `payload`, `payload`, a space between each two.
@@ -65,8 +73,8 @@ impl Envelope {
         if is_deep(json) {
             return Err(EnvelopeError::TooDeep);
         }
-        let document =
-            Value::parse(json).map_err(|error| EnvelopeError::InvalidJson(error.to_string()))?;
+        let document = Value::parse(json, ENVELOPE)
+            .map_err(|error| EnvelopeError::InvalidJson(error.to_string()))?;
         if !matches!(document, Value::Object(_)) {
             return Err(EnvelopeError::NotAnObject {
                 found: document.kind(),

@@ -147,3 +147,14 @@ fn statements_that_can_be_read_in_two_ways_bind_nothing() {
         }
     }
 }
+
+#[test]
+fn nesting_needs_no_stack() {
+    let (open, close) = ("[".repeat(1_000_000), "]".repeat(1_000_000));
+    let deep = statement(V1, &sha256(A)).replacen('{', &format!("{{\"x\":{open}{close},"), 1);
+    assert_eq!(binds(IN_TOTO, deep.as_bytes(), A), Binding::Subject(0));
+    // Within what is read: no subject, then not even JSON.
+    let deep = statement(V1, &format!("{open}{close},{}", sha256(A)));
+    assert_eq!(binds(IN_TOTO, deep.as_bytes(), A), Binding::Subject(1));
+    assert!(!binds(IN_TOTO, statement(V1, &open).as_bytes(), A).ok());
+}

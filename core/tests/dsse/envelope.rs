@@ -290,6 +290,31 @@ fn sizes_are_bounded() {
 }
 
 #[test]
+fn what_does_not_belong_there_is_not_kept() {
+    // A million small values where one text belongs: named by type, whatever they are.
+    let many = vec!["[]"; 1_000_000].join(",");
+    let error = |found| EnvelopeError::WrongType {
+        member: "signatures[0]".into(),
+        expected: "an object",
+        found,
+    };
+    for (value, found) in [
+        (format!("[{many}]"), "an array"),
+        ("\"text\"".into(), "a string"),
+        ("null".into(), "null"),
+        ("-1.5e3".into(), "a number"),
+    ] {
+        let json = with("\"\"", "\"t\"", &format!("[{value}]"));
+        assert_eq!(parse(&json).unwrap_err(), error(found));
+    }
+    let payload = with(&format!("{{\"payload\":[{many}]}}"), "\"t\"", SIGNED);
+    assert_eq!(
+        parse(&payload).unwrap_err().to_string(),
+        "\"payload\" of the envelope is an object, not a string"
+    );
+}
+
+#[test]
 fn nesting_is_bounded() {
     let flat = with("\"\"", "\"t\"", SIGNED);
     let deep = |depth: usize| {
