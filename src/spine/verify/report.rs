@@ -199,7 +199,11 @@ fn of_row(found: &RowFinding, segment: Option<(i32, &str)>, what: &str) -> Findi
 fn of_table(found: &RowFinding) -> Finding {
     Finding {
         is_bad: found.kind.is_bad(),
-        ..plain(found.kind.label(), found.seq, found.detail.clone())
+        ..plain(
+            found.kind.label(),
+            found.seq,
+            format!("table {}: {}", found.table, found.detail),
+        )
     }
 }
 
