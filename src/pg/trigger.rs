@@ -289,12 +289,14 @@ impl Call {
     /// Refuses the change that fired the trigger.
     pub fn refuse(&self) -> ! {
         let operation = self.operation();
+        let table = self.table().to_string();
         Failure::StateIsAppendOnly.raise(
-            format!(
-                "{operation} auditspine.{} is refused: it is append-only",
-                self.table()
-            ),
-            "entries are written by audit_chain_append() alone; a correction is a new entry",
+            format!("{operation} auditspine.{table} is refused: it is append-only"),
+            if table == "trusted_key" {
+                "revoke_key() ends that a key's signatures count"
+            } else {
+                "entries are written by audit_chain_append() alone; a correction is a new entry"
+            },
         )
     }
 }

@@ -7,6 +7,7 @@
 mod store;
 
 use auditspine_core::dsse::{KeyError, PublicKey};
+use auditspine_core::time::write_entry_time;
 use pgrx::prelude::*;
 
 pub use self::store::{Finding, Trust, is_installed, load};
@@ -29,11 +30,15 @@ pub struct KeyRow {
     revoked_at: Option<i64>,
     revoke_reason: Option<String>,
     comment: Option<String>,
+    added_at: Option<i64>,
+    added_by: Option<String>,
 }
 
 impl KeyRow {
     fn object(&self) -> Object {
         Object::new()
+            .time("added_at", self.added_at)
+            .optional("added_by", self.added_by.as_deref())
             .text("algorithm", &self.algorithm)
             .optional("comment", self.comment.as_deref())
             .text("fingerprint", &self.fingerprint)
@@ -44,8 +49,18 @@ impl KeyRow {
             .time("valid_until", self.valid_until)
     }
 
-    fn record(&self) {
-        self.object().push(KIND, &self.fingerprint);
+    /// Whether it is the same key, under the same conditions.
+    fn is_as(&self, other: &KeyRow) -> bool {
+        let conditions = |row: &KeyRow| {
+            (
+                row.fingerprint.clone(),
+                row.algorithm.clone(),
+                row.pem.clone(),
+                (row.valid_from, row.valid_until),
+                row.comment.clone(),
+            )
+        };
+        conditions(self) == conditions(other)
     }
 }
 
@@ -84,8 +99,17 @@ pub fn trust(
     if let (Some(from), Some(until)) = (valid_from, valid_until)
         && from >= until
     {
+        let text = |micros| {
+            let mut text = Vec::new();
+            write_entry_time(micros, &mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        };
         Failure::InvalidValue.raise(
-            "valid_from is not before valid_until",
+            format!(
+                "valid_from, {}, is not before valid_until, {}",
+                text(from),
+                text(until)
+            ),
             "the key counts from valid_from on, and not at valid_until any more",
         );
     }
@@ -105,7 +129,7 @@ pub fn trust(
                 format!("key {fingerprint} was revoked"),
                 "A key that was revoked stays so: make a new one.",
             ),
-            Some(known) if known == row => {
+            Some(known) if known.is_as(&row) => {
                 notice!("key {fingerprint} is trusted like that already");
                 return;
             }
@@ -120,7 +144,7 @@ pub fn trust(
                 &row,
             ),
         }
-        row.record();
+        record(&fingerprint);
     });
     fingerprint
 }
@@ -130,7 +154,7 @@ pub fn trust(
 /// Raises 42704 for a fingerprint that is not in auditspine.trusted_key.
 pub fn revoke(fingerprint: &str, reason: &str) -> bool {
     as_owner(|| {
-        let Some(mut row) = locked(fingerprint) else {
+        let Some(row) = locked(fingerprint) else {
             let shown: String = fingerprint.chars().take(100).collect();
             Failure::UnknownKey.raise(
                 format!("no key with fingerprint \"{shown}\" is trusted"),
@@ -141,14 +165,15 @@ pub fn revoke(fingerprint: &str, reason: &str) -> bool {
             notice!("key {fingerprint} was revoked already");
             return false;
         }
-        let revoked_at = Spi::get_one_with_args::<TimestampWithTimeZone>(
+        let revoked = Spi::run_with_args(
             "UPDATE auditspine.trusted_key SET revoked_at = statement_timestamp(), revoke_reason = $2 \
-             WHERE fingerprint = $1 RETURNING revoked_at",
+             WHERE fingerprint = $1",
             &[fingerprint.into(), reason.into()],
         );
-        row.revoked_at = revoked_at.ok().flatten().map(pg_sys::TimestampTz::from);
-        row.revoke_reason = Some(reason.to_owned());
-        row.record();
+        if let Err(error) = revoked {
+            error!("{error}");
+        }
+        record(fingerprint);
         true
     })
 }
@@ -177,11 +202,18 @@ fn run(statement: &str, row: &KeyRow) {
     }
 }
 
+/// Tells in an entry what the row of a key says now.
+fn record(fingerprint: &str) {
+    if let Some(row) = locked(fingerprint) {
+        row.object().push(KIND, fingerprint);
+    }
+}
+
 /// The row of a key, locked until the transaction ends.
 fn locked(fingerprint: &str) -> Option<KeyRow> {
     let mut found = None;
     store::rows(
-        c"SELECT fingerprint, algorithm, pem, valid_from, valid_until, revoked_at, revoke_reason, comment \
+        c"SELECT fingerprint, algorithm, pem, valid_from, valid_until, revoked_at, revoke_reason, comment, added_at, added_by \
           FROM auditspine.trusted_key WHERE fingerprint = $1 FOR UPDATE",
         Some(fingerprint),
         &mut |row| found = Some(row),

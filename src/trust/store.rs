@@ -65,7 +65,7 @@ pub fn load() -> Trust {
     let mut payloads = Vec::new();
     let mut keys = 0;
     rows(
-        c"SELECT fingerprint, algorithm, pem, valid_from, valid_until, revoked_at, revoke_reason, comment \
+        c"SELECT fingerprint, algorithm, pem, valid_from, valid_until, revoked_at, revoke_reason, comment, added_at, added_by \
           FROM auditspine.trusted_key ORDER BY fingerprint",
         None,
         &mut |row| {
@@ -154,6 +154,8 @@ pub(super) fn rows(query: &CStr, fingerprint: Option<&str>, show: &mut dyn FnMut
             revoked_at: time(5),
             revoke_reason: text(6),
             comment: text(7),
+            added_at: time(8),
+            added_by: text(9),
         });
     };
     match argument {
