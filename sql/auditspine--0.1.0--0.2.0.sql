@@ -1,4 +1,4 @@
--- Made by scripts/upgrade-script of the numbered files in this folder.
+-- Made by scripts/upgrade-script of the numbered files in sql/0.2.0.
 
 -- 10-rows.sql
 -- Layouts: the columns that rows were hashed under. Verification trusts the S entries of kind

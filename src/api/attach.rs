@@ -1,4 +1,4 @@
-//! Attaching tables, detaching them, and what the triggers' arguments say. SQL: sql/20-attach.sql.
+//! Attaching tables, detaching them, and what the triggers' arguments say. SQL: sql/0.2.0/20-attach.sql.
 
 use pgrx::prelude::*;
 

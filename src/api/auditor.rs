@@ -1,4 +1,4 @@
-//! The role of an auditor. SQL: sql/70-auditor.sql.
+//! The role of an auditor. SQL: sql/0.2.0/70-auditor.sql.
 
 use pgrx::prelude::*;
 

@@ -3,7 +3,7 @@
 //! Declared in SQL; the functions are in `pg`, with PostgreSQL's raw calling convention.
 
 ::pgrx::extension_sql_file!(
-    "../../sql/40-backfill.sql",
+    "../../sql/0.2.0/40-backfill.sql",
     name = "backfill",
     requires = ["schema"]
 );

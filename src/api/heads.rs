@@ -3,7 +3,7 @@
 //! Declared in SQL; the functions are in `pg`, since they return rows of our own types.
 
 ::pgrx::extension_sql_file!(
-    "../../sql/60-heads.sql",
+    "../../sql/0.2.0/60-heads.sql",
     name = "heads",
     requires = ["schema"]
 );

@@ -13,27 +13,27 @@ mod verify;
 
 ::pgrx::extension_sql_file!("../../sql/schema.sql", name = "schema", bootstrap);
 ::pgrx::extension_sql_file!(
-    "../../sql/10-rows.sql",
+    "../../sql/0.2.0/10-rows.sql",
     name = "rows",
     requires = ["schema"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/20-attach.sql",
+    "../../sql/0.2.0/20-attach.sql",
     name = "attach",
     requires = ["schema", "rows", "append"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/30-verify.sql",
+    "../../sql/0.2.0/30-verify.sql",
     name = "verify_rows",
     requires = ["schema"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/50-routine.sql",
+    "../../sql/0.2.0/50-routine.sql",
     name = "routine",
     requires = ["schema"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/70-auditor.sql",
+    "../../sql/0.2.0/70-auditor.sql",
     name = "auditor",
     requires = ["schema"]
 );

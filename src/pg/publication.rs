@@ -20,7 +20,7 @@ use super::state::{self, broken, state};
 use super::verify::expect_select;
 use crate::error::Failure;
 
-/// Columns of auditspine.publication, as sql/60-heads.sql creates them.
+/// Columns of auditspine.publication, as sql/0.2.0/60-heads.sql creates them.
 mod publication_column {
     pub const PUBLISHED_AT: usize = 1;
     pub const CHAIN: usize = 3;

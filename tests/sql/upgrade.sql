@@ -1,4 +1,4 @@
--- The update from 0.1.0, with data, and that it leaves what a fresh install has.
+-- The updates from 0.1.0 and 0.2.0, with data, and that they leave what a fresh install has.
 DROP EXTENSION auditspine;
 CREATE EXTENSION auditspine VERSION '0.1.0';
 CREATE TABLE item (id integer PRIMARY KEY, note text);
@@ -21,7 +21,7 @@ UPDATE item SET note = 'again' WHERE id = 2;
 SELECT op, event_kind, event_pk, layout FROM auditspine.audit_chain ORDER BY seq;
 SELECT chain, ok, entries FROM verify_chain() ORDER BY chain COLLATE "C";
 
--- What is there after the update and after a fresh install.
+-- What is there after an update and after a fresh install.
 CREATE VIEW installed AS
 SELECT pg_describe_object(classid, objid, objsubid) AS object,
        coalesce(
@@ -41,15 +41,42 @@ SELECT pg_describe_object(classid, objid, objsubid) AS object,
 FROM pg_depend
 WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'auditspine');
-CREATE TABLE updated AS SELECT * FROM installed;
-CREATE TABLE updated_config AS
+CREATE VIEW installed_config AS
     SELECT config::regclass::text, condition FROM pg_extension, unnest(extconfig, extcondition) AS u(config, condition) WHERE extname = 'auditspine';
+CREATE TABLE updated AS SELECT '0.1.0' AS origin, * FROM installed;
+CREATE TABLE updated_config AS SELECT '0.1.0' AS origin, * FROM installed_config;
+
+-- From 0.2.0: what it attached and recorded goes on.
+DROP EXTENSION auditspine CASCADE;
+CREATE EXTENSION auditspine VERSION '0.2.0';
+CREATE TABLE part (id integer PRIMARY KEY, note text);
+SELECT audit_attach('part', payload => 'full');
+INSERT INTO part SELECT g, 'note ' || g FROM generate_series(1, 5) g;
+UPDATE part SET note = 'changed' WHERE id = 2;
+SELECT layer, subject, ok, checked, findings FROM verify_all();
+
+ALTER EXTENSION auditspine UPDATE;
+SELECT extversion FROM pg_extension WHERE extname = 'auditspine';
+INSERT INTO part VALUES (6, 'note 6');
+UPDATE part SET note = 'again' WHERE id = 2;
+SELECT op, event_kind, event_pk, layout FROM auditspine.audit_chain ORDER BY seq;
+SELECT layer, subject, ok, checked, findings FROM verify_all('last');
+SELECT layer, subject, ok, checked, findings FROM verify_all();
+SELECT audit_attach('part', payload => 'full');
+INSERT INTO updated SELECT '0.2.0', * FROM installed;
+INSERT INTO updated_config SELECT '0.2.0', * FROM installed_config;
+
 DROP EXTENSION auditspine CASCADE;
 CREATE EXTENSION auditspine;
 \pset format unaligned
-SELECT 'only after the update' AS what, * FROM (SELECT * FROM updated EXCEPT SELECT * FROM installed) u
-UNION ALL SELECT 'only in a fresh install', * FROM (SELECT * FROM installed EXCEPT SELECT * FROM updated) f;
-SELECT count(*) > 50 AS compared FROM updated;
-(SELECT * FROM updated_config EXCEPT SELECT config::regclass::text, condition FROM pg_extension, unnest(extconfig, extcondition) AS u(config, condition) WHERE extname = 'auditspine')
+SELECT 'only after the update' AS what, * FROM (
+    SELECT * FROM updated EXCEPT SELECT origin, i.* FROM installed i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0')) v (origin)) u
 UNION ALL
-(SELECT config::regclass::text, condition FROM pg_extension, unnest(extconfig, extcondition) AS u(config, condition) WHERE extname = 'auditspine' EXCEPT SELECT * FROM updated_config);
+SELECT 'only in a fresh install', * FROM (
+    SELECT origin, i.* FROM installed i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0')) v (origin) EXCEPT SELECT * FROM updated) f;
+SELECT origin, count(*) > 50 AS compared FROM updated GROUP BY origin ORDER BY origin;
+SELECT 'only after the update' AS what, * FROM (
+    SELECT * FROM updated_config EXCEPT SELECT origin, i.* FROM installed_config i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0')) v (origin)) u
+UNION ALL
+SELECT 'only in a fresh install', * FROM (
+    SELECT origin, i.* FROM installed_config i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0')) v (origin) EXCEPT SELECT * FROM updated_config) f;

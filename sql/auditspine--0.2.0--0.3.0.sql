@@ -1,0 +1,1 @@
+-- Made by scripts/upgrade-script of the numbered files in sql/0.3.0.
