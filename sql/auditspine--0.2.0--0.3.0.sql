@@ -1,1 +1,155 @@
 -- Made by scripts/upgrade-script of the numbered files in sql/0.3.0.
+
+-- 10-keys.sql
+-- Keys whose signatures count, and DSSE envelopes.
+
+CREATE TABLE auditspine.trusted_key (
+    fingerprint   text COLLATE "C" PRIMARY KEY,
+    algorithm     text NOT NULL,
+    pem           text NOT NULL,
+    valid_from    timestamptz,
+    valid_until   timestamptz,
+    revoked_at    timestamptz,
+    revoke_reason text,
+    comment       text,
+    added_at      timestamptz NOT NULL,
+    added_by      text NOT NULL
+);
+COMMENT ON TABLE auditspine.trusted_key IS
+    'keys whose signatures count; what each row says is told by the last entry of kind auditspine.key, and a row that differs counts for nothing';
+COMMENT ON COLUMN auditspine.trusted_key.fingerprint IS 'SHA-256 of the key''s SubjectPublicKeyInfo (DER), in hex';
+COMMENT ON COLUMN auditspine.trusted_key.algorithm IS 'ed25519 or ecdsa-p256-sha256';
+COMMENT ON COLUMN auditspine.trusted_key.pem IS 'the SubjectPublicKeyInfo as PEM, in one form whatever form it was given in';
+COMMENT ON COLUMN auditspine.trusted_key.valid_from IS 'what was signed before does not count; null: no limit';
+COMMENT ON COLUMN auditspine.trusted_key.valid_until IS 'what was signed then or later does not count; null: no limit';
+COMMENT ON COLUMN auditspine.trusted_key.revoked_at IS 'once set, nothing counts that the key signed, at whatever time';
+COMMENT ON COLUMN auditspine.trusted_key.added_by IS 'session user';
+
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON auditspine.trusted_key
+    FOR EACH STATEMENT EXECUTE FUNCTION auditspine.refuse_change();
+
+CREATE FUNCTION @extschema@.trust_key(
+    pem         text,
+    comment     text        DEFAULT NULL,
+    valid_from  timestamptz DEFAULT NULL,
+    valid_until timestamptz DEFAULT NULL
+) RETURNS text
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'trust_key_wrapper';
+-- It acts for the extension's owner: whoever may use it says what counts as evidence.
+REVOKE ALL ON FUNCTION @extschema@.trust_key(text, text, timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.trust_key(text, text, timestamptz, timestamptz) IS
+    'makes signatures by a public key (PEM; Ed25519 or ECDSA P-256) count, and records that; answers its fingerprint';
+
+CREATE FUNCTION @extschema@.revoke_key(fingerprint text, reason text) RETURNS boolean
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'revoke_key_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.revoke_key(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.revoke_key(text, text) IS
+    'ends for good that signatures by a key count, whenever they were made, and records that; false if it was revoked already';
+
+CREATE FUNCTION @extschema@.key_fingerprint(pem text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'key_fingerprint_wrapper';
+COMMENT ON FUNCTION @extschema@.key_fingerprint(text) IS
+    'SHA-256 of a public key''s SubjectPublicKeyInfo (DER), in hex';
+
+CREATE FUNCTION @extschema@.dsse_pae(type text, payload bytea) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'dsse_pae_wrapper';
+COMMENT ON FUNCTION @extschema@.dsse_pae(text, bytea) IS
+    'what DSSE signatures are over: the pre-authentication encoding DSSEv1 of a payload and its type';
+
+CREATE FUNCTION @extschema@.dsse_verify(envelope jsonb, keys text[], threshold integer DEFAULT 1)
+    RETURNS TABLE (
+        ok             boolean,
+        reason         text,
+        payload_type   text,
+        payload        bytea,
+        payload_sha256 text,
+        verified_by    text[],
+        signatures     jsonb
+    )
+    LANGUAGE c IMMUTABLE PARALLEL SAFE CALLED ON NULL INPUT
+    COST 1000 ROWS 1
+    AS 'MODULE_PATHNAME', 'dsse_verify_wrapper';
+COMMENT ON FUNCTION @extschema@.dsse_verify(jsonb, text[], integer) IS
+    'verifies the signatures of a DSSE envelope: by how many distinct keys of those given, and by which; the payload is shown only if they are enough';
+
+SELECT pg_catalog.pg_extension_config_dump('auditspine.trusted_key', '');
+
+COMMENT ON COLUMN auditspine.alert.layer IS 'links, rows, heads, keys or adopted';
+
+-- 30-spine-verify.sql
+-- Verifying spines.
+
+CREATE TYPE auditspine.spine_verdict AS (
+    spine_id            text,
+    ok                  boolean,
+    status              text,
+    root_ok             boolean,
+    ids_ok              boolean,
+    links_ok            boolean,
+    rows_ok             boolean,
+    all_segments_valid  boolean,
+    segments            bigint,
+    invalid_segment_ids text[],
+    findings            bigint,
+    first_finding       text,
+    superseded_by       text,
+    cache               text
+);
+COMMENT ON TYPE auditspine.spine_verdict IS 'verdict on one spine';
+COMMENT ON COLUMN auditspine.spine_verdict.ok IS 'whether nothing speaks against the spine';
+COMMENT ON COLUMN auditspine.spine_verdict.status IS 'Verified, Partial, Untrusted or Invalid';
+COMMENT ON COLUMN auditspine.spine_verdict.root_ok IS 'root_hash is that of the segments';
+COMMENT ON COLUMN auditspine.spine_verdict.ids_ok IS 'spine_id and each segment_id are those of their rows';
+COMMENT ON COLUMN auditspine.spine_verdict.links_ok IS 'the segments are all there, once, and each continues the one before';
+COMMENT ON COLUMN auditspine.spine_verdict.rows_ok IS 'the rows, and the audit of their tables, are as the audit chain says';
+COMMENT ON COLUMN auditspine.spine_verdict.all_segments_valid IS 'each segment is signed by a key that counts, and its row is as recorded';
+COMMENT ON COLUMN auditspine.spine_verdict.findings IS 'how many findings speak against the spine; see spine_findings()';
+COMMENT ON COLUMN auditspine.spine_verdict.superseded_by IS 'the spine that took its place';
+COMMENT ON COLUMN auditspine.spine_verdict.cache IS
+    'none; stale: segments, keys or verifier have changed since; current; contradicted: it says something else than was found. The verdict never rests on it';
+
+CREATE TYPE auditspine.spine_finding AS (
+    spine_id   text,
+    idx        integer,
+    segment_id text,
+    finding    text,
+    seq        bigint,
+    expected   text,
+    found      text,
+    detail     text
+);
+COMMENT ON TYPE auditspine.spine_finding IS 'one finding about a spine';
+COMMENT ON COLUMN auditspine.spine_finding.seq IS 'number of the audit entry that recorded the row';
+
+CREATE FUNCTION @extschema@.verify_spine(spine_id text, schema text DEFAULT 'scanner', record boolean DEFAULT false)
+    RETURNS SETOF auditspine.spine_verdict
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 10000 ROWS 1
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_verify_spine';
+COMMENT ON FUNCTION @extschema@.verify_spine(text, text, boolean) IS
+    'verifies a spine: root, ids, links, signatures by trusted keys, and its rows against the audit chain; with record => true it updates status, cache and history';
+
+CREATE FUNCTION @extschema@.verify_spines("where" text DEFAULT NULL, schema text DEFAULT 'scanner', record boolean DEFAULT false)
+    RETURNS SETOF auditspine.spine_verdict
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 1000000 ROWS 1000
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_verify_spines';
+COMMENT ON FUNCTION @extschema@.verify_spines(text, text, boolean) IS
+    'verify_spine() of all spines, or of those that meet a condition on columns of proof_spines, which runs with the caller''s rights';
+
+CREATE FUNCTION @extschema@.spine_findings(spine_id text, schema text DEFAULT 'scanner')
+    RETURNS SETOF auditspine.spine_finding
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 10000 ROWS 10
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_spine_findings';
+COMMENT ON FUNCTION @extschema@.spine_findings(text, text) IS
+    'verifies a spine as verify_spine() does, and lists every finding with its evidence';

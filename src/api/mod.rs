@@ -40,7 +40,7 @@ mod verify;
 ::pgrx::extension_sql_file!(
     "../../sql/0.3.0/10-keys.sql",
     name = "keys",
-    requires = ["schema"]
+    requires = ["schema", "routine"]
 );
 ::pgrx::extension_sql_file!(
     "../../sql/0.3.0/30-spine-verify.sql",
