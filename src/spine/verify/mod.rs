@@ -42,7 +42,7 @@ pub struct Request<'a> {
 }
 
 /// Spines that are read at a time, and handed to a helper.
-const CHUNK: usize = 64;
+const CHUNK: usize = 128;
 
 /// Verifies spines, and hands each report with its findings to `sink`: in the order in which they are
 /// done.

@@ -115,7 +115,7 @@ impl Tables {
             "SELECT spine_id::text, segment_id::text, idx::integer, segment_type::text, input_hash::text, \
                     result_hash::text, prev_segment_hash::text, envelope_json::jsonb, status::text, \
                     created_at_utc::timestamptz \
-             FROM {}.proof_segments WHERE spine_id = ANY ($1) ORDER BY spine_id, idx, segment_id",
+             FROM {}.proof_segments WHERE spine_id = ANY ($1)",
         );
         select(&query, ids, &mut |row| {
             let Some(at) = places.get(&row.text(0)) else {
@@ -137,6 +137,10 @@ impl Tables {
                 created_at: row.value(9).map_or(0, |time| time.value() as i64),
             });
         });
+        for spine in &mut spines {
+            let place = |segment: &Segment| (segment.idx, segment.segment_id.clone());
+            spine.segments.sort_by_cached_key(place);
+        }
         spines
     }
 }
