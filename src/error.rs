@@ -111,6 +111,38 @@ pub enum Failure {
     KeyWasRevoked,
     /// No spine of that id is, or was, there.
     UnknownSpine,
+    /// A segment of a spine does not continue the one before.
+    BrokenLink,
+    /// A spine's root is not that of its segments.
+    WrongRoot,
+    /// A spine's id is not that of its decision.
+    WrongSpineId,
+    /// A spine that was superseded was to be superseded again.
+    AlreadySuperseded,
+    /// A spine was to be superseded by one of another decision.
+    OtherDecision,
+    /// A spine was to be superseded by one that it supersedes.
+    SupersessionCycle,
+    /// Some of the tables of spines are there.
+    PartOfSpineSchema,
+    /// A schema does not exist.
+    UnknownSchema,
+    /// A spine of the same root says something else.
+    VerdictDiffers,
+    /// Another transaction changed what is current.
+    DecisionChanged,
+    /// JSON that should be an array is none.
+    NotAnArray,
+    /// JSON that should be an object is none.
+    NotAnObject,
+    /// JSON that should be a string is none.
+    NotAString,
+    /// A JSON object lacks a member.
+    MissingMember,
+    /// A JSON object has a member that is not known.
+    UnknownMember,
+    /// A DSSE envelope that cannot be read.
+    InvalidEnvelope,
 }
 
 impl Failure {
@@ -167,6 +199,22 @@ impl Failure {
             Failure::InvalidKey => ERRCODE_INVALID_PARAMETER_VALUE,
             Failure::UnknownKey | Failure::UnknownSpine => ERRCODE_UNDEFINED_OBJECT,
             Failure::KeyWasRevoked => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Failure::BrokenLink
+            | Failure::WrongRoot
+            | Failure::WrongSpineId
+            | Failure::OtherDecision
+            | Failure::SupersessionCycle => ERRCODE_CHECK_VIOLATION,
+            Failure::AlreadySuperseded => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Failure::PartOfSpineSchema => ERRCODE_DUPLICATE_TABLE,
+            Failure::UnknownSchema => ERRCODE_INVALID_SCHEMA_NAME,
+            Failure::VerdictDiffers => ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
+            Failure::DecisionChanged => ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Failure::NotAnArray => ERRCODE_SQL_JSON_ARRAY_NOT_FOUND,
+            Failure::NotAnObject => ERRCODE_SQL_JSON_OBJECT_NOT_FOUND,
+            Failure::NotAString => ERRCODE_SQL_JSON_SCALAR_REQUIRED,
+            Failure::MissingMember => ERRCODE_SQL_JSON_MEMBER_NOT_FOUND,
+            Failure::UnknownMember => ERRCODE_TOO_MANY_JSON_OBJECT_MEMBERS,
+            Failure::InvalidEnvelope => ERRCODE_DATA_EXCEPTION,
         }
     }
 

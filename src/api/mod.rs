@@ -47,3 +47,8 @@ mod verify;
     name = "spine_verify",
     requires = ["keys"]
 );
+::pgrx::extension_sql_file!(
+    "../../sql/0.3.0/20-spine-schema.sql",
+    name = "spine_schema",
+    requires = ["schema"]
+);

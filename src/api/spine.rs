@@ -1,12 +1,14 @@
-//! Roots of evidence spines.
+//! Roots and ids of evidence spines, their tables, and building them. SQL: sql/0.3.0/20-spine-schema.sql.
 
-use auditspine_core::spine::SpineRoot;
+use auditspine_core::spine::{self as formulas, SpineRoot};
 use pgrx::datum::Internal;
 use pgrx::prelude::*;
 
 use crate::error::Failure;
 use crate::pg::aggregate::{self, Caller};
-use crate::pg::sqltypes::{TextArg, TextArrayArg, TextResult};
+use crate::pg::sqltypes::{JsonbArg, TextArg, TextArrayArg, TextResult};
+use crate::spine::build::{Decision, Outcome, build, expect_text, expect_verdict};
+use crate::spine::schema;
 
 /// The root of a spine whose segments have these hashes, in order: SHA-256 of the concatenated
 /// texts, in lower-case hex; null if there are none. An element is 64 lower-case hex digits, with or
@@ -71,4 +73,86 @@ fn push(root: &mut SpineRoot, element: Option<TextArg>) {
 
 fn root_text(root: &SpineRoot) -> Option<TextResult> {
     root.finish().map(|text| TextResult(text.into_bytes()))
+}
+
+/// The id of a spine: SHA-256 of the canonical JSON array of the four, in lower-case hex.
+#[pg_extern(sql = false)]
+fn spine_id(
+    artifact_id: TextArg,
+    vuln_id: TextArg,
+    policy_profile_id: TextArg,
+    root_hash: TextArg,
+) -> TextResult {
+    let id = formulas::spine_id(
+        &artifact_id.as_str(),
+        &vuln_id.as_str(),
+        &policy_profile_id.as_str(),
+        &root_hash.as_str(),
+    );
+    TextResult(id.to_string().into_bytes())
+}
+
+/// The id of a segment: SHA-256 of the canonical JSON array of the five, in lower-case hex.
+#[pg_extern(sql = false)]
+fn segment_id(
+    spine_id: TextArg,
+    idx: i32,
+    segment_type: TextArg,
+    input_hash: TextArg,
+    result_hash: TextArg,
+) -> TextResult {
+    let id = formulas::segment_id(
+        &spine_id.as_str(),
+        idx,
+        &segment_type.as_str(),
+        &input_hash.as_str(),
+        &result_hash.as_str(),
+    );
+    TextResult(id.to_string().into_bytes())
+}
+
+/// Creates the tables of spines in a schema, audited; answers `created` or `unchanged`.
+#[pg_extern(sql = false)]
+fn create_proof_spine_schema(schema: Option<TextArg>) -> &'static str {
+    schema::create(&expect_schema(schema))
+}
+
+fn expect_schema(schema: Option<TextArg>) -> String {
+    let Some(schema) = schema else {
+        Failure::NullElement.raise("the schema is null", "leave it out for schema scanner");
+    };
+    schema.as_str().into_owned()
+}
+
+/// Writes a spine with its segments, in the place of the current one of that decision; answers its id.
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments)]
+fn create_spine(
+    artifact_id: Option<TextArg>,
+    vuln_id: Option<TextArg>,
+    policy_profile_id: Option<TextArg>,
+    verdict: Option<TextArg>,
+    scan_run_id: Option<TextArg>,
+    segments: Option<JsonbArg>,
+    verdict_reason: Option<TextArg>,
+    schema: Option<TextArg>,
+) -> TextResult {
+    let text = |argument: Option<TextArg>| argument.map(|text| text.as_str().into_owned());
+    let expect = |name: &str, argument: Option<TextArg>| expect_text(name, text(argument));
+    let decision = Decision {
+        artifact_id: expect("artifact_id", artifact_id),
+        vuln_id: expect("vuln_id", vuln_id),
+        policy_profile_id: expect("policy_profile_id", policy_profile_id),
+    };
+    let outcome = Outcome {
+        verdict: expect("verdict", verdict),
+        verdict_reason: text(verdict_reason),
+        scan_run_id: expect("scan_run_id", scan_run_id),
+    };
+    expect_verdict(&outcome.verdict);
+    let Some(segments) = segments else {
+        Failure::NullElement.raise("segments is null", "pass an array of segments");
+    };
+    let schema = expect_schema(schema);
+    TextResult(build(&schema, &decision, &outcome, &segments).into_bytes())
 }

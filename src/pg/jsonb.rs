@@ -38,11 +38,16 @@ pub fn write_jsonb<S: Sink>(content: &[u8], numbers: Numbers, out: &mut S) {
         FRAMES.set(frames);
     }
     if done.is_none() {
-        Failure::CorruptedData.raise(
-            format!("invalid binary jsonb of {} bytes", content.len()),
-            "The stored value is damaged; check the storage and restore the row from a backup.",
-        );
+        damaged(content);
     }
+}
+
+#[cold]
+pub(super) fn damaged(content: &[u8]) -> ! {
+    Failure::CorruptedData.raise(
+        format!("invalid binary jsonb of {} bytes", content.len()),
+        "The stored value is damaged; check the storage and restore the row from a backup.",
+    )
 }
 
 // Buffers of the last walk, reused by the next: most documents are small and many.
@@ -52,34 +57,34 @@ thread_local! {
     static FRAMES: Cell<Vec<Frame>> = const { Cell::new(Vec::new()) };
 }
 
-const COUNT: u32 = 0x0FFF_FFFF;
-const SCALAR: u32 = 0x1000_0000;
-const OBJECT: u32 = 0x2000_0000;
-const ARRAY: u32 = 0x4000_0000;
+pub(super) const COUNT: u32 = 0x0FFF_FFFF;
+pub(super) const SCALAR: u32 = 0x1000_0000;
+pub(super) const OBJECT: u32 = 0x2000_0000;
+pub(super) const ARRAY: u32 = 0x4000_0000;
 
 const LENGTH: u32 = 0x0FFF_FFFF;
-const TYPE: u32 = 0x7000_0000;
+pub(super) const TYPE: u32 = 0x7000_0000;
 const HAS_OFFSET: u32 = 0x8000_0000;
-const STRING: u32 = 0x0000_0000;
-const NUMERIC: u32 = 0x1000_0000;
-const FALSE: u32 = 0x2000_0000;
-const TRUE: u32 = 0x3000_0000;
-const NULL: u32 = 0x4000_0000;
-const CONTAINER: u32 = 0x5000_0000;
+pub(super) const STRING: u32 = 0x0000_0000;
+pub(super) const NUMERIC: u32 = 0x1000_0000;
+pub(super) const FALSE: u32 = 0x2000_0000;
+pub(super) const TRUE: u32 = 0x3000_0000;
+pub(super) const NULL: u32 = 0x4000_0000;
+pub(super) const CONTAINER: u32 = 0x5000_0000;
 
 /// A value's place: its type and length as in a JEntry without offset, and where it starts.
 #[derive(Clone, Copy)]
-struct Node {
+pub(super) struct Node {
     start: u32,
     kind_and_len: u32,
 }
 
 impl Node {
-    fn kind(self) -> u32 {
+    pub(super) fn kind(self) -> u32 {
         self.kind_and_len & TYPE
     }
 
-    fn range(self) -> std::ops::Range<usize> {
+    pub(super) fn range(self) -> std::ops::Range<usize> {
         self.start as usize..self.start as usize + (self.kind_and_len & LENGTH) as usize
     }
 }
@@ -102,10 +107,10 @@ enum Frame {
 
 /// The children of a container, from the next one on.
 #[derive(Clone, Copy)]
-struct Children {
+pub(super) struct Children {
     /// Where the next JEntry is.
     entry: u32,
-    left: u32,
+    pub(super) left: u32,
     /// Where the children's data begins and the container ends.
     base: u32,
     end: u32,
@@ -115,7 +120,7 @@ struct Children {
 
 impl Children {
     #[inline]
-    fn next(&mut self, content: &[u8]) -> Option<Node> {
+    pub(super) fn next(&mut self, content: &[u8]) -> Option<Node> {
         let entry = word(content, self.entry as usize)?;
         let value = entry & LENGTH;
         let end = if entry & HAS_OFFSET != 0 {
@@ -139,8 +144,22 @@ impl Children {
 }
 
 #[inline]
-fn word(content: &[u8], at: usize) -> Option<u32> {
+pub(super) fn word(content: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*content.get(at..)?.first_chunk()?))
+}
+
+/// The children of a container with this header from `start` to `end`, which are within 32 bits.
+pub(super) fn children(header: u32, start: usize, end: usize, per_item: u32) -> Option<Children> {
+    let left = (header & COUNT) * per_item;
+    let base = start + 4 + 4 * left as usize;
+    let at = |place: usize| place as u32;
+    (base <= end).then_some(Children {
+        entry: at(start + 4),
+        left,
+        base: at(base),
+        end: at(end),
+        offset: 0,
+    })
 }
 
 struct Walk<'a> {
@@ -157,7 +176,7 @@ impl Walk<'_> {
         u32::try_from(self.content.len()).ok()?;
         let header = word(self.content, 0)?;
         if header & SCALAR != 0 {
-            let mut child = self.children(header, 0, self.content.len(), 1)?;
+            let mut child = children(header, 0, self.content.len(), 1)?;
             if header & (OBJECT | ARRAY | COUNT) != ARRAY | 1 {
                 return None;
             }
@@ -209,27 +228,13 @@ impl Walk<'_> {
         Some(())
     }
 
-    fn children(&self, header: u32, start: usize, end: usize, per_item: u32) -> Option<Children> {
-        let left = (header & COUNT) * per_item;
-        let base = start + 4 + 4 * left as usize;
-        // `write` has seen to it that all of `content` is within 32 bits.
-        let at = |place: usize| place as u32;
-        (base <= end).then_some(Children {
-            entry: at(start + 4),
-            left,
-            base: at(base),
-            end: at(end),
-            offset: 0,
-        })
-    }
-
     /// Begins the container that lies in `range`, which may begin with padding.
     fn open<S: Sink>(&mut self, range: std::ops::Range<usize>, out: &mut S) -> Option<()> {
         let start = range.start.next_multiple_of(4);
         let header = word(self.content.get(..range.end)?, start)?;
         match header & (OBJECT | ARRAY | SCALAR) {
             ARRAY => {
-                let children = self.children(header, start, range.end, 1)?;
+                let children = children(header, start, range.end, 1)?;
                 out.put_byte(b'[');
                 self.frames.push(Frame::Array {
                     children,
@@ -237,7 +242,7 @@ impl Walk<'_> {
                 });
             }
             OBJECT => {
-                let children = self.children(header, start, range.end, 2)?;
+                let children = children(header, start, range.end, 2)?;
                 out.put_byte(b'{');
                 self.open_object(children)?;
             }

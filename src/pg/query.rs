@@ -16,7 +16,7 @@ pub type Argument = (pg_sys::Oid, Option<pg_sys::Datum>);
 pub fn run(
     statement: &CStr,
     arguments: &[Argument],
-    mut show: impl FnMut(&[Option<pg_sys::Datum>]),
+    show: impl FnMut(&[Option<pg_sys::Datum>]),
 ) -> u64 {
     let mut types: Vec<pg_sys::Oid> = arguments.iter().map(|(oid, _)| *oid).collect();
     let (mut values, nulls) = split(arguments.iter().map(|(_, value)| *value));
@@ -33,10 +33,7 @@ pub fn run(
             0,
         );
         let count = pg_sys::SPI_processed;
-        show_table(pg_sys::SPI_tuptable, &mut |row, _| {
-            show(row);
-            ControlFlow::Continue(())
-        });
+        show_all(pg_sys::SPI_tuptable, show);
         count
     };
     session.close();
@@ -111,7 +108,7 @@ impl Plan<'_> {
 }
 
 /// Values and null flags as SPI takes them.
-fn split(
+pub fn split(
     arguments: impl Iterator<Item = Option<pg_sys::Datum>>,
 ) -> (Vec<pg_sys::Datum>, Vec<std::ffi::c_char>) {
     arguments
@@ -120,6 +117,23 @@ fn split(
             None => (pg_sys::Datum::null(), b'n' as std::ffi::c_char),
         })
         .unzip()
+}
+
+/// Shows all rows of a result.
+///
+/// # Safety
+/// `table` is null or a valid result of SPI.
+pub unsafe fn show_all(
+    table: *mut pg_sys::SPITupleTable,
+    mut show: impl FnMut(&[Option<pg_sys::Datum>]),
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        show_table(table, &mut |row, _| {
+            show(row);
+            ControlFlow::Continue(())
+        });
+    }
 }
 
 /// Shows the rows of a result until told to break.

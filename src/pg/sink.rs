@@ -54,3 +54,40 @@ fn raise_too_large() -> ! {
         "canonical_json_hash() hashes it without building it.",
     )
 }
+
+/// A buffer that keeps no more than a limit, and counts the rest.
+pub struct BoundedSink {
+    bytes: Vec<u8>,
+    limit: usize,
+    written: usize,
+}
+
+impl BoundedSink {
+    /// An empty one.
+    pub fn new(limit: usize) -> BoundedSink {
+        BoundedSink {
+            bytes: Vec::new(),
+            limit,
+            written: 0,
+        }
+    }
+
+    /// What was written; if that was more than the limit, how many bytes it was.
+    pub fn finish(self) -> Result<Vec<u8>, usize> {
+        if self.written > self.limit {
+            Err(self.written)
+        } else {
+            Ok(self.bytes)
+        }
+    }
+}
+
+impl Sink for BoundedSink {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.written = self.written.saturating_add(bytes.len());
+        if self.written <= self.limit {
+            self.bytes.extend_from_slice(bytes);
+        }
+    }
+}

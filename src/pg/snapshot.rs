@@ -30,3 +30,9 @@ impl Drop for ActiveSnapshot {
         }
     }
 }
+
+/// Whether the transaction keeps its first snapshot: at REPEATABLE READ and SERIALIZABLE.
+pub fn is_kept() -> bool {
+    // SAFETY: a plain global of this backend.
+    unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
+}

@@ -84,6 +84,11 @@ impl JsonbArg {
         // SAFETY: the caller passes a jsonb.
         JsonbArg(unsafe { Varlena::packed(datum) })
     }
+
+    /// The value, to be handed on while this lives.
+    pub fn datum(&self) -> pg_sys::Datum {
+        pg_sys::Datum::from(self.0.as_ptr())
+    }
 }
 
 /// A row of any type.

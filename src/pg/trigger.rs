@@ -86,17 +86,22 @@ impl Call {
         }
     }
 
-    fn data(&self) -> &pg_sys::TriggerData {
+    /// What PostgreSQL handed over.
+    pub(super) fn raw(&self) -> *mut pg_sys::TriggerData {
+        self.data
+    }
+
+    pub(super) fn data(&self) -> &pg_sys::TriggerData {
         // SAFETY: `new` checked the node's type; PostgreSQL keeps it for the length of the call.
         unsafe { &*self.data }
     }
 
-    fn trigger(&self) -> &pg_sys::Trigger {
+    pub(super) fn trigger(&self) -> &pg_sys::Trigger {
         // SAFETY: a trigger call names its trigger.
         unsafe { &*self.data().tg_trigger }
     }
 
-    fn arguments(&self) -> Vec<String> {
+    pub(super) fn arguments(&self) -> Vec<String> {
         let trigger = self.trigger();
         (0..trigger.tgnargs.max(0) as usize)
             .map(|at| {
@@ -113,7 +118,7 @@ impl Call {
         String::from_utf8_lossy(name).into_owned()
     }
 
-    fn desc(&self) -> pg_sys::TupleDesc {
+    pub(super) fn desc(&self) -> pg_sys::TupleDesc {
         // SAFETY: the call's relation is open.
         unsafe { (*self.data().tg_relation).rd_att }
     }

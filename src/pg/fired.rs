@@ -1,0 +1,217 @@
+//! A trigger that was fired on one of the tables of a ProofSpine schema: the row, the tables beside it, and
+//! statements on them, with the rights of the table's owner.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+use super::arena::DatumArena;
+use super::lookup::bytes_of;
+use super::owner::as_table_owner;
+use super::query::Argument;
+use super::relation::OpenRelation;
+use super::saved;
+use super::trigger::Call;
+use crate::error::Failure;
+
+/// A row of texts; `None` is NULL.
+pub type Texts = Vec<Option<String>>;
+
+/// What fired the trigger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// INSERT
+    Insert,
+    /// DELETE
+    Delete,
+    /// UPDATE
+    Update,
+    /// TRUNCATE
+    Truncate,
+}
+
+/// How the trigger is declared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// FOR EACH ROW
+    Row,
+    /// FOR EACH STATEMENT
+    Statement,
+}
+
+/// A fired trigger.
+pub struct Fired {
+    call: Call,
+    function: &'static str,
+    /// Quoted where SQL needs it.
+    schema: String,
+    table: OpenRelation,
+}
+
+impl Fired {
+    /// The call behind the arguments of a function of this name; 39P01 if it is not that of a trigger,
+    /// which fires AFTER at this level.
+    ///
+    /// # Safety
+    /// `fcinfo` must be what PostgreSQL passed to the running function.
+    pub unsafe fn new(
+        fcinfo: pg_sys::FunctionCallInfo,
+        function: &'static str,
+        level: Level,
+    ) -> Fired {
+        const ROW: u32 = 4;
+        const TIMING: u32 = 0x18;
+        // SAFETY: the caller's.
+        let call = unsafe { Call::new(fcinfo, function) };
+        let event = call.data().tg_event;
+        let is_row = event & ROW != 0;
+        // SAFETY: the call's relation is open, and its schema there.
+        let (schema, oid) = unsafe {
+            let relation = call.data().tg_relation;
+            let name = pg_sys::get_namespace_name((*(*relation).rd_rel).relnamespace);
+            let quoted = pg_sys::quote_identifier(name);
+            (
+                CStr::from_ptr(quoted).to_string_lossy().into_owned(),
+                (*relation).rd_id,
+            )
+        };
+        let fired = Fired {
+            call,
+            function,
+            schema,
+            table: OpenRelation::table(oid, pg_sys::AccessShareLock),
+        };
+        if is_row != (level == Level::Row) || event & TIMING != 0 {
+            fired.misplaced();
+        }
+        fired
+    }
+
+    /// Raises 39P01: the trigger is not declared as its function needs.
+    pub fn misplaced(&self) -> ! {
+        Failure::TriggerProtocol.raise(
+            format!(
+                "trigger on table {} does not fire as {}() needs",
+                self.table.qualified(),
+                self.function
+            ),
+            "create_proof_spine_schema() makes these triggers; see how one is declared there",
+        )
+    }
+
+    /// What happened.
+    pub fn event(&self) -> Event {
+        const OPERATION: u32 = 3;
+        match self.call.data().tg_event & OPERATION {
+            0 => Event::Insert,
+            1 => Event::Delete,
+            2 => Event::Update,
+            _ => Event::Truncate,
+        }
+    }
+
+    /// The schema of the table, quoted where SQL needs it.
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// The trigger's only argument.
+    pub fn argument(&self) -> String {
+        match <[String; 1]>::try_from(self.call.arguments()) {
+            Ok([argument]) => argument,
+            Err(_) => self.misplaced(),
+        }
+    }
+
+    /// Whether the trigger has transition tables: of what was there, of what is there.
+    pub fn transitions(&self) -> (bool, bool) {
+        let data = self.call.data();
+        (!data.tg_oldtable.is_null(), !data.tg_newtable.is_null())
+    }
+
+    /// A column of the row as it was; only of an UPDATE or DELETE.
+    pub fn old(&self, column: &CStr) -> Option<String> {
+        self.value(self.call.data().tg_trigtuple, column)
+    }
+
+    /// A column of the row as it is; only of an INSERT or UPDATE.
+    pub fn new_row(&self, column: &CStr) -> Option<String> {
+        self.value(self.new_tuple(), column)
+    }
+
+    fn new_tuple(&self) -> pg_sys::HeapTuple {
+        let data = self.call.data();
+        match self.event() {
+            Event::Update => data.tg_newtuple,
+            _ => data.tg_trigtuple,
+        }
+    }
+
+    fn value(&self, tuple: pg_sys::HeapTuple, column: &CStr) -> Option<String> {
+        if tuple.is_null() {
+            self.misplaced();
+        }
+        // SAFETY: the tuple is a row of the call's relation; the text is palloc'd, or null.
+        unsafe {
+            let desc = self.call.desc();
+            let number = pg_sys::SPI_fnumber(desc, column.as_ptr());
+            if number == pg_sys::SPI_ERROR_NOATTRIBUTE {
+                Failure::UnknownColumn.raise(
+                    format!(
+                        "table {} has no column \"{}\", which {}() needs",
+                        self.table.qualified(),
+                        column.to_string_lossy(),
+                        self.function
+                    ),
+                    "this trigger belongs on the tables that create_proof_spine_schema() makes",
+                );
+            }
+            let text = pg_sys::SPI_getvalue(tuple, desc, number);
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+        }
+    }
+
+    /// Number of the command, within this transaction, that wrote the row as it is.
+    pub fn command(&self) -> pg_sys::CommandId {
+        // SAFETY: the row was written by this transaction: an AFTER trigger fires in it at the latest at
+        // its commit.
+        unsafe { pg_sys::HeapTupleHeaderGetCmin((*self.new_tuple()).t_data) }
+    }
+
+    /// Runs a statement on the tables beside this one, as the owner of this one, and returns its rows, all
+    /// columns of which are texts. `{}` stands for the schema, `$1` … for texts, `old_rows` and `new_rows`
+    /// for the transition tables.
+    pub fn run(&self, statement: &str, arguments: &[Option<&str>]) -> Vec<Texts> {
+        let statement = statement.replace("{}", &self.schema);
+        let mut arena = DatumArena::default();
+        let arguments = text_arguments(arguments, &mut arena);
+        let mut rows = Vec::new();
+        as_table_owner(&self.table, || {
+            // SAFETY: the data is that of the running trigger.
+            unsafe {
+                saved::run_in_trigger(self.call.raw(), &statement, &arguments, |row| {
+                    rows.push(texts(row));
+                });
+            }
+        });
+        rows
+    }
+}
+
+/// Texts as arguments of a statement; they lie in the arena.
+pub fn text_arguments(texts: &[Option<&str>], arena: &mut DatumArena) -> Vec<Argument> {
+    texts
+        .iter()
+        .map(|text| {
+            let datum = text.map(|text| arena.varlena(text.as_bytes()));
+            (pg_sys::TEXTOID, datum)
+        })
+        .collect()
+}
+
+/// Texts of a row whose columns are all of type text.
+pub fn texts(row: &[Option<pg_sys::Datum>]) -> Texts {
+    row.iter()
+        .map(|value| value.map(|datum| String::from_utf8_lossy(&bytes_of(datum)).into_owned()))
+        .collect()
+}

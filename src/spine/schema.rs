@@ -1,0 +1,187 @@
+//! The tables of ProofSpines: plain tables of the caller's, audited.
+
+use auditspine_core::hash::Hash;
+use pgrx::pg_sys;
+use pgrx::spi::Spi;
+
+use crate::attach::{self, Request};
+use crate::error::Failure;
+use crate::pg::arena::DatumArena;
+use crate::pg::fired::{Texts, text_arguments, texts};
+use crate::pg::state::{broken, verbs_schema};
+use crate::pg::{lane, saved};
+
+/// The tables, and what the audit keeps of each.
+const TABLES: [Table; 4] = [
+    Table::new("proof_spines", "full", false),
+    Table::new("proof_segments", "hash", false),
+    Table::new("proof_spine_history", "hash", true),
+    Table::new("proof_spine_verification_cache", "hash", false),
+];
+
+struct Table {
+    name: &'static str,
+    payload: &'static str,
+    append_only: bool,
+}
+
+impl Table {
+    const fn new(name: &'static str, payload: &'static str, append_only: bool) -> Table {
+        Table {
+            name,
+            payload,
+            append_only,
+        }
+    }
+}
+
+const DDL: &str = include_str!("../../sql/spine/schema.sql");
+
+/// PostgreSQL's NAMEDATALEN less the NUL: what is longer it would cut.
+const MAX_NAME: usize = 63;
+
+/// Class of the lock under which tables are made, beside those of lanes and tables.
+const SCHEMA_LOCK: u16 = 7;
+
+const SCHEMA: &str = "SELECT nspname::text FROM pg_namespace WHERE nspname = $1";
+const FOUND: &str = "
+    SELECT relname::text, relkind::text, c.oid::text
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE nspname = $1 AND relname IN
+        ('proof_spines', 'proof_segments', 'proof_spine_history', 'proof_spine_verification_cache')
+    ORDER BY relname COLLATE \"C\"";
+
+/// Rows, all columns of which are texts, of a statement with texts as arguments. The running function pins
+/// `search_path`.
+pub fn query(statement: &str, arguments: &[Option<&str>]) -> Vec<Texts> {
+    let mut arena = DatumArena::default();
+    let arguments = text_arguments(arguments, &mut arena);
+    let mut rows = Vec::new();
+    saved::run(statement, &arguments, |row| rows.push(texts(row)));
+    rows
+}
+
+/// Creates the schema, if it is not there, and the tables in it, and audits them, all with the caller's
+/// rights. Answers `created`, or `unchanged` if the tables are there.
+pub fn create(schema: &str) -> &'static str {
+    expect_name(schema);
+    // Those who create the same tables at the same time do so one after the other.
+    let digest = Hash::of(schema.as_bytes()).0;
+    let word = |at: usize| {
+        u32::from_be_bytes([digest[at], digest[at + 1], digest[at + 2], digest[at + 3]])
+    };
+    lane::lock(&lane::tag(word(0), word(4), SCHEMA_LOCK), false);
+    let found = query(FOUND, &[Some(schema)]);
+    if !found.is_empty() {
+        expect_whole(schema, &found);
+        pgrx::notice!("schema {schema} has the tables of ProofSpines already");
+        return "unchanged";
+    }
+    let quoted = pgrx::spi::quote_identifier(schema);
+    if query(SCHEMA, &[Some(schema)]).is_empty() {
+        run(&format!("CREATE SCHEMA {quoted}"));
+    }
+    run(&ddl(&quoted, &verbs_schema()));
+    let made = query(FOUND, &[Some(schema)]);
+    for table in TABLES {
+        let oid = made
+            .iter()
+            .find(|row| row[0].as_deref() == Some(table.name))
+            .and_then(|row| row[2].as_deref()?.parse::<u32>().ok())
+            .unwrap_or_else(|| broken(format!("{schema}.{} was not created", table.name)));
+        let request = Request {
+            kind: Some(format!("{schema}.{}", table.name)),
+            chain: Some("main".to_owned()),
+            chain_by: None,
+            pk: None,
+            payload: Some(table.payload.to_owned()),
+            exclude: None,
+            append_only: table.append_only,
+            backfill: false,
+        };
+        attach::attach(pg_sys::Oid::from(oid), &request);
+    }
+    "created"
+}
+
+fn expect_name(schema: &str) {
+    if schema.is_empty() || schema.len() > MAX_NAME {
+        Failure::InvalidValue.raise(
+            format!(
+                "schema name \"{schema:.100}\" is {} bytes long, not 1 to {MAX_NAME}",
+                schema.len()
+            ),
+            "pass the name as it is in the catalog, without quotes",
+        );
+    }
+    if schema == "auditspine" || crate::declaration::is_reserved(&format!("{schema}.")) {
+        Failure::InvalidValue.raise(
+            format!("schema {schema} is auditspine's own, or sounds like it"),
+            "choose a name that does not begin with \"auditspine.\"",
+        );
+    }
+}
+
+/// Raises an error unless all of the tables are there, and are tables.
+fn expect_whole(schema: &str, found: &[Texts]) {
+    let has = |name: &str| found.iter().any(|row| row[0].as_deref() == Some(name));
+    let list = |wanted: bool| {
+        TABLES
+            .iter()
+            .filter(|table| has(table.name) == wanted)
+            .map(|table| table.name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    if found.len() < TABLES.len() {
+        Failure::PartOfSpineSchema.raise(
+            format!(
+                "schema {schema} has {} already, but not {}",
+                list(true),
+                list(false)
+            ),
+            "create the tables in another schema, or rename those that are there",
+        );
+    }
+    if let Some(other) = found.iter().find(|row| row[1].as_deref() != Some("r")) {
+        Failure::PartOfSpineSchema.raise(
+            format!(
+                "{schema}.{} is there already, and is not a plain table",
+                other[0].as_deref().unwrap_or_default()
+            ),
+            "create the tables in another schema, or rename what is there",
+        );
+    }
+}
+
+/// The statements that create the tables; both names are quoted where they must be.
+fn ddl(schema: &str, verbs: &str) -> String {
+    // Names stand between at-signs, and there are no others.
+    DDL.split('@')
+        .enumerate()
+        .map(|(at, part)| match (at % 2, part) {
+            (1, "schema") => schema,
+            (1, "verbs") => verbs,
+            _ => part,
+        })
+        .collect()
+}
+
+fn run(command: &str) {
+    if let Err(error) = Spi::run(command) {
+        broken(format!("the tables were not created: {error}"));
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn names_are_put_in_once() {
+        let sql = ddl("\"@verbs@\"", "\"a@b\"");
+        assert!(sql.contains("CREATE TABLE \"@verbs@\".proof_spines"));
+        assert!(sql.contains("EXECUTE FUNCTION \"a@b\".proof_spine_root()"));
+        assert!(!sql.contains("@schema@"));
+    }
+}
