@@ -1,6 +1,6 @@
 //! ProofSpines in the database.
 
-pub mod verify;
 pub mod build;
 pub mod schema;
 pub mod triggers;
+pub mod verify;
