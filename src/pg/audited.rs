@@ -41,7 +41,7 @@ pub mod symbol {
     pub const REFUSE: &str = "auditspine_refuse_audited_change";
 }
 
-/// One trigger of a relation whose function is in this library.
+/// One trigger of a relation that audits it. The library's other triggers are none of the audit's.
 pub struct OurTrigger {
     /// The trigger.
     pub oid: pg_sys::Oid,
@@ -67,7 +67,7 @@ pub struct OurTrigger {
     pub arguments: Vec<String>,
 }
 
-/// All triggers of ours on an open relation.
+/// All triggers of an open relation that audit it.
 pub fn triggers(relation: &OpenRelation) -> Vec<OurTrigger> {
     // SAFETY: the relation is open; its trigger descriptor, if any, has numtriggers members.
     let all = unsafe {
@@ -79,7 +79,8 @@ pub fn triggers(relation: &OpenRelation) -> Vec<OurTrigger> {
     };
     all.iter()
         .filter_map(|trigger| {
-            let symbol = symbol_of(trigger.tgfoid)?;
+            let symbol = symbol_of(trigger.tgfoid)
+                .filter(|symbol| [symbol::APPEND, symbol::REFUSE].contains(&symbol.as_str()))?;
             Some(OurTrigger {
                 oid: trigger.tgoid,
                 // SAFETY: a NUL-terminated string of the relation's cache.
