@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! audit_chain_append([kind | 'kind=kind'] [, 'pk=a,b'] [, 'chain=name' | 'chain_by=a,b']
-//!                    [, 'payload=hash|full'] [, 'exclude=a,b'])
+//!                    [, 'payload=hash|full'] [, 'exclude=a,b'] [, 'unchanged=record|skip'])
 //! ```
 //!
 //! Column names are taken as they are in the catalog; one that holds a comma or a quote is written in
@@ -32,10 +32,13 @@ pub struct Declaration {
     pub full_payload: bool,
     /// Columns left out of hash and payload.
     pub exclude: Vec<String>,
+    /// Whether an UPDATE that leaves the hash as it was is no event.
+    pub skip_unchanged: bool,
 }
 
 const HINT: &str = "arguments are the kind (or 'kind=…'), then any of 'pk=column,…', 'chain=name', \
-                    'chain_by=column,…', 'payload=hash', 'payload=full', 'exclude=column,…'";
+                    'chain_by=column,…', 'payload=hash', 'payload=full', 'exclude=column,…', \
+                    'unchanged=record', 'unchanged=skip'";
 
 /// Parses a trigger's arguments; an ERROR that shows the one at fault.
 pub fn parse(arguments: &[String]) -> Declaration {
@@ -51,6 +54,7 @@ pub fn try_parse(arguments: &[String]) -> Result<Declaration, String> {
         chain: ChainOf::Named("main".to_owned()),
         full_payload: false,
         exclude: Vec::new(),
+        skip_unchanged: false,
     };
     let mut seen: Vec<&str> = Vec::new();
     for (at, argument) in arguments.iter().enumerate() {
@@ -80,7 +84,9 @@ pub fn try_parse(arguments: &[String]) -> Result<Declaration, String> {
             "payload" if value == "hash" => {}
             "payload" if value == "full" => declaration.full_payload = true,
             "exclude" => declaration.exclude = columns(argument, value)?,
-            "kind" | "chain" | "payload" => {
+            "unchanged" if value == "record" => {}
+            "unchanged" if value == "skip" => declaration.skip_unchanged = true,
+            "kind" | "chain" | "payload" | "unchanged" => {
                 return Err(format!(
                     "trigger argument \"{argument}\" has a value that is not allowed"
                 ));
@@ -129,6 +135,9 @@ impl Declaration {
         }
         if !self.exclude.is_empty() {
             arguments.push(format!("exclude={}", join(&self.exclude)));
+        }
+        if self.skip_unchanged {
+            arguments.push("unchanged=skip".to_owned());
         }
         arguments
     }

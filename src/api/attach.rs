@@ -50,6 +50,7 @@ fn audit_attach(
         pk: texts(pk, "pk"),
         payload: text(payload),
         exclude: texts(exclude, "exclude"),
+        skip_unchanged: false,
         append_only: append_only.unwrap_or(false),
         backfill: backfill.unwrap_or(false),
     };

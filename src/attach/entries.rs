@@ -15,7 +15,7 @@ pub fn attached(table: &str, policy: &Policy, key: &[String]) {
         ChainOf::Named(chain) => object.text("chain", chain).raw("chain_by", "null"),
         ChainOf::By(columns) => object.raw("chain", "null").texts("chain_by", columns),
     };
-    object
+    let object = object
         .texts("exclude", &declaration.exclude)
         .text("kind", policy.kind())
         .text(
@@ -27,8 +27,13 @@ pub fn attached(table: &str, policy: &Policy, key: &[String]) {
             },
         )
         .texts("pk", key)
-        .text("table", table)
-        .push("auditspine.attach", policy.kind());
+        .text("table", table);
+    let object = if declaration.skip_unchanged {
+        object.text("unchanged", "skip")
+    } else {
+        object
+    };
+    object.push("auditspine.attach", policy.kind());
 }
 
 /// `auditspine.detach`: rows of this kind are not recorded from here on.

@@ -39,6 +39,8 @@ pub struct Request {
     pub payload: Option<String>,
     /// Columns left out of hash and payload.
     pub exclude: Option<Vec<String>>,
+    /// Whether an UPDATE that leaves the hash as it was is no event.
+    pub skip_unchanged: bool,
     /// Whether UPDATE, DELETE and TRUNCATE are refused.
     pub append_only: bool,
     /// Whether the rows that are there are recorded.

@@ -174,6 +174,7 @@ pub fn declaration(table: &OpenRelation, request: &Request) -> Declaration {
         chain: chain(request),
         full_payload,
         exclude,
+        skip_unchanged: request.skip_unchanged,
     };
     expect_chain(&declaration.chain);
     check_columns(table, &declaration);

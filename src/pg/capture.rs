@@ -57,12 +57,23 @@ pub fn record_update(spec: &Spec, work: &mut Work) {
         record(spec, work, b'D');
         record(spec, work, b'I');
     } else {
-        record(spec, work, b'U');
+        let before = spec.skip_unchanged.then(|| {
+            let Work {
+                old, text, hash, ..
+            } = work;
+            hash_of(spec, old, text, hash)
+        });
+        record_unless(spec, work, b'U', before);
     }
 }
 
 /// Records the new row with op `I` or `U`, or the old one with `D`.
 pub fn record(spec: &Spec, work: &mut Work, op: u8) {
+    record_unless(spec, work, op, None);
+}
+
+/// As [`record`]; not if the row's hash is the one given.
+fn record_unless(spec: &Spec, work: &mut Work, op: u8, unchanged: Option<Hash>) {
     let Work {
         old,
         new,
@@ -82,17 +93,10 @@ pub fn record(spec: &Spec, work: &mut Work, op: u8) {
             buffer::intern(chain_name)
         }
     };
-    let payload_hash = if spec.full_payload {
-        text.clear();
-        spec.layout.write(row, text);
-        Hash::of(text)
-    } else {
-        let mut sink = HashSink::with_buffer(std::mem::take(hash));
-        spec.layout.write(row, &mut sink);
-        let (digest, scratch) = sink.finish();
-        *hash = scratch;
-        digest
-    };
+    let payload_hash = hash_of(spec, row, text, hash);
+    if unchanged == Some(payload_hash) {
+        return;
+    }
     let fields = Fields {
         chain,
         creates_chain: matches!(spec.chain, ChainColumns::By(_)),
@@ -104,4 +108,18 @@ pub fn record(spec: &Spec, work: &mut Work, op: u8) {
     };
     let payload = spec.full_payload.then_some(&text[..]);
     buffer::with_mut(|buffer| buffer.push(fields, Some(key), payload));
+}
+
+/// The hash of a row; `text` then holds the row itself, if that is kept.
+fn hash_of(spec: &Spec, row: &DeformedRow, text: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Hash {
+    if spec.full_payload {
+        text.clear();
+        spec.layout.write(row, text);
+        return Hash::of(text);
+    }
+    let mut sink = HashSink::with_buffer(std::mem::take(scratch));
+    spec.layout.write(row, &mut sink);
+    let (digest, used) = sink.finish();
+    *scratch = used;
+    digest
 }

@@ -25,6 +25,8 @@ pub struct Spec {
     pub chain: ChainColumns,
     /// Whether the row is kept beside its hash.
     pub full_payload: bool,
+    /// Whether an UPDATE that leaves the hash as it was is no event.
+    pub skip_unchanged: bool,
     /// How rows are written.
     pub layout: RowLayout,
     /// The columns that rows are hashed under.
@@ -92,6 +94,7 @@ impl Spec {
             key,
             chain,
             full_payload: declaration.full_payload,
+            skip_unchanged: declaration.skip_unchanged,
             layout,
             description,
             table,

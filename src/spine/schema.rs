@@ -13,23 +13,32 @@ use crate::pg::{lane, saved};
 
 /// The tables, and what the audit keeps of each.
 const TABLES: [Table; 4] = [
-    Table::new("proof_spines", "full", false),
-    Table::new("proof_segments", "hash", false),
-    Table::new("proof_spine_history", "hash", true),
-    Table::new("proof_spine_verification_cache", "hash", false),
+    Table::new("proof_spines", "full", &[], false),
+    // What a verification makes of a segment is no part of the evidence: if it were, whoever records the
+    // status of a segment that was tampered with would have the chain take it for written so.
+    Table::new("proof_segments", "hash", &["status"], false),
+    Table::new("proof_spine_history", "hash", &[], true),
+    Table::new("proof_spine_verification_cache", "hash", &[], false),
 ];
 
 struct Table {
     name: &'static str,
     payload: &'static str,
+    exclude: &'static [&'static str],
     append_only: bool,
 }
 
 impl Table {
-    const fn new(name: &'static str, payload: &'static str, append_only: bool) -> Table {
+    const fn new(
+        name: &'static str,
+        payload: &'static str,
+        exclude: &'static [&'static str],
+        append_only: bool,
+    ) -> Table {
         Table {
             name,
             payload,
+            exclude,
             append_only,
         }
     }
@@ -95,7 +104,8 @@ pub fn create(schema: &str) -> &'static str {
             chain_by: None,
             pk: None,
             payload: Some(table.payload.to_owned()),
-            exclude: None,
+            exclude: Some(table.exclude.iter().map(|&name| name.to_owned()).collect()),
+            skip_unchanged: !table.exclude.is_empty(),
             append_only: table.append_only,
             backfill: false,
         };

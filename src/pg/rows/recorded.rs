@@ -256,6 +256,7 @@ fn attachment(seq: i64, json: &Value) -> Option<Attachment> {
             chain,
             full_payload: text("payload").as_deref() == Some("full"),
             exclude: names("exclude").unwrap_or_default(),
+            skip_unchanged: text("unchanged").as_deref() == Some("skip"),
         },
         kind,
     })

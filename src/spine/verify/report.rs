@@ -103,6 +103,17 @@ pub fn of(judged: &Judged, rows: &mut RowFindings, trust: &Trust) -> (Report, Ve
         rows_ok &= !found.kind.is_bad();
         findings.push(of_table(found));
     }
+    for (at, segment) in spine.segments.iter().enumerate() {
+        let status = judged.status_of(at);
+        if segment.status == Status::Verified.text() && status != Status::Verified {
+            let detail = format!("status says Verified, but the segment is {status}");
+            findings.push(Finding {
+                idx: Some(segment.idx),
+                segment_id: Some(segment.segment_id.clone()),
+                ..plain("status_stale", None, detail)
+            });
+        }
+    }
     let cache = judged.cache();
     if cache == "contradicted" {
         findings.push(of_cache());
