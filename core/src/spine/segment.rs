@@ -146,14 +146,19 @@ pub(super) fn judge(
                 (&mut untrusted, finding)
             }
             _ if !could_be_known => {
-                let detail = format!("{place} is good under no known key");
+                let detail = format!("{place} is by a key that is not known, if it is good");
                 (
                     &mut untrusted,
                     Finding::new(FindingKind::KeyUnknown, detail),
                 )
             }
             Candidate::Bad => {
-                let detail = format!("{place} is good under no known key, but would be by one");
+                let detail = match keyid {
+                    Some(_) => {
+                        format!("{place} is not good, though its keyid is that of a known key")
+                    }
+                    None => format!("{place} is good under no known key, and names none"),
+                };
                 (
                     &mut bad,
                     Finding::new(FindingKind::SignatureInvalid, detail),
