@@ -41,8 +41,8 @@ CREATE VIEW verdicts AS
            (SELECT string_agg(idx::text, ',' ORDER BY idx) FROM scanner.proof_segments g WHERE g.segment_id = ANY (v.invalid_segment_ids)) AS invalid, findings, cache
     FROM spine, LATERAL verify_spine(id) v ORDER BY name;
 CREATE FUNCTION told(of text) RETURNS TABLE (idx integer, finding text, recorded boolean, expected text, found text, detail text) LANGUAGE sql AS $$
-    SELECT f.idx, f.finding, f.seq IS NOT NULL, CASE f.finding WHEN 'row_edited' THEN '…' WHEN 'row_deleted' THEN '…' ELSE left(f.expected, 8) END,
-           CASE f.finding WHEN 'row_edited' THEN '…' ELSE left(f.found, 8) END, regexp_replace(f.detail, '[0-9a-f]{64}', '<digest>', 'g')
+    SELECT f.idx, f.finding, f.seq IS NOT NULL, CASE WHEN f.finding IN ('row_edited', 'row_deleted', 'key_edited') THEN '…' ELSE left(f.expected, 8) END,
+           CASE WHEN f.finding IN ('row_edited', 'key_edited') THEN '…' ELSE left(f.found, 8) END, regexp_replace(f.detail, '[0-9a-f]{64}', '<digest>', 'g')
     FROM spine, LATERAL spine_findings(id) f WHERE name = of $$;
 
 -- Nobody is trusted; then only one of the two keys; then both.
