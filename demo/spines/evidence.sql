@@ -1,5 +1,5 @@
 -- Six pieces of evidence for each advisory that concerns a component of the image, and what is to be signed of each.
-CREATE TABLE sbom (doc jsonb);
+CREATE TABLE sbom (bom jsonb);
 INSERT INTO sbom VALUES (:'sbom');
 CREATE FUNCTION version(text) RETURNS integer[] LANGUAGE sql IMMUTABLE AS $$
     SELECT string_to_array(substring($1 FROM '^[0-9]+(?:\.[0-9]+)*'), '.')::integer[] $$;
@@ -7,7 +7,7 @@ CREATE TABLE hit AS
 SELECT row_number() OVER (ORDER BY doc ->> 'id', c ->> 'name') AS hit, doc ->> 'id' AS advisory, canonical_json_hash(doc) AS advisory_hash, c AS component,
        a #> '{ranges,0,events}' AS events, coalesce(a #> '{ecosystem_specific,imports,0,symbols}', '[]') AS symbols,
        version(c ->> 'version') >= version(jsonb_path_query_first(a, '$.ranges[*].events[*].fixed') #>> '{}') AS is_fixed
-FROM vuln.advisory_raw, jsonb_array_elements(doc -> 'affected') a, sbom, jsonb_array_elements(sbom.doc -> 'components') c
+FROM vuln.advisory_raw, jsonb_array_elements(doc -> 'affected') a, sbom, jsonb_array_elements(bom -> 'components') c
 WHERE a #>> '{package,name}' = c ->> 'name';
 CREATE TABLE decision AS
 SELECT *, CASE WHEN is_fixed THEN 'fixed' WHEN jsonb_array_length(symbols) > 3 THEN 'not_affected' WHEN is_fixed IS NULL THEN 'under_investigation' ELSE 'affected' END AS verdict

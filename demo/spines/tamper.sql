@@ -11,7 +11,7 @@ UPDATE scanner.proof_segments SET result_hash = encode(sha256('something else'),
 WHERE spine_id = (SELECT spine_id FROM tampered WHERE what = 'result hash') AND idx = 2;
 UPDATE scanner.proof_spines SET verdict = CASE verdict WHEN 'affected' THEN 'not_affected' ELSE 'affected' END
 WHERE spine_id = (SELECT spine_id FROM tampered WHERE what = 'verdict');
-UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json, '{signatures,0,sig}', to_jsonb(reverse(rtrim(envelope_json #>> '{signatures,0,sig}', '=')) || '=='))
+UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json, '{signatures,0,sig}', to_jsonb(translate(envelope_json #>> '{signatures,0,sig}', 'bcde', 'cdeb')))
 WHERE spine_id = (SELECT spine_id FROM tampered WHERE what = 'signature') AND idx = 0;
 DELETE FROM scanner.proof_segments WHERE spine_id = (SELECT spine_id FROM tampered WHERE what = 'last segment deleted') AND idx = 5;
 DO $$
