@@ -128,7 +128,7 @@ pub enum Failure {
     /// A schema does not exist.
     UnknownSchema,
     /// A spine of the same root says something else.
-    VerdictDiffers,
+    SpineDiffers,
     /// Another transaction changed what is current.
     DecisionChanged,
     /// JSON that should be an array is none.
@@ -207,7 +207,7 @@ impl Failure {
             Failure::AlreadySuperseded => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::PartOfSpineSchema => ERRCODE_DUPLICATE_TABLE,
             Failure::UnknownSchema => ERRCODE_INVALID_SCHEMA_NAME,
-            Failure::VerdictDiffers => ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
+            Failure::SpineDiffers => ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
             Failure::DecisionChanged => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Failure::NotAnArray => ERRCODE_SQL_JSON_ARRAY_NOT_FOUND,
             Failure::NotAnObject => ERRCODE_SQL_JSON_OBJECT_NOT_FOUND,

@@ -7,12 +7,15 @@ use pgrx::pg_sys;
 
 use super::arena::DatumArena;
 use super::lookup::bytes_of;
-use super::owner::as_table_owner;
+use super::owner::as_table_owner_writing;
 use super::query::Argument;
 use super::relation::OpenRelation;
 use super::saved;
 use super::trigger::Call;
 use crate::error::Failure;
+
+const HINT: &str =
+    "create_proof_spine_schema() makes these triggers; see how they are declared there";
 
 /// A row of texts; `None` is NULL.
 pub type Texts = Vec<Option<String>>;
@@ -62,7 +65,7 @@ impl Fired {
         const ROW: u32 = 4;
         const TIMING: u32 = 0x18;
         // SAFETY: the caller's.
-        let call = unsafe { Call::new(fcinfo, function) };
+        let call = unsafe { Call::expect(fcinfo, function, HINT) };
         let event = call.data().tg_event;
         let is_row = event & ROW != 0;
         // SAFETY: the call's relation is open, and its schema there.
@@ -95,7 +98,7 @@ impl Fired {
                 self.table.qualified(),
                 self.function
             ),
-            "create_proof_spine_schema() makes these triggers; see how one is declared there",
+            HINT,
         )
     }
 
@@ -186,7 +189,7 @@ impl Fired {
         let mut arena = DatumArena::default();
         let arguments = text_arguments(arguments, &mut arena);
         let mut rows = Vec::new();
-        as_table_owner(&self.table, || {
+        as_table_owner_writing(&self.table, || {
             // SAFETY: the data is that of the running trigger.
             unsafe {
                 saved::run_in_trigger(self.call.raw(), &statement, &arguments, |row| {

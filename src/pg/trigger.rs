@@ -72,14 +72,21 @@ impl Call {
     /// # Safety
     /// `fcinfo` must be what PostgreSQL passed to the running function.
     pub unsafe fn new(fcinfo: pg_sys::FunctionCallInfo, function: &str) -> Call {
+        // SAFETY: the caller's.
+        unsafe { Call::expect(fcinfo, function, TIMING_HINT) }
+    }
+
+    /// As [`Call::new`], with a hint of how the trigger is to be made.
+    ///
+    /// # Safety
+    /// As there.
+    pub unsafe fn expect(fcinfo: pg_sys::FunctionCallInfo, function: &str, hint: &str) -> Call {
         // SAFETY: the caller passes a valid fcinfo; a non-null context is a Node.
         let context = unsafe { (*fcinfo).context };
         // SAFETY: as above.
         if context.is_null() || unsafe { (*context).type_ } != pg_sys::NodeTag::T_TriggerData {
-            Failure::TriggerProtocol.raise(
-                format!("{function}() was not called as a trigger"),
-                TIMING_HINT,
-            );
+            Failure::TriggerProtocol
+                .raise(format!("{function}() was not called as a trigger"), hint);
         }
         Call {
             data: context.cast(),

@@ -162,7 +162,7 @@ impl Tables {
                 Some(reason) => format!("{verdict} (\"{reason:.200}\")"),
                 None => format!("{verdict} (no reason)"),
             };
-            Failure::VerdictDiffers.raise(
+            Failure::SpineDiffers.raise(
                 format!(
                     "spine {id} of this evidence is there with verdict {}, not {}",
                     says(verdict, there[1].as_deref()),
@@ -183,7 +183,7 @@ impl Tables {
             .enumerate()
             .find(|(at, wanted)| stored.get(*at) != Some(&wanted.as_str()));
         if let Some((at, wanted)) = differs {
-            Failure::VerdictDiffers.raise(
+            Failure::SpineDiffers.raise(
                 format!(
                     "spine {id} is there with the same results, but segments[{at}] has id {}, not {wanted}",
                     stored.get(at).unwrap_or(&"none")

@@ -55,7 +55,7 @@ fn check(fired: &Fired, spine: Option<&str>) {
         ),
         Some(expected_root) if expected_root != *root => Failure::WrongRoot.raise(
             format!(
-                "root_hash of spine {id} is {root}, and that of its {} segments is {expected_root}",
+                "root_hash of spine {id} is {root}, and that of its segments (there are {}) is {expected_root}",
                 expected.elements()
             ),
             DERIVED,
