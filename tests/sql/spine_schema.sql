@@ -19,7 +19,7 @@ SELECT relname, relkind, relowner::regrole,
        (SELECT count(*) FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND col_description(attrelid, attnum) IS NULL) AS uncommented_columns
 FROM pg_class c WHERE relnamespace = 'scanner'::regnamespace AND relkind = 'r' ORDER BY relname COLLATE "C";
 SELECT conrelid::regclass AS table_name, contype, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-WHERE connamespace = 'scanner'::regnamespace AND contype <> 't'
+WHERE connamespace = 'scanner'::regnamespace AND contype NOT IN ('t', 'n')
 ORDER BY conrelid::regclass::text COLLATE "C", contype, pg_get_constraintdef(oid) COLLATE "C";
 SELECT pg_get_indexdef(indexrelid) AS definition FROM pg_index JOIN pg_class c ON c.oid = indexrelid
 WHERE relnamespace = 'scanner'::regnamespace ORDER BY relname COLLATE "C";
