@@ -11,7 +11,7 @@ use crate::pg::state::{broken, verbs_schema};
 
 /// Functions of the extension that read, in all their forms: what an auditor calls. Those that are not
 /// there are passed over.
-const READING: [&str; 25] = [
+const READING: [&str; 27] = [
     "adopted_findings",
     "audit_history",
     "canonical_json",
@@ -24,7 +24,9 @@ const READING: [&str; 25] = [
     "key_fingerprint",
     "publication_file_findings",
     "publication_findings",
+    "segment_id",
     "spine_findings",
+    "spine_id",
     "spine_root_hash",
     "verify_adopted",
     "verify_all",
