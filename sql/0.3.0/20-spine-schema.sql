@@ -29,6 +29,12 @@ CREATE FUNCTION @extschema@.proof_segment_links() RETURNS trigger
 COMMENT ON FUNCTION @extschema@.proof_segment_links() IS
     'trigger: each new segment of a spine continues the one before';
 
+CREATE FUNCTION @extschema@.proof_spine_count() RETURNS trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', 'auditspine_spine_count';
+COMMENT ON FUNCTION @extschema@.proof_spine_count() IS
+    'trigger: a new spine has no segments yet, whatever its row says';
+
 CREATE FUNCTION @extschema@.proof_segment_count() RETURNS trigger
     LANGUAGE c
     SET search_path = pg_catalog, pg_temp

@@ -32,7 +32,7 @@ COMMENT ON COLUMN @schema@.proof_spines.verdict IS 'VEX status: not_affected, af
 COMMENT ON COLUMN @schema@.proof_spines.verdict_reason IS 'why, in words';
 COMMENT ON COLUMN @schema@.proof_spines.root_hash IS 'spine_root_hash(result_hash ORDER BY idx) of the segments, checked at commit';
 COMMENT ON COLUMN @schema@.proof_spines.scan_run_id IS 'the scan that decided so first';
-COMMENT ON COLUMN @schema@.proof_spines.segment_count IS 'how many segments there are; kept by triggers of proof_segments';
+COMMENT ON COLUMN @schema@.proof_spines.segment_count IS 'how many segments there are; kept by triggers, whatever is written here';
 COMMENT ON COLUMN @schema@.proof_spines.created_at_utc IS 'when the spine was written';
 COMMENT ON COLUMN @schema@.proof_spines.superseded_by_spine_id IS 'the spine that took its place, written once; null in the current one';
 
@@ -90,14 +90,14 @@ COMMENT ON COLUMN @schema@.proof_spine_history.detail IS 'the decision, the spin
 
 CREATE TABLE @schema@.proof_spine_verification_cache (
     spine_id            text PRIMARY KEY REFERENCES @schema@.proof_spines ON DELETE CASCADE,
-    verified_at_utc     timestamptz NOT NULL,
+    verified_at_utc     timestamptz NOT NULL DEFAULT now(),
     verifier_version    text NOT NULL,
-    status              text NOT NULL CHECK (status IN ('Verified', 'Partial', 'Invalid', 'Untrusted')),
+    status              text CHECK (status IN ('Verified', 'Partial', 'Invalid', 'Untrusted')),
     all_segments_valid  boolean NOT NULL,
     invalid_segment_ids text[] NOT NULL DEFAULT '{}',
     signature_algorithm text,
     key_fingerprint     text,
-    evidence_digest     bytea NOT NULL
+    evidence_digest     bytea
 );
 CREATE INDEX proof_spine_verification_cache_bad_idx ON @schema@.proof_spine_verification_cache (status, spine_id)
     WHERE status <> 'Verified';
@@ -111,12 +111,15 @@ COMMENT ON COLUMN @schema@.proof_spine_verification_cache.all_segments_valid IS 
 COMMENT ON COLUMN @schema@.proof_spine_verification_cache.invalid_segment_ids IS 'those that were not';
 COMMENT ON COLUMN @schema@.proof_spine_verification_cache.signature_algorithm IS 'algorithms of the good signatures, separated by commas';
 COMMENT ON COLUMN @schema@.proof_spine_verification_cache.key_fingerprint IS 'keys of the good signatures, separated by commas';
-COMMENT ON COLUMN @schema@.proof_spine_verification_cache.evidence_digest IS 'digest of all that the result depends on: rows, keys, version';
+COMMENT ON COLUMN @schema@.proof_spine_verification_cache.evidence_digest IS 'digest of all that the result depends on: rows, keys, version; a row without it is stale';
 
 -- Segments: each continues the one before, and the spine knows how many there are.
 CREATE TRIGGER spine_links AFTER INSERT ON @schema@.proof_segments
     REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION @verbs@.proof_segment_links();
+-- A spine that is restored, or written with its count, is counted like any other.
+CREATE TRIGGER spine_count BEFORE INSERT ON @schema@.proof_spines
+    FOR EACH ROW WHEN (NEW.segment_count <> 0) EXECUTE FUNCTION @verbs@.proof_spine_count();
 CREATE TRIGGER spine_count_insert AFTER INSERT ON @schema@.proof_segments
     REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION @verbs@.proof_segment_count();

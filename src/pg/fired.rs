@@ -14,7 +14,8 @@ use super::saved;
 use super::trigger::Call;
 use crate::error::Failure;
 
-const HINT: &str =
+/// What to do about a trigger that is declared otherwise.
+pub const HINT: &str =
     "create_proof_spine_schema() makes these triggers; see how they are declared there";
 
 /// A row of texts; `None` is NULL.
@@ -198,6 +199,46 @@ impl Fired {
             }
         });
         rows
+    }
+}
+
+/// The row of a trigger that fires BEFORE INSERT, with a number in one of its columns, an integer; 39P01 if
+/// the trigger is another.
+///
+/// # Safety
+/// The call is that of the running function.
+pub unsafe fn with_number(call: &Call, column: &CStr, number: i32) -> pg_sys::HeapTuple {
+    /// TRIGGER_EVENT_INSERT, _ROW and _BEFORE.
+    const BEFORE_INSERT: u32 = 0x0c;
+    let data = call.data();
+    if data.tg_event & 0x1f != BEFORE_INSERT {
+        Failure::TriggerProtocol
+            .raise("the trigger does not fire BEFORE INSERT FOR EACH ROW", HINT);
+    }
+    // SAFETY: such a trigger has a row of the call's relation; each array has one member.
+    unsafe {
+        let desc = call.desc();
+        let mut place = pg_sys::SPI_fnumber(desc, column.as_ptr());
+        let is_integer = place > 0 && pg_sys::SPI_gettypeid(desc, place) == pg_sys::INT4OID;
+        if !is_integer {
+            Failure::UnknownColumn.raise(
+                format!(
+                    "the table has no column \"{}\" of type integer",
+                    column.to_string_lossy()
+                ),
+                HINT,
+            );
+        }
+        let mut value = pg_sys::Datum::from(number);
+        let mut null = false;
+        pg_sys::heap_modify_tuple_by_cols(
+            data.tg_trigtuple,
+            desc,
+            1,
+            &mut place,
+            &mut value,
+            &mut null,
+        )
     }
 }
 

@@ -3,8 +3,27 @@
 use pgrx::{pg_guard, pg_sys};
 
 use super::entry_points::entry_point;
-use super::fired::{Fired, Level};
+use super::fired::{self, Fired, Level};
+use super::trigger::Call;
 use crate::spine::triggers;
+
+entry_point!(pg_finfo_auditspine_spine_count);
+
+/// SQL: `proof_spine_count() RETURNS trigger`: a new spine has no segments yet, whatever its row says.
+///
+/// # Safety
+/// Called by PostgreSQL only.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn auditspine_spine_count(
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> pg_sys::Datum {
+    // SAFETY: fcinfo comes from PostgreSQL; the tuple returned is a copy in the caller's context.
+    unsafe {
+        let call = Call::expect(fcinfo, "proof_spine_count", fired::HINT);
+        pg_sys::Datum::from(fired::with_number(&call, c"segment_count", 0))
+    }
+}
 
 macro_rules! spine_trigger {
     ($info:ident, $entry:ident, $function:literal, $level:ident, $body:path) => {

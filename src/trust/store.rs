@@ -86,6 +86,7 @@ pub fn load() -> Trust {
                             valid_from: row.valid_from,
                             valid_until: row.valid_until,
                             revoked_at: row.revoked_at,
+                            alias: row.comment,
                         });
                         return;
                     }

@@ -263,3 +263,19 @@ DROP SCHEMA scanner CASCADE;
 SELECT create_proof_spine_schema();
 DROP OWNED BY regress_auditspine_scanner, regress_auditspine_builder;
 DROP ROLE regress_auditspine_scanner, regress_auditspine_builder;
+
+-- Written by hand, with its count, a spine is counted like any other.
+SELECT create_proof_spine_schema('by_hand');
+BEGIN;
+INSERT INTO by_hand.proof_spines (spine_id, artifact_id, vuln_id, policy_profile_id, verdict, root_hash, scan_run_id, segment_count)
+SELECT spine_id('a', 'v', 'p', spine_root_hash(ARRAY[repeat('1', 64), repeat('2', 64)])), 'a', 'v', 'p', 'fixed', spine_root_hash(ARRAY[repeat('1', 64), repeat('2', 64)]), 'r', 2;
+INSERT INTO by_hand.proof_segments (segment_id, spine_id, idx, segment_type, input_hash, result_hash, prev_segment_hash, envelope_json, tool_id, tool_version)
+SELECT segment_id(spine_id, i, 'Match', repeat('0', 64), repeat((i + 1)::text, 64)), spine_id, i, 'Match', repeat('0', 64), repeat((i + 1)::text, 64),
+       CASE WHEN i = 1 THEN repeat('1', 64) END, '{}', 't', '1'
+FROM by_hand.proof_spines, generate_series(0, 1) AS i;
+COMMIT;
+SELECT segment_count FROM by_hand.proof_spines;
+DELETE FROM by_hand.proof_segments WHERE idx = 1;
+SELECT segment_count FROM by_hand.proof_spines;
+INSERT INTO by_hand.proof_spine_verification_cache (spine_id, verifier_version, all_segments_valid) SELECT spine_id, 'mine', true FROM by_hand.proof_spines;
+SELECT v.ok, v.status, v.all_segments_valid AS valid, v.cache FROM by_hand.proof_spines s, LATERAL verify_spine(s.spine_id, 'by_hand') v;

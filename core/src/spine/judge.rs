@@ -64,7 +64,7 @@ pub struct SegmentRow<'a> {
 ///
 /// An envelope holds no key, so whoever does not know the key cannot tell a good signature from a bad
 /// one. A signature that is good under no known key is taken for *bad* if its `keyid` names a known
-/// key (by fingerprint, or as good signatures of the same spine have named theirs), or if it has no
+/// key (by fingerprint or alias, or as good signatures of the same spine have named theirs), or if it has no
 /// `keyid` and any key is known; otherwise for one by an *unknown* key. So a `keyid` can make the
 /// difference between Invalid and Untrusted, but never anything Verified.
 ///
@@ -88,6 +88,7 @@ pub fn judge(spine: &SpineRow<'_>, segments: &[SegmentRow<'_>], trust: &TrustSto
         .iter()
         .flatten()
         .flat_map(Signed::names_of_known_keys)
+        .chain(trust.keys().iter().filter_map(|key| key.alias.as_deref()))
         .collect();
 
     // A segment whose own columns hold together is not to blame if the next one does not continue it.

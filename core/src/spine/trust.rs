@@ -15,6 +15,8 @@ pub struct TrustedKey {
     /// When it was revoked. A revoked key counts for nothing, whatever the time of a segment: that
     /// time is no part of what was signed, so whoever has the key can claim any.
     pub revoked_at: Option<i64>,
+    /// A name that its signer may give as `keyid`, beside the fingerprint.
+    pub alias: Option<String>,
 }
 
 /// Whether a known key counts.
@@ -38,6 +40,7 @@ impl TrustedKey {
             valid_from: None,
             valid_until: None,
             revoked_at: None,
+            alias: None,
         }
     }
 

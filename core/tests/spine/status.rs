@@ -154,6 +154,21 @@ fn a_name_of_ones_own_is_known_by_the_other_segments_only() {
     let judgement = spine.judge(&trust);
     assert_eq!(kinds(&judgement), everywhere(KeyUnknown));
     assert_eq!(judgement.status, Status::Untrusted);
+    // Unless the key is known under it; which makes nothing good.
+    let alias = Naming::Own.keyid(&signer);
+    let trust = TrustStore::new([TrustedKey {
+        alias: alias.clone(),
+        ..TrustedKey::always(signer.public())
+    }]);
+    let judgement = spine.judge(&trust);
+    assert_eq!(kinds(&judgement), everywhere(SignatureInvalid));
+    assert_eq!(judgement.status, Status::Invalid);
+    let other = TrustStore::new([TrustedKey {
+        alias,
+        ..TrustedKey::always(Signer::ed25519(2).public())
+    }]);
+    let judgement = signed_by(&signer, Naming::Own).judge(&other);
+    assert_eq!(judgement.status, Status::Invalid);
 }
 
 #[test]

@@ -14,7 +14,7 @@ const SUPERSEDED: &str = "
 /// Segments may all be valid in a spine that is not: only both together count as verified.
 const VERIFICATION: &str = "
     INSERT INTO {}.proof_spine_history (spine_id, event, detail)
-    VALUES ($1, CASE WHEN $2 = 'Verified' AND $3::boolean THEN 'verified' ELSE 'invalidated' END,
+    VALUES ($1, CASE WHEN coalesce($2, 'Verified') = 'Verified' AND $3::boolean THEN 'verified' ELSE 'invalidated' END,
             pg_catalog.jsonb_build_object(
                 'status', $2, 'all_segments_valid', $3::boolean, 'invalid_segment_ids', $4::text[],
                 'verifier_version', $5))";

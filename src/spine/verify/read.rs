@@ -99,9 +99,9 @@ impl Tables {
                 root_hash: row.text(5),
                 segment_count: row.integer(6),
                 superseded_by: row.optional(7),
-                cached: row.value(9).map(|digest| Cached {
-                    all_segments_valid: row.value(8).is_some_and(|valid| valid.value() != 0),
-                    evidence_digest: bytes_of(digest).to_vec(),
+                cached: row.value(8).map(|valid| Cached {
+                    all_segments_valid: valid.value() != 0,
+                    evidence_digest: row.value(9).map(|digest| bytes_of(digest).to_vec()),
                 }),
                 segments: Vec::new(),
             });

@@ -60,7 +60,7 @@ pub struct Cached {
     /// `all_segments_valid`
     pub all_segments_valid: bool,
     /// `evidence_digest`
-    pub evidence_digest: Vec<u8>,
+    pub evidence_digest: Option<Vec<u8>>,
 }
 
 /// A spine, judged.
@@ -166,7 +166,9 @@ impl Judged {
     pub fn cache(&self) -> &'static str {
         match &self.spine.cached {
             None => "none",
-            Some(cached) if cached.evidence_digest != self.evidence.0 => "stale",
+            Some(cached) if cached.evidence_digest.as_deref() != Some(&self.evidence.0[..]) => {
+                "stale"
+            }
             Some(cached) if cached.all_segments_valid == self.judgement.all_segments_valid() => {
                 "current"
             }
