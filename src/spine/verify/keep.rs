@@ -17,7 +17,7 @@ pub struct Kept {
     invalid_segment_ids: Vec<String>,
     algorithms: Option<String>,
     fingerprints: Option<String>,
-    evidence: Vec<u8>,
+    evidence: Option<Vec<u8>>,
     /// Segments whose status is another now.
     segments: Vec<(String, &'static str)>,
 }
@@ -53,7 +53,7 @@ impl Kept {
             invalid_segment_ids: report.invalid_segment_ids.clone(),
             algorithms: join(algorithms.into_iter().map(str::to_owned).collect()),
             fingerprints: join(fingerprints.into_iter().collect()),
-            evidence: judged.evidence.0.to_vec(),
+            evidence: judged.evidence.map(|digest| digest.0.to_vec()),
             segments: segments.collect(),
         }
     }
@@ -90,7 +90,7 @@ pub fn keep(tables: &Tables, kept: &[Kept]) {
                 spine.invalid_segment_ids.clone().into(),
                 spine.algorithms.as_deref().into(),
                 spine.fingerprints.as_deref().into(),
-                spine.evidence.as_slice().into(),
+                spine.evidence.as_deref().into(),
             ],
         );
     }

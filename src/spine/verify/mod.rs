@@ -73,7 +73,7 @@ pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Report, Vec<Finding>))
             sink(report, findings);
         }
     };
-    judge_each(&tables, &ids, &trust, &mut take_in);
+    judge_each(&tables, &ids, &trust, request.record, &mut take_in);
     match request.which {
         Which::One(id) if seen == 0 => {
             let gone = rows.take_gone().into_iter().find(|(gone, _)| gone == id);
@@ -110,6 +110,7 @@ fn judge_each(
     tables: &Tables,
     ids: &[String],
     trust: &Trust,
+    keeps: bool,
     take_in: &mut dyn FnMut(Vec<Judged>),
 ) {
     let count = if ids.len() > CHUNK {
@@ -118,18 +119,18 @@ fn judge_each(
         0
     };
     std::thread::scope(|scope| {
-        let workers = (0..count).map(|_| |spines: Vec<Spine>| judge_all(spines, trust));
+        let workers = (0..count).map(|_| move |spines: Vec<Spine>| judge_all(spines, trust, keeps));
         let mut helpers = (count > 0).then(|| Helpers::start(scope, workers));
         for chunk in ids.chunks(CHUNK) {
             pgrx::check_for_interrupts!();
             let spines = tables.read(chunk);
             let Some(helpers) = &mut helpers else {
-                take_in(judge_all(spines, trust));
+                take_in(judge_all(spines, trust, keeps));
                 continue;
             };
             // Helpers that have enough to do leave the backend free to check too.
             if let Err(refused) = helpers.hand_over(spines) {
-                take_in(judge_all(refused, trust));
+                take_in(judge_all(refused, trust, keeps));
             }
             while let Some(done) = helpers.finished() {
                 take_in(done);

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::ffi::CString;
 
 use auditspine_core::canonical::Numbers;
+use auditspine_core::dsse::MAX_SIGNATURES;
 use pgrx::{IntoDatum, pg_sys};
 
-use super::record::{Cached, Segment, Spine};
+use super::record::{Cached, Segment, Spine, StoredEnvelope};
 use crate::error::Failure;
 use crate::pg::arena::DatumArena;
 use crate::pg::jsonb::write_jsonb;
+use crate::pg::jsonb_read::{self, Value};
 use crate::pg::lookup::bytes_of;
 use crate::pg::rows::receiver::for_each_row;
 
@@ -79,14 +81,17 @@ impl Tables {
         ids
     }
 
-    /// The spines of these ids that there are.
+    /// The spines of these ids that there are. Each is looked up by index, however few the planner takes
+    /// the rows of the tables to be.
     pub fn read(&self, ids: &[String]) -> Vec<Spine> {
         let query = self.statement(
             "SELECT s.spine_id::text, s.artifact_id::text, s.vuln_id::text, s.policy_profile_id::text, \
                     s.verdict::text, s.root_hash::text, s.segment_count::integer, s.superseded_by_spine_id::text, \
                     c.all_segments_valid::boolean, c.evidence_digest::bytea \
-             FROM {}.proof_spines AS s LEFT JOIN {}.proof_spine_verification_cache AS c USING (spine_id) \
-             WHERE s.spine_id = ANY ($1) ORDER BY s.spine_id",
+             FROM unnest($1) AS wanted (id) \
+             CROSS JOIN LATERAL (SELECT * FROM {}.proof_spines WHERE spine_id = id OFFSET 0) AS s \
+             LEFT JOIN LATERAL (SELECT * FROM {}.proof_spine_verification_cache WHERE spine_id = id OFFSET 0) AS c \
+                    ON true",
         );
         let mut spines: Vec<Spine> = Vec::with_capacity(ids.len());
         select(&query, ids, &mut |row| {
@@ -115,16 +120,14 @@ impl Tables {
             "SELECT spine_id::text, segment_id::text, idx::integer, segment_type::text, input_hash::text, \
                     result_hash::text, prev_segment_hash::text, envelope_json::jsonb, status::text, \
                     created_at_utc::timestamptz \
-             FROM {}.proof_segments WHERE spine_id = ANY ($1)",
+             FROM unnest($1) AS wanted (id) \
+             CROSS JOIN LATERAL (SELECT * FROM {}.proof_segments WHERE spine_id = id OFFSET 0) AS s",
         );
         select(&query, ids, &mut |row| {
             let Some(at) = places.get(&row.text(0)) else {
                 return;
             };
-            let mut envelope = Vec::new();
-            if let Some(json) = row.value(7) {
-                write_jsonb(&bytes_of(json), Numbers::Exact, &mut envelope);
-            }
+            let envelope = row.value(7).map(|json| stored(&bytes_of(json)));
             spines[*at].segments.push(Segment {
                 segment_id: row.text(1),
                 idx: row.integer(2),
@@ -132,7 +135,7 @@ impl Tables {
                 input_hash: row.text(4),
                 result_hash: row.text(5),
                 prev_segment_hash: row.optional(6),
-                envelope,
+                envelope: envelope.unwrap_or(StoredEnvelope::Other(Vec::new())),
                 status: row.text(8),
                 created_at: row.value(9).map_or(0, |time| time.value() as i64),
             });
@@ -145,6 +148,58 @@ impl Tables {
     }
 }
 
+/// An envelope of binary jsonb.
+fn stored(content: &[u8]) -> StoredEnvelope {
+    parts(content).unwrap_or_else(|| {
+        let mut json = Vec::new();
+        write_jsonb(content, Numbers::Exact, &mut json);
+        StoredEnvelope::Other(json)
+    })
+}
+
+/// `None` for what [`auditspine_core::dsse::Envelope::parse`] would refuse for its members or its size.
+fn parts(content: &[u8]) -> Option<StoredEnvelope> {
+    let Value::Object(object) = jsonb_read::read(content) else {
+        return None;
+    };
+    let (mut payload_type, mut payload, mut signatures) = (None, None, None);
+    for (name, value) in object.members() {
+        match (name, value) {
+            ("payloadType", Value::Text(text)) => payload_type = Some(text.to_owned()),
+            ("payload", Value::Text(text)) => payload = Some(text.to_owned()),
+            ("signatures", Value::Array(array)) if array.len() <= MAX_SIGNATURES => {
+                let all: Option<Vec<_>> = array.elements().map(signature).collect();
+                signatures = Some(all?);
+            }
+            // Other members may be of any depth, which only a parser sees.
+            (_, Value::Object(_) | Value::Array(_)) => return None,
+            _ => {}
+        }
+    }
+    Some(StoredEnvelope::Parts {
+        payload_type: payload_type?,
+        payload: payload?,
+        signatures: signatures?,
+    })
+}
+
+fn signature(value: Value<'_>) -> Option<(Option<String>, String)> {
+    let Value::Object(object) = value else {
+        return None;
+    };
+    let (mut keyid, mut sig) = (None, None);
+    for (name, value) in object.members() {
+        match (name, value) {
+            ("sig", Value::Text(text)) => sig = Some(text.to_owned()),
+            ("keyid", Value::Text(text)) => keyid = Some(text.to_owned()),
+            ("keyid", Value::Null) => {}
+            ("keyid" | "sig", _) | (_, Value::Object(_) | Value::Array(_)) => return None,
+            _ => {}
+        }
+    }
+    Some((keyid, sig?))
+}
+
 /// A row of a query.
 struct Row<'a>(&'a [pg_sys::Datum], &'a [bool]);
 
@@ -154,8 +209,8 @@ impl Row<'_> {
     }
 
     fn optional(&self, at: usize) -> Option<String> {
-        let bytes = bytes_of(self.value(at)?);
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+        let text = String::from_utf8(bytes_of(self.value(at)?));
+        Some(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     fn text(&self, at: usize) -> String {

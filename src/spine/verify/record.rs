@@ -1,6 +1,6 @@
 //! Spines as they are stored, and their judgement: plain Rust, so that helper threads can do it.
 
-use auditspine_core::dsse::Envelope;
+use auditspine_core::dsse::{Envelope, EnvelopeError};
 use auditspine_core::hash::{Hash, HashSink, Sink};
 use auditspine_core::spine::{Judgement, SegmentRow, SpineRow, Status, judge};
 
@@ -46,12 +46,64 @@ pub struct Segment {
     pub result_hash: String,
     /// `prev_segment_hash`
     pub prev_segment_hash: Option<String>,
-    /// `envelope_json`, canonical.
-    pub envelope: Vec<u8>,
+    /// `envelope_json`
+    pub envelope: StoredEnvelope,
     /// `status`
     pub status: String,
     /// `created_at_utc`, in microseconds since 2000-01-01 00:00 UTC.
     pub created_at: i64,
+}
+
+/// An envelope, as stored.
+#[derive(Clone, Debug)]
+pub enum StoredEnvelope {
+    /// One that has the members that an envelope has.
+    Parts {
+        /// `payloadType`
+        payload_type: String,
+        /// `payload`, in base64.
+        payload: String,
+        /// `keyid` and `sig`, in base64.
+        signatures: Vec<(Option<String>, String)>,
+    },
+    /// Another document: canonical JSON, for the reason why it is no envelope.
+    Other(Vec<u8>),
+}
+
+impl StoredEnvelope {
+    fn read(&self) -> Result<Envelope, EnvelopeError> {
+        match self {
+            StoredEnvelope::Parts {
+                payload_type,
+                payload,
+                signatures,
+            } => {
+                let signatures = signatures.iter().map(|(id, sig)| (id.as_deref(), &**sig));
+                Envelope::from_parts(payload_type, payload, signatures)
+            }
+            StoredEnvelope::Other(json) => Envelope::parse(json),
+        }
+    }
+
+    fn put(&self, put: &mut impl FnMut(&[u8])) {
+        match self {
+            StoredEnvelope::Parts {
+                payload_type,
+                payload,
+                signatures,
+            } => {
+                put(payload_type.as_bytes());
+                put(payload.as_bytes());
+                put(&signatures.len().to_be_bytes());
+                for (keyid, sig) in signatures {
+                    put(&[u8::from(keyid.is_some())]);
+                    put(keyid.as_deref().unwrap_or_default().as_bytes());
+                    put(sig.as_bytes());
+                }
+            }
+            StoredEnvelope::Other(json) => put(json),
+        }
+    }
 }
 
 /// What the cache says of a spine.
@@ -69,17 +121,17 @@ pub struct Judged {
     pub spine: Spine,
     /// What it is worth by itself.
     pub judgement: Judgement,
-    /// What that depends on.
-    pub evidence: Hash,
+    /// What that depends on, where that is asked for or the cache knows it.
+    pub evidence: Option<Hash>,
 }
 
-/// Judges spines by their own evidence and the keys that count.
-pub fn judge_all(spines: Vec<Spine>, trust: &Trust) -> Vec<Judged> {
+/// Judges spines by their own evidence and the keys that count; with the digest of it if it is to be kept.
+pub fn judge_all(spines: Vec<Spine>, trust: &Trust, keeps: bool) -> Vec<Judged> {
     spines
         .into_iter()
         .map(|spine| Judged {
             judgement: spine.judge(trust),
-            evidence: spine.evidence(trust),
+            evidence: (keeps || spine.cached.is_some()).then(|| spine.evidence(trust)),
             spine,
         })
         .collect()
@@ -106,7 +158,7 @@ impl Spine {
                 input_hash: &segment.input_hash,
                 result_hash: &segment.result_hash,
                 prev_segment_hash: segment.prev_segment_hash.as_deref(),
-                envelope: Envelope::parse(&segment.envelope),
+                envelope: segment.envelope.read(),
                 created_at: segment.created_at,
             })
             .collect();
@@ -151,7 +203,7 @@ impl Spine {
                 .as_deref()
                 .unwrap_or_default()
                 .as_bytes());
-            put(&segment.envelope);
+            segment.envelope.put(&mut put);
         }
         sink.finish().0
     }
@@ -166,7 +218,11 @@ impl Judged {
     pub fn cache(&self) -> &'static str {
         match &self.spine.cached {
             None => "none",
-            Some(cached) if cached.evidence_digest.as_deref() != Some(&self.evidence.0[..]) => {
+            Some(cached)
+                if self
+                    .evidence
+                    .is_none_or(|now| cached.evidence_digest.as_deref() != Some(&now.0[..])) =>
+            {
                 "stale"
             }
             Some(cached) if cached.all_segments_valid == self.judgement.all_segments_valid() => {
