@@ -1,5 +1,98 @@
 -- Made by scripts/upgrade-script of the numbered files in sql/0.3.0.
 
+-- 05-attach.sql
+-- audit_attach() can leave out UPDATEs that change nothing, and the view tells.
+
+DROP FUNCTION @extschema@.audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean);
+CREATE FUNCTION @extschema@.audit_attach(
+    target         regclass,
+    kind           text    DEFAULT NULL,
+    chain          text    DEFAULT 'main',
+    chain_by       text[]  DEFAULT NULL,
+    pk             text[]  DEFAULT NULL,
+    payload        text    DEFAULT 'hash',
+    exclude        text[]  DEFAULT '{}',
+    append_only    boolean DEFAULT false,
+    backfill       boolean DEFAULT false,
+    skip_unchanged boolean DEFAULT false
+) RETURNS text
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'audit_attach_table_wrapper';
+-- It attaches triggers with the caller's rights; whoever may use it can write entries of any kind that is free.
+REVOKE ALL ON FUNCTION @extschema@.audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean, boolean)
+    FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean, boolean) IS
+    'audits a table and its partitions from here on; answers attached, replaced or unchanged';
+
+CREATE OR REPLACE VIEW auditspine.audited_table AS
+SELECT t.tgrelid::regclass AS table_name,
+       n.kind,
+       CASE WHEN p.problem IS NULL THEN
+           coalesce(auditspine.declared(t.tgargs, 'pk'),
+                    (SELECT array_agg(a.attname::text ORDER BY k.place)
+                     FROM pg_catalog.pg_index AS i
+                     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+                     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                     WHERE i.indrelid = t.tgrelid AND i.indisprimary AND k.place <= i.indnkeyatts))
+       END AS pk,
+       (auditspine.declared(t.tgargs, 'chain'))[1] AS chain,
+       auditspine.declared(t.tgargs, 'chain_by') AS chain_by,
+       (auditspine.declared(t.tgargs, 'payload'))[1] AS payload,
+       auditspine.declared(t.tgargs, 'exclude') AS exclude,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger AS r
+               WHERE r.tgrelid = t.tgrelid AND r.tgfoid = '@extschema@.audit_refuse_change()'::regprocedure
+                 AND r.tgtype & 1 = 1 AND r.tgenabled IN ('A', 'O')) AS append_only,
+       t.tgenabled IN ('A', 'O') AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_partition_tree(t.tgrelid) AS m
+           JOIN pg_catalog.pg_trigger AS c ON c.tgrelid = m.relid
+           WHERE c.tgfoid = t.tgfoid AND c.tgname = t.tgname AND c.tgtype = t.tgtype
+             AND c.tgenabled NOT IN ('A', 'O')) AS enabled,
+       CASE t.tgenabled WHEN 'A' THEN 'always' WHEN 'O' THEN 'origin' WHEN 'R' THEN 'replica'
+                        ELSE 'disabled' END AS trigger_state,
+       NOT EXISTS (
+           SELECT FROM (SELECT t.tgrelid::regclass UNION SELECT relid FROM pg_catalog.pg_partition_tree(t.tgrelid))
+                       AS m (relid)
+           WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS c
+                             WHERE c.tgrelid = m.relid AND c.tgfoid = t.tgfoid AND c.tgtype & 1 = 0
+                               AND c.tgtype & 32 = 32 AND c.tgenabled IN ('A', 'O'))) AS truncate_covered,
+       (SELECT count(*)::integer FROM pg_catalog.pg_partition_tree(t.tgrelid) AS m WHERE m.isleaf AND m.level > 0)
+           AS partitions,
+       (SELECT count(*) FROM auditspine.audit_chain AS e WHERE e.event_kind = n.kind) AS entries,
+       p.problem,
+       auditspine.declared(t.tgargs, 'unchanged') IS NOT NULL AS skip_unchanged
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+CROSS JOIN LATERAL (
+    SELECT coalesce((auditspine.declared(t.tgargs, 'kind'))[1],
+                    (SELECT r.relname::text FROM pg_catalog.pg_class AS r
+                     WHERE r.oid = coalesce(pg_catalog.pg_partition_root(t.tgrelid), t.tgrelid))) AS kind
+) AS n
+CROSS JOIN LATERAL (
+    SELECT coalesce(
+        auditspine.declaration_problem(t.tgargs),
+        (SELECT format('the table has no column %I', x.name)
+         FROM unnest(auditspine.declared(t.tgargs, 'pk') || auditspine.declared(t.tgargs, 'chain_by')
+                     || auditspine.declared(t.tgargs, 'exclude')) AS x (name)
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+                           WHERE a.attrelid = t.tgrelid AND a.attname = x.name AND a.attnum > 0
+                             AND NOT a.attisdropped)
+         LIMIT 1),
+        CASE WHEN auditspine.declared(t.tgargs, 'pk') IS NULL
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = t.tgrelid AND i.indisprimary)
+             THEN 'the table has no primary key, and the trigger names no key' END,
+        (SELECT format('there is no audit chain %L', x.name)
+         FROM unnest(auditspine.declared(t.tgargs, 'chain')) AS x (name)
+         WHERE NOT EXISTS (SELECT FROM auditspine.chain AS k WHERE k.name = x.name))
+    ) AS problem
+) AS p
+WHERE t.tgfoid = '@extschema@.audit_chain_append()'::regprocedure
+  AND t.tgparentid = 0 AND t.tgtype & 1 = 1;
+COMMENT ON COLUMN auditspine.audited_table.skip_unchanged IS
+    'whether an UPDATE that leaves the recorded columns as they were is no event';
+COMMENT ON FUNCTION auditspine.declared(bytea, text) IS
+    'one part of what a trigger declares (kind, pk, chain, chain_by, payload, exclude, unchanged); null if it is left out';
+
 -- 10-keys.sql
 -- Keys whose signatures count, and DSSE envelopes.
 

@@ -32,6 +32,35 @@ fn expect_target(target: Option<pg_sys::Oid>) -> pg_sys::Oid {
 /// Makes a table tamper-evident from here on; answers `attached`, `replaced` or `unchanged`.
 #[pg_extern(sql = false)]
 #[allow(clippy::too_many_arguments)]
+fn audit_attach_table(
+    target: Option<pg_sys::Oid>,
+    kind: Option<TextArg>,
+    chain: Option<TextArg>,
+    chain_by: Option<TextArrayArg>,
+    pk: Option<TextArrayArg>,
+    payload: Option<TextArg>,
+    exclude: Option<TextArrayArg>,
+    append_only: Option<bool>,
+    backfill: Option<bool>,
+    skip_unchanged: Option<bool>,
+) -> &'static str {
+    let request = Request {
+        kind: text(kind),
+        chain: text(chain),
+        chain_by: texts(chain_by, "chain_by"),
+        pk: texts(pk, "pk"),
+        payload: text(payload),
+        exclude: texts(exclude, "exclude"),
+        skip_unchanged: skip_unchanged.unwrap_or(false),
+        append_only: append_only.unwrap_or(false),
+        backfill: backfill.unwrap_or(false),
+    };
+    attach::attach(expect_target(target), &request)
+}
+
+/// As 0.2.0 declares it, until the extension is updated.
+#[pg_extern(sql = false)]
+#[allow(clippy::too_many_arguments)]
 fn audit_attach(
     target: Option<pg_sys::Oid>,
     kind: Option<TextArg>,
@@ -43,18 +72,18 @@ fn audit_attach(
     append_only: Option<bool>,
     backfill: Option<bool>,
 ) -> &'static str {
-    let request = Request {
-        kind: text(kind),
-        chain: text(chain),
-        chain_by: texts(chain_by, "chain_by"),
-        pk: texts(pk, "pk"),
-        payload: text(payload),
-        exclude: texts(exclude, "exclude"),
-        skip_unchanged: false,
-        append_only: append_only.unwrap_or(false),
-        backfill: backfill.unwrap_or(false),
-    };
-    attach::attach(expect_target(target), &request)
+    audit_attach_table(
+        target,
+        kind,
+        chain,
+        chain_by,
+        pk,
+        payload,
+        exclude,
+        append_only,
+        backfill,
+        None,
+    )
 }
 
 /// Drops the audit's triggers from a table and records that; false if it is not audited.
@@ -76,7 +105,7 @@ fn declaration_problem(arguments: &[u8]) -> Option<String> {
 }
 
 /// Names in canonical form what a trigger's arguments declare, by part: `kind`, `pk`, `chain`,
-/// `chain_by`, `payload`, `exclude`; null for a part that is left out.
+/// `chain_by`, `payload`, `exclude`, `unchanged`; null for a part that is left out.
 #[pg_extern(sql = false)]
 fn declared(arguments: &[u8], part: &str) -> Option<Vec<String>> {
     let declaration = declaration::try_parse(&split_arguments(arguments)).ok()?;
@@ -100,6 +129,7 @@ fn declared(arguments: &[u8], part: &str) -> Option<Vec<String>> {
             .to_owned(),
         ]),
         "exclude" => Some(declaration.exclude),
+        "unchanged" => declaration.skip_unchanged.then(|| vec!["skip".to_owned()]),
         _ => None,
     }
 }

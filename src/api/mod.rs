@@ -38,6 +38,11 @@ mod verify;
     requires = ["schema"]
 );
 ::pgrx::extension_sql_file!(
+    "../../sql/0.3.0/05-attach.sql",
+    name = "attach_0_3",
+    requires = ["attach"]
+);
+::pgrx::extension_sql_file!(
     "../../sql/0.3.0/10-keys.sql",
     name = "keys",
     requires = ["schema", "routine"]

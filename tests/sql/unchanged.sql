@@ -27,3 +27,15 @@ UPDATE item SET seen = now();
 SELECT finding, key, recorded ->> 'v' AS recorded, current ->> 'v' AS current FROM verify_table_findings('item');
 CREATE TRIGGER wrong AFTER UPDATE ON plain FOR EACH ROW EXECUTE FUNCTION audit_chain_append('plain', 'unchanged=maybe');
 UPDATE plain SET v = 'b';
+-- The same by audit_attach(), and what it says of it.
+CREATE TABLE attached (id integer PRIMARY KEY, v text, seen timestamptz);
+SELECT audit_attach('attached', exclude => '{seen}', skip_unchanged => true);
+SELECT audit_attach('attached', exclude => '{seen}', skip_unchanged => true) AS again;
+SELECT table_name, exclude, skip_unchanged, problem FROM auditspine.audited_table WHERE kind IN ('attached', 'item') ORDER BY kind;
+INSERT INTO attached VALUES (1, 'a', now());
+UPDATE attached SET seen = now();
+UPDATE attached SET v = 'b';
+SELECT op, event_pk FROM auditspine.audit_chain WHERE event_kind = 'attached' ORDER BY seq;
+SELECT payload ->> 'unchanged' AS unchanged FROM auditspine.audit_chain WHERE event_kind = 'auditspine.attach' AND event_pk = 'attached';
+SELECT audit_attach('attached', exclude => '{seen}');
+SELECT skip_unchanged FROM auditspine.audited_table WHERE kind = 'attached';
