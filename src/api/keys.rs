@@ -170,17 +170,13 @@ fn expect_threshold(threshold: Option<i32>, keys: &KeySet) -> usize {
             "say how many distinct keys must have signed",
         )
     };
-    match usize::try_from(threshold) {
-        Ok(0) => refuse_threshold(&ThresholdError::Zero),
-        Ok(count) if count <= keys.keys().len() => count,
-        Ok(count) => refuse_threshold(&ThresholdError::TooHigh {
-            threshold: count,
-            keys: keys.keys().len(),
-        }),
-        Err(_) => {
-            Failure::InvalidValue.raise(format!("threshold is {threshold}"), "it is at least 1")
-        }
+    let Ok(threshold) = usize::try_from(threshold) else {
+        Failure::InvalidValue.raise(format!("threshold is {threshold}"), "it is at least 1")
+    };
+    if let Err(error) = dsse::check_threshold(threshold, keys) {
+        refuse_threshold(&error);
     }
+    threshold
 }
 
 fn refuse_threshold(error: &ThresholdError) -> ! {

@@ -8,7 +8,7 @@ use std::ffi::c_void;
 use pgrx::pg_guard;
 use pgrx::pg_sys;
 
-use super::{attribution, buffer, chains, checked, flush, lane, layouts, state, trigger};
+use super::{attribution, buffer, chains, flush, lane, layouts, spine_checks, state, trigger};
 
 /// Registers the callbacks; once, when the library is loaded.
 pub fn register() {
@@ -37,7 +37,7 @@ unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _arg:
             lane::forget_held();
             flush::transaction_ended();
             layouts::transaction_ended();
-            checked::transaction_ended();
+            spine_checks::transaction_ended();
         }
         // Parallel workers write nothing, so they have nothing to link.
         _ => {}
@@ -54,7 +54,7 @@ unsafe extern "C-unwind" fn on_subtransaction(
     if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
         buffer::with_mut(|buffer| buffer.roll_back_to(subid));
         forget_created();
-        checked::roll_back_to(subid);
+        spine_checks::roll_back_to(subid);
     }
 }
 

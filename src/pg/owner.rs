@@ -1,4 +1,4 @@
-//! Acting as the extension's owner, for what callers may have done but not do themselves.
+//! Acting as the extension's owner, or a table's, for what callers may have done but not do themselves.
 
 use pgrx::pg_sys;
 

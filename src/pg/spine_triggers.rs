@@ -3,7 +3,7 @@
 use pgrx::{pg_guard, pg_sys};
 
 use super::entry_points::entry_point;
-use super::fired::{self, Fired, Level};
+use super::spine_trigger_call::{self, Fired, Level};
 use super::trigger::Call;
 use crate::spine::triggers;
 
@@ -20,8 +20,8 @@ pub unsafe extern "C-unwind" fn auditspine_spine_count(
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL; the tuple returned is a copy in the caller's context.
     unsafe {
-        let call = Call::expect(fcinfo, "proof_spine_count", fired::HINT);
-        pg_sys::Datum::from(fired::with_number(&call, c"segment_count", 0))
+        let call = Call::expect(fcinfo, "proof_spine_count", spine_trigger_call::HINT);
+        pg_sys::Datum::from(spine_trigger_call::with_number(&call, c"segment_count", 0))
     }
 }
 

@@ -7,9 +7,9 @@ use pgrx::spi::Spi;
 use crate::attach::{self, Request};
 use crate::error::Failure;
 use crate::pg::arena::DatumArena;
-use crate::pg::fired::{Texts, text_arguments, texts};
+use crate::pg::spine_trigger_call::{Texts, text_arguments, texts};
 use crate::pg::state::{broken, verbs_schema};
-use crate::pg::{lane, saved};
+use crate::pg::{lane, saved_plans};
 
 /// The tables, and what the audit keeps of each.
 const TABLES: [Table; 4] = [
@@ -66,7 +66,7 @@ pub fn query(statement: &str, arguments: &[Option<&str>]) -> Vec<Texts> {
     let mut arena = DatumArena::default();
     let arguments = text_arguments(arguments, &mut arena);
     let mut rows = Vec::new();
-    saved::run(statement, &arguments, |row| rows.push(texts(row)));
+    saved_plans::run(statement, &arguments, |row| rows.push(texts(row)));
     rows
 }
 

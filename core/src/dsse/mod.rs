@@ -33,7 +33,9 @@ pub use error::EnvelopeError;
 pub use key::{Algorithm, MAX_PEM, PublicKey};
 pub use key_error::KeyError;
 pub(crate) use verify::{Candidate, Checker};
-pub use verify::{KeySet, Outcome, SignatureReport, ThresholdError, Verification, verify};
+pub use verify::{
+    KeySet, Outcome, SignatureReport, ThresholdError, Verification, check_threshold, verify,
+};
 
 /// What a message shows of a value, in characters.
 const SHOWN: usize = 60;

@@ -157,6 +157,15 @@ impl fmt::Display for ThresholdError {
     }
 }
 
+/// Whether so many of the keys can be asked for, without an envelope.
+pub fn check_threshold(threshold: usize, keys: &KeySet) -> Result<(), ThresholdError> {
+    match (threshold, keys.keys.len()) {
+        (0, _) => Err(ThresholdError::Zero),
+        (_, keys) if threshold > keys => Err(ThresholdError::TooHigh { threshold, keys }),
+        _ => Ok(()),
+    }
+}
+
 /// Holds every signature of the envelope against the keys (DSSE protocol.md, "Protocol"); `threshold`
 /// is of distinct keys, 1 to as many as there are. A signature counts for one key, a key once. The
 /// `keyid` only says which key is tried first. At most
@@ -166,15 +175,7 @@ pub fn verify(
     keys: &KeySet,
     threshold: usize,
 ) -> Result<Verification, ThresholdError> {
-    if threshold == 0 {
-        return Err(ThresholdError::Zero);
-    }
-    if threshold > keys.keys.len() {
-        return Err(ThresholdError::TooHigh {
-            threshold,
-            keys: keys.keys.len(),
-        });
-    }
+    check_threshold(threshold, keys)?;
     let checker = Checker::new(envelope, keys);
     let mut signers: HashMap<usize, usize> = HashMap::new();
     let mut verified = Vec::new();

@@ -21,9 +21,9 @@ pub use self::input::{Decision, Outcome, expect_text, expect_verdict};
 use self::input::{Derived, derive};
 use crate::error::Failure;
 use crate::pg::arena::DatumArena;
-use crate::pg::fired::{Texts, text_arguments, texts};
+use crate::pg::spine_trigger_call::{Texts, text_arguments, texts};
 use crate::pg::sqltypes::JsonbArg;
-use crate::pg::{saved, snapshot};
+use crate::pg::{saved_plans, snapshot};
 use crate::spine::schema::query;
 
 const SPINE: &str = "
@@ -224,7 +224,7 @@ impl Tables {
         ));
         arguments.push((pg_sys::JSONBOID, Some(segments.datum())));
         let mut inserted = Vec::new();
-        saved::run(&BUILD.replace("{}", &self.quoted), &arguments, |row| {
+        saved_plans::run(&BUILD.replace("{}", &self.quoted), &arguments, |row| {
             inserted.push(texts(row))
         });
         !inserted.is_empty()

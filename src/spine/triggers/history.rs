@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use crate::pg::fired::{Event, Fired};
+use crate::pg::spine_trigger_call::{Event, Fired};
 
 const CREATED: &str = "
     INSERT INTO {}.proof_spine_history (spine_id, event, detail)

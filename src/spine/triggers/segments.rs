@@ -2,7 +2,7 @@
 
 use super::shown;
 use crate::error::Failure;
-use crate::pg::fired::{Event, Fired};
+use crate::pg::spine_trigger_call::{Event, Fired};
 
 /// The first new segment that does not continue the one before it. LIMIT keeps the lookup by index.
 const BROKEN: &str = "

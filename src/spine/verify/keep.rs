@@ -75,14 +75,20 @@ pub fn keep(tables: &Tables, kept: &[Kept]) {
             signature_algorithm = excluded.signature_algorithm, key_fingerprint = excluded.key_fingerprint, \
             evidence_digest = excluded.evidence_digest",
     );
-    for spine in kept {
-        pgrx::check_for_interrupts!();
-        for (segment, text) in &spine.segments {
-            run(&status, &[segment.as_str().into(), (*text).into()]);
-        }
-        run(
-            &cache,
-            &[
+    if kept.is_empty() {
+        return;
+    }
+    // Planned once for all of them, as the tables are now.
+    let kept = Spi::connect_mut(|client| {
+        let status = client.prepare_mut(status.as_str(), &oids(&[TEXT, TEXT]))?;
+        let types = [TEXT, TEXT, TEXT, BOOL, TEXTS, TEXT, TEXT, BYTES];
+        let cache = client.prepare_mut(cache.as_str(), &oids(&types))?;
+        for spine in kept {
+            pgrx::check_for_interrupts!();
+            for (segment, text) in &spine.segments {
+                client.update(&status, None, &[segment.as_str().into(), (*text).into()])?;
+            }
+            let row = [
                 spine.spine_id.as_str().into(),
                 VERSION.into(),
                 spine.status.into(),
@@ -91,13 +97,21 @@ pub fn keep(tables: &Tables, kept: &[Kept]) {
                 spine.algorithms.as_deref().into(),
                 spine.fingerprints.as_deref().into(),
                 spine.evidence.as_deref().into(),
-            ],
-        );
+            ];
+            client.update(&cache, None, &row)?;
+        }
+        Ok::<_, pgrx::spi::SpiError>(())
+    });
+    if let Err(error) = kept {
+        error!("{error}");
     }
 }
 
-fn run(statement: &str, arguments: &[pgrx::datum::DatumWithOid<'_>]) {
-    if let Err(error) = Spi::run_with_args(statement, arguments) {
-        error!("{error}");
-    }
+const TEXT: PgBuiltInOids = PgBuiltInOids::TEXTOID;
+const TEXTS: PgBuiltInOids = PgBuiltInOids::TEXTARRAYOID;
+const BOOL: PgBuiltInOids = PgBuiltInOids::BOOLOID;
+const BYTES: PgBuiltInOids = PgBuiltInOids::BYTEAOID;
+
+fn oids(types: &[PgBuiltInOids]) -> Vec<PgOid> {
+    types.iter().map(|oid| PgOid::from(oid.value())).collect()
 }

@@ -65,7 +65,7 @@ pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Report, Vec<Finding>))
     let mut take_in = |judged: Vec<Judged>| {
         for judged in judged {
             seen += 1;
-            progress.done(1);
+            progress.one_more();
             let (report, findings) = report::of(&judged, &mut rows, &trust);
             if request.record {
                 kept.push(keep::Kept::of(&judged, &report));

@@ -27,9 +27,9 @@ impl Progress {
         }
     }
 
-    /// So many more are done.
-    pub fn done(&mut self, more: usize) {
-        self.done += more;
+    /// One more is done.
+    pub fn one_more(&mut self) {
+        self.done += 1;
         if self.told.elapsed() < INTERVAL {
             return;
         }

@@ -67,7 +67,7 @@ impl Tables {
             + condition.as_deref().unwrap_or_default()
             + " ORDER BY spine_id";
         let mut ids = Vec::new();
-        select(&query, &[], &mut |row| ids.push(row.text(0)));
+        select(&query, None, &mut |row| ids.push(row.text(0)));
         ids
     }
 
@@ -77,7 +77,7 @@ impl Tables {
             "SELECT segment_id::text FROM {}.proof_segments WHERE spine_id::text = ANY ($1)",
         );
         let mut ids = Vec::new();
-        select(&query, spines, &mut |row| ids.push(row.text(0)));
+        select(&query, Some(spines), &mut |row| ids.push(row.text(0)));
         ids
     }
 
@@ -94,7 +94,7 @@ impl Tables {
                     ON true",
         );
         let mut spines: Vec<Spine> = Vec::with_capacity(ids.len());
-        select(&query, ids, &mut |row| {
+        select(&query, Some(ids), &mut |row| {
             spines.push(Spine {
                 spine_id: row.text(0),
                 artifact_id: row.text(1),
@@ -123,7 +123,7 @@ impl Tables {
              FROM unnest($1) AS wanted (id) \
              CROSS JOIN LATERAL (SELECT * FROM {}.proof_segments WHERE spine_id = id OFFSET 0) AS s",
         );
-        select(&query, ids, &mut |row| {
+        select(&query, Some(ids), &mut |row| {
             let Some(at) = places.get(&row.text(0)) else {
                 return;
             };
@@ -223,14 +223,15 @@ impl Row<'_> {
 }
 
 /// Runs a query, with an array of texts as its argument if it has one.
-fn select(query: &str, texts: &[String], show: &mut dyn FnMut(Row<'_>)) {
+fn select(query: &str, texts: Option<&[String]>, show: &mut dyn FnMut(Row<'_>)) {
     let query = CString::new(query).unwrap_or_else(|_| {
         Failure::InvalidValue.raise("the condition holds a zero byte", "leave it out")
     });
-    let array = texts.to_vec().into_datum();
-    let argument = array.map(|array| (pg_sys::TEXTARRAYOID, array));
-    let wanted = query.to_bytes().windows(2).any(|two| two == b"$1");
-    let arguments: Vec<_> = argument.into_iter().filter(|_| wanted).collect();
+    let array = texts.and_then(|texts| texts.to_vec().into_datum());
+    let arguments: Vec<_> = array
+        .map(|array| (pg_sys::TEXTARRAYOID, array))
+        .into_iter()
+        .collect();
     for_each_row(&query, &arguments, &mut |values, nulls| {
         show(Row(values, nulls));
     });

@@ -74,7 +74,6 @@ pub fn of(judged: &Judged, rows: &mut RowFindings, trust: &Trust) -> (Report, Ve
     if unknown_key {
         findings.extend(trust.findings.iter().map(of_key));
     }
-    let mut rows_ok = true;
     let mut is_invalid = false;
     let mut all_valid = judgement.all_segments_valid();
     let mut invalid: Vec<String> = judgement.invalid_segment_ids().map(str::to_owned).collect();
@@ -98,7 +97,7 @@ pub fn of(judged: &Judged, rows: &mut RowFindings, trust: &Trust) -> (Report, Ve
             ));
         }
     }
-    rows_ok &= !is_invalid;
+    let mut rows_ok = !is_invalid;
     for found in &rows.tables {
         rows_ok &= !found.kind.is_bad();
         findings.push(of_table(found));

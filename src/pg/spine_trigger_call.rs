@@ -10,7 +10,7 @@ use super::lookup::bytes_of;
 use super::owner::as_table_owner_writing;
 use super::query::Argument;
 use super::relation::OpenRelation;
-use super::saved;
+use super::saved_plans;
 use super::trigger::Call;
 use crate::error::Failure;
 
@@ -193,7 +193,7 @@ impl Fired {
         as_table_owner_writing(&self.table, || {
             // SAFETY: the data is that of the running trigger.
             unsafe {
-                saved::run_in_trigger(self.call.raw(), &statement, &arguments, |row| {
+                saved_plans::run_in_trigger(self.call.raw(), &statement, &arguments, |row| {
                     rows.push(texts(row));
                 });
             }
