@@ -123,8 +123,10 @@ pub enum Failure {
     OtherDecision,
     /// A spine was to be superseded by one that it supersedes.
     SupersessionCycle,
-    /// Some of the tables of spines are there.
-    PartOfSpineSchema,
+    /// Some of the tables that are to be created are there.
+    PartlyThere,
+    /// No blueprint of that name.
+    UnknownBlueprint,
     /// A schema does not exist.
     UnknownSchema,
     /// A spine of the same root says something else.
@@ -178,7 +180,7 @@ impl Failure {
             Failure::OwnEntries => ERRCODE_ACTIVE_SQL_TRANSACTION,
             Failure::NotAnAuditor => ERRCODE_INVALID_GRANT_OPERATION,
             Failure::CannotGrant => ERRCODE_INSUFFICIENT_PRIVILEGE,
-            Failure::UnknownRole => ERRCODE_UNDEFINED_OBJECT,
+            Failure::UnknownRole | Failure::UnknownBlueprint => ERRCODE_UNDEFINED_OBJECT,
             Failure::NotAChain => ERRCODE_DATA_EXCEPTION,
             Failure::NotAdopted => ERRCODE_UNDEFINED_OBJECT,
             Failure::ColumnType => ERRCODE_DATATYPE_MISMATCH,
@@ -205,7 +207,7 @@ impl Failure {
             | Failure::OtherDecision
             | Failure::SupersessionCycle => ERRCODE_CHECK_VIOLATION,
             Failure::AlreadySuperseded => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            Failure::PartOfSpineSchema => ERRCODE_DUPLICATE_TABLE,
+            Failure::PartlyThere => ERRCODE_DUPLICATE_TABLE,
             Failure::UnknownSchema => ERRCODE_INVALID_SCHEMA_NAME,
             Failure::SpineDiffers => ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
             Failure::DecisionChanged => ERRCODE_T_R_SERIALIZATION_FAILURE,

@@ -8,6 +8,7 @@
 mod api;
 mod attach;
 mod auditor;
+mod blueprint;
 mod declaration;
 mod error;
 mod guc;

@@ -5,6 +5,7 @@ mod append;
 mod attach;
 mod auditor;
 mod backfill;
+mod blueprint;
 mod canonical;
 mod heads;
 mod keys;
@@ -55,5 +56,10 @@ mod verify;
 ::pgrx::extension_sql_file!(
     "../../sql/0.3.0/20-spine-schema.sql",
     name = "spine_schema",
+    requires = ["schema"]
+);
+::pgrx::extension_sql_file!(
+    "../../sql/0.4.0/20-blueprints.sql",
+    name = "blueprints",
     requires = ["schema"]
 );

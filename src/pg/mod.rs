@@ -58,6 +58,7 @@ pub mod state;
 mod subtransaction;
 pub mod system;
 pub mod table;
+pub mod text_rows;
 pub mod threads;
 mod trigger;
 mod tuple;

@@ -6,20 +6,16 @@ use std::ffi::CStr;
 use pgrx::pg_sys;
 
 use super::arena::DatumArena;
-use super::lookup::bytes_of;
 use super::owner::as_table_owner_writing;
-use super::query::Argument;
 use super::relation::OpenRelation;
 use super::saved_plans;
+use super::text_rows::{Texts, text_arguments, texts};
 use super::trigger::Call;
 use crate::error::Failure;
 
 /// What to do about a trigger that is declared otherwise.
 pub const HINT: &str =
     "create_proof_spine_schema() makes these triggers; see how they are declared there";
-
-/// A row of texts; `None` is NULL.
-pub type Texts = Vec<Option<String>>;
 
 /// What fired the trigger.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -240,22 +236,4 @@ pub unsafe fn with_number(call: &Call, column: &CStr, number: i32) -> pg_sys::He
             &mut null,
         )
     }
-}
-
-/// Texts as arguments of a statement; they lie in the arena.
-pub fn text_arguments(texts: &[Option<&str>], arena: &mut DatumArena) -> Vec<Argument> {
-    texts
-        .iter()
-        .map(|text| {
-            let datum = text.map(|text| arena.varlena(text.as_bytes()));
-            (pg_sys::TEXTOID, datum)
-        })
-        .collect()
-}
-
-/// Texts of a row whose columns are all of type text.
-pub fn texts(row: &[Option<pg_sys::Datum>]) -> Texts {
-    row.iter()
-        .map(|value| value.map(|datum| String::from_utf8_lossy(&bytes_of(datum)).into_owned()))
-        .collect()
 }

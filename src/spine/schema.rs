@@ -5,11 +5,11 @@ use pgrx::pg_sys;
 use pgrx::spi::Spi;
 
 use crate::attach::{self, Request};
+use crate::blueprint::fill;
 use crate::error::Failure;
-use crate::pg::arena::DatumArena;
-use crate::pg::spine_trigger_call::{Texts, text_arguments, texts};
+use crate::pg::lane;
 use crate::pg::state::{broken, verbs_schema};
-use crate::pg::{lane, saved_plans};
+use crate::pg::text_rows::{Texts, query};
 
 /// The tables, and what the audit keeps of each.
 const TABLES: [Table; 4] = [
@@ -60,16 +60,6 @@ const FOUND: &str = "
         ('proof_spines', 'proof_segments', 'proof_spine_history', 'proof_spine_verification_cache')
     ORDER BY relname COLLATE \"C\"";
 
-/// Rows, all columns of which are texts, of a statement with texts as arguments. The running function pins
-/// `search_path`.
-pub fn query(statement: &str, arguments: &[Option<&str>]) -> Vec<Texts> {
-    let mut arena = DatumArena::default();
-    let arguments = text_arguments(arguments, &mut arena);
-    let mut rows = Vec::new();
-    saved_plans::run(statement, &arguments, |row| rows.push(texts(row)));
-    rows
-}
-
 /// Creates the schema, if it is not there, and the tables in it, and audits them, all with the caller's
 /// rights. Answers `created`, or `unchanged` if the tables are there.
 pub fn create(schema: &str) -> &'static str {
@@ -90,7 +80,12 @@ pub fn create(schema: &str) -> &'static str {
     if query(SCHEMA, &[Some(schema)]).is_empty() {
         run(&format!("CREATE SCHEMA {quoted}"));
     }
-    run(&ddl(&quoted, &verbs_schema()));
+    let verbs = verbs_schema();
+    run(&fill(DDL, |name| match name {
+        "schema" => Some(quoted.as_ref()),
+        "verbs" => Some(verbs.as_str()),
+        _ => None,
+    }));
     let made = query(FOUND, &[Some(schema)]);
     for table in TABLES {
         let oid = made
@@ -144,7 +139,7 @@ fn expect_whole(schema: &str, found: &[Texts]) {
             .join(", ")
     };
     if found.len() < TABLES.len() {
-        Failure::PartOfSpineSchema.raise(
+        Failure::PartlyThere.raise(
             format!(
                 "schema {schema} has {} already, but not {}",
                 list(true),
@@ -154,7 +149,7 @@ fn expect_whole(schema: &str, found: &[Texts]) {
         );
     }
     if let Some(other) = found.iter().find(|row| row[1].as_deref() != Some("r")) {
-        Failure::PartOfSpineSchema.raise(
+        Failure::PartlyThere.raise(
             format!(
                 "{schema}.{} is there already, and is not a plain table",
                 other[0].as_deref().unwrap_or_default()
@@ -164,34 +159,8 @@ fn expect_whole(schema: &str, found: &[Texts]) {
     }
 }
 
-/// The statements that create the tables; both names are quoted where they must be.
-fn ddl(schema: &str, verbs: &str) -> String {
-    // Names stand between at-signs, and there are no others.
-    DDL.split('@')
-        .enumerate()
-        .map(|(at, part)| match (at % 2, part) {
-            (1, "schema") => schema,
-            (1, "verbs") => verbs,
-            _ => part,
-        })
-        .collect()
-}
-
 fn run(command: &str) {
     if let Err(error) = Spi::run(command) {
         broken(format!("the tables were not created: {error}"));
-    }
-}
-
-#[cfg(test)]
-mod unit {
-    use super::*;
-
-    #[test]
-    fn names_are_put_in_once() {
-        let sql = ddl("\"@verbs@\"", "\"a@b\"");
-        assert!(sql.contains("CREATE TABLE \"@verbs@\".proof_spines"));
-        assert!(sql.contains("EXECUTE FUNCTION \"a@b\".proof_spine_root()"));
-        assert!(!sql.contains("@schema@"));
     }
 }

@@ -21,10 +21,9 @@ pub use self::input::{Decision, Outcome, expect_text, expect_verdict};
 use self::input::{Derived, derive};
 use crate::error::Failure;
 use crate::pg::arena::DatumArena;
-use crate::pg::spine_trigger_call::{Texts, text_arguments, texts};
 use crate::pg::sqltypes::JsonbArg;
+use crate::pg::text_rows::{Texts, query, text_arguments, texts};
 use crate::pg::{saved_plans, snapshot};
-use crate::spine::schema::query;
 
 const SPINE: &str = "
     SELECT verdict::text, verdict_reason::text, superseded_by_spine_id::text

@@ -2,7 +2,8 @@
 
 use super::shown;
 use crate::error::Failure;
-use crate::pg::spine_trigger_call::{Event, Fired, Texts};
+use crate::pg::spine_trigger_call::{Event, Fired};
+use crate::pg::text_rows::Texts;
 
 const DECISION: &str = "
     SELECT s.artifact_id::text, s.vuln_id::text, s.policy_profile_id::text, s.superseded_by_spine_id::text

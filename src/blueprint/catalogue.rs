@@ -1,0 +1,85 @@
+//! The blueprints that there are. Their SQL is in `sql/blueprints/`, a folder each.
+
+/// A system that can be installed whole.
+pub struct Blueprint {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it is for, in a line.
+    pub purpose: &'static str,
+    /// Its schemas and their tables.
+    pub schemas: &'static [Schema],
+    /// The statements that create it, file by file.
+    pub sql: &'static [&'static str],
+}
+
+/// A schema of a blueprint.
+pub struct Schema {
+    /// Its usual name, and what stands for it between at-signs; `schema` does too where there is but one.
+    pub name: &'static str,
+    /// Tables, partitions left out.
+    pub tables: &'static [&'static str],
+    /// Tables that another blueprint, or `create_proof_spine_schema()`, may have created there.
+    pub shared: &'static [&'static str],
+}
+
+/// What `create_proof_spine_schema()` creates.
+const SPINES: &[&str] = &[
+    "proof_spines",
+    "proof_segments",
+    "proof_spine_history",
+    "proof_spine_verification_cache",
+];
+
+/// All of them, by name.
+pub const BLUEPRINTS: &[Blueprint] = &[FINDINGS, PROOFSPINE, SCIDEX, STELLAOPS, ZEROTRACE];
+
+const FINDINGS: Blueprint = Blueprint {
+    name: "findings",
+    purpose: "scans, their findings, verdicts by AI and people's feedback on them",
+    schemas: &[Schema {
+        name: "findings",
+        tables: &[],
+        shared: &[],
+    }],
+    sql: &[],
+};
+
+const PROOFSPINE: Blueprint = Blueprint {
+    name: "proofspine",
+    purpose: "signed decision chains from a bill of materials to a VEX verdict",
+    schemas: &[Schema {
+        name: "scanner",
+        tables: &[],
+        shared: SPINES,
+    }],
+    sql: &[],
+};
+
+const SCIDEX: Blueprint = Blueprint {
+    name: "scidex",
+    purpose: "one append-only audit chain over many event tables",
+    schemas: &[Schema {
+        name: "scidex",
+        tables: &[],
+        shared: &[],
+    }],
+    sql: &[],
+};
+
+const STELLAOPS: Blueprint = Blueprint {
+    name: "stellaops",
+    purpose: "module-owned schemas for supply-chain security, with append-only advisory and VEX evidence",
+    schemas: &[],
+    sql: &[],
+};
+
+const ZEROTRACE: Blueprint = Blueprint {
+    name: "zerotrace",
+    purpose: "findings of scanners for many tenants, a chain for each",
+    schemas: &[Schema {
+        name: "zerotrace",
+        tables: &[],
+        shared: &[],
+    }],
+    sql: &[],
+};
