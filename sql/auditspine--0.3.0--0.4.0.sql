@@ -1,5 +1,41 @@
 -- Made by scripts/upgrade-script of the numbered files in sql/0.4.0.
 
+-- 10-scoped-verify.sql
+-- The rows of one chain.
+
+DROP FUNCTION @extschema@.verify_table(regclass, bigint);
+CREATE FUNCTION @extschema@.verify_table(target regclass, since bigint DEFAULT NULL, chain text DEFAULT NULL)
+    RETURNS SETOF auditspine.table_verdict
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 1000000 ROWS 1
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_verify_table_of_chain';
+COMMENT ON FUNCTION @extschema@.verify_table(regclass, bigint, text) IS
+    'holds every row of a table against the entry that recorded it last, or only those rows that entries from a seq on tell of, or those of one chain; one row per kind of its events';
+
+DROP FUNCTION @extschema@.verify_table_findings(regclass, bigint);
+CREATE FUNCTION @extschema@.verify_table_findings(target regclass, since bigint DEFAULT NULL, chain text DEFAULT NULL)
+    RETURNS SETOF auditspine.table_finding
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    COST 1000000 ROWS 10
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'auditspine_verify_table_of_chain_findings';
+COMMENT ON FUNCTION @extschema@.verify_table_findings(regclass, bigint, text) IS
+    'as verify_table(), but lists everything that is wrong, with the evidence; in no particular order';
+
+-- 15-scoped-auditor.sql
+-- Auditors of one chain.
+
+DROP FUNCTION @extschema@.grant_auditor(regrole);
+CREATE FUNCTION @extschema@.grant_auditor(auditor regrole, chain text DEFAULT NULL, chain_setting text DEFAULT NULL)
+    RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'grant_chain_auditor_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.grant_auditor(regrole, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.grant_auditor(regrole, text, text) IS
+    'lets a role read the audit''s state and the tables audited now, and verify them; or only the chain of that name, or the one that a setting names; call it again after attaching tables';
+
 -- 20-blueprints.sql
 -- Blueprints: whole systems that one call installs. What is in them is in sql/blueprints.
 

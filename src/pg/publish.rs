@@ -22,6 +22,7 @@ use super::lane;
 use super::owner::as_owner;
 use super::publication::Table;
 use super::sequence;
+use super::sight::Sight;
 use super::srf::RowStore;
 use super::state::broken;
 use crate::error::Failure;
@@ -39,7 +40,7 @@ pub fn publish(chain: Option<&[u8]>, rows: &mut RowStore) {
     expect_nothing_of_our_own();
     // Held to the end of the transaction, so that records are in the order of the lines.
     let table = Table::open(pg_sys::ShareRowExclusiveLock);
-    let heads = heads::heads(chain);
+    let heads = heads::heads(chain, &Sight::Whole);
     // SAFETY: reads the clock.
     let now = unsafe { pg_sys::GetCurrentTimestamp() };
     if !heads.is_empty() {

@@ -13,9 +13,9 @@ use auditspine_core::verify::{
 use pgrx::pg_sys;
 
 use super::breaks::Break;
-use super::index::ByLane;
 use super::record::Run;
 use super::{Line, Scope};
+use crate::pg::by_lane::ByLane;
 use crate::pg::lookup::bytes_of;
 use crate::pg::owner::as_owner;
 use crate::pg::scan::{self, ByPlace};

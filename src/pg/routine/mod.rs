@@ -4,7 +4,6 @@
 mod adopted;
 mod breaks;
 mod guard;
-mod index;
 mod keys;
 mod links;
 mod published;
@@ -15,6 +14,7 @@ use pgrx::pg_sys;
 
 use self::record::Run;
 use super::arena::DatumArena;
+use super::sight;
 use super::srf::RowStore;
 use crate::error::Failure;
 
@@ -80,6 +80,7 @@ pub struct Line {
 /// Rows of `verify_all(since)`.
 pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
     let scope = Scope::parse(since);
+    sight::expect_whole("verify_all()");
     let mut run = Run::begin();
     let mut lines = Vec::new();
     let mut added: Option<i64> = None;

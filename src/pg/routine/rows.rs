@@ -63,6 +63,7 @@ impl Layer<'_> {
         let request = Request {
             relation: oid,
             rows: self.since.map_or(Which::All, Which::Since),
+            chain: None,
             detail: Detail::Evidence,
         };
         let recorded = self.recorded;
