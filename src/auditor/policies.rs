@@ -59,9 +59,12 @@ const SEES_ALL: &str = "
 
 /// Lets a role, whose name is quoted where SQL needs it, see what `scope` says, and nothing else.
 pub fn set(auditor: pg_sys::Oid, role: &str, scope: Scope<'_>) {
-    let on = !query(IS_ON, &[]).is_empty();
-    if !on {
-        if let Scope::Whole = scope {
+    let is_limited = !matches!(scope, Scope::Whole);
+    if is_limited {
+        expect_no_other_sight(auditor, role);
+    }
+    if query(IS_ON, &[]).is_empty() {
+        if !is_limited {
             return;
         }
         switch_on();
@@ -70,9 +73,13 @@ pub fn set(auditor: pg_sys::Oid, role: &str, scope: Scope<'_>) {
     let [of_chain, of_entry] = conditions(scope);
     create(role, TABLES[0], &of_chain);
     create(role, TABLES[1], &of_entry);
-    if let Scope::Whole = scope {
-        return;
+    if is_limited {
+        expect_no_other_sight(auditor, role);
     }
+}
+
+/// Raises 0LP01 for a role that sees all chains, whatever its own policy says.
+fn expect_no_other_sight(auditor: pg_sys::Oid, role: &str) {
     let oid = auditor.to_u32().to_string();
     if let Some(Some(why)) = query(SEES_ALL, &[Some(&oid)]).into_iter().flatten().next() {
         Failure::NotAnAuditor.raise(
