@@ -8,7 +8,7 @@ mod policies;
 use pgrx::prelude::*;
 use pgrx::spi;
 
-pub use policies::Scope;
+pub use policies::{Scope, make as make_policies};
 
 use crate::error::Failure;
 use crate::pg::heads;
@@ -193,7 +193,7 @@ pub fn grant(auditor: pg_sys::Oid, scope: Scope<'_>) {
 /// Takes it away.
 pub fn revoke(auditor: pg_sys::Oid) {
     let role = name_of(auditor);
-    policies::drop_of(auditor);
+    policies::forget(auditor);
     for grant in list(auditor, false) {
         let Grant {
             privilege, object, ..

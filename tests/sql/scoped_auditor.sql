@@ -48,6 +48,7 @@ GRANT SELECT ON auditspine.chain, auditspine.audit_chain TO regress_auditspine_r
 SELECT grant_auditor('regress_auditspine_full');
 SELECT grant_auditor('regress_auditspine_pool', chain_setting => 'app.tenant');
 SELECT grant_auditor('regress_auditspine_fixed', chain => 't1');
+SELECT role_name, chain, chain_setting FROM auditspine.auditor ORDER BY 1;
 SELECT polrelid::regclass AS on_table, polname, pg_get_expr(polqual, polrelid) AS shows FROM pg_policy ORDER BY 1, 2;
 GRANT regress_auditspine_full TO regress_auditspine_member;
 SELECT attempt('SELECT grant_auditor(''regress_auditspine_member'', chain => ''t1'')');
@@ -176,6 +177,7 @@ RESET ROLE;
 SELECT revoke_auditor('regress_auditspine_fixed'), revoke_auditor('regress_auditspine_pool'), revoke_auditor('regress_auditspine_full');
 SELECT count(*) FROM pg_shdepend WHERE refobjid IN ('regress_auditspine_fixed'::regrole, 'regress_auditspine_pool'::regrole, 'regress_auditspine_full'::regrole)
     AND deptype <> 'o';
+SELECT role_name FROM auditspine.auditor ORDER BY 1;
 SET ROLE regress_auditspine_fixed;
 SELECT attempt('SELECT verify_chain()');
 RESET ROLE;
