@@ -7,6 +7,7 @@
 //!
 //! - [`server`]: connections and databases; [`scratch`]: servers of the test's own.
 //! - [`item`]: the audited table; [`session`]: one client, its transactions and savepoints; [`mix`]: the mixed load.
+//! - [`zerotrace`]: a blueprint of many tenants, and what is done in it.
 //! - [`ledger`]: what a client committed; [`check`]: the ledger and the chain held together.
 
 #![forbid(unsafe_code)]
@@ -19,3 +20,4 @@ pub mod rng;
 pub mod scratch;
 pub mod server;
 pub mod session;
+pub mod zerotrace;
