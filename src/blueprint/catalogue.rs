@@ -38,10 +38,22 @@ const FINDINGS: Blueprint = Blueprint {
     purpose: "scans, their findings, verdicts by AI and people's feedback on them",
     schemas: &[Schema {
         name: "findings",
-        tables: &[],
+        tables: &[
+            "scans",
+            "pipeline_metrics",
+            "findings",
+            "feedbacks",
+            "epss_data",
+            "epss_loads",
+        ],
         shared: &[],
     }],
-    sql: &[],
+    sql: &[
+        include_str!("../../sql/blueprints/findings/10-scans.sql"),
+        include_str!("../../sql/blueprints/findings/20-verdicts.sql"),
+        include_str!("../../sql/blueprints/findings/30-views.sql"),
+        include_str!("../../sql/blueprints/findings/40-epss.sql"),
+    ],
 };
 
 const PROOFSPINE: Blueprint = Blueprint {
