@@ -60,10 +60,28 @@ const SCIDEX: Blueprint = Blueprint {
     purpose: "one append-only audit chain over many event tables",
     schemas: &[Schema {
         name: "scidex",
-        tables: &[],
+        tables: &[
+            "artifact_provenance",
+            "task_events",
+            "comment_classifier_runs",
+            "sandbox_audit_event",
+            "senate_pause",
+            "actor_write_trip_event",
+            "senate_alerts",
+            "audit_log",
+        ],
         shared: &[],
     }],
-    sql: &[],
+    sql: &[
+        include_str!("../../sql/blueprints/scidex/10-events.sql"),
+        include_str!("../../sql/blueprints/scidex/20-senate.sql"),
+        include_str!("../../sql/blueprints/scidex/30-audit.sql"),
+        include_str!("../../sql/blueprints/scidex/40-window.sql"),
+        include_str!("../../sql/blueprints/scidex/50-breaks.sql"),
+        include_str!("../../sql/blueprints/scidex/60-files.sql"),
+        include_str!("../../sql/blueprints/scidex/70-verify.sql"),
+        include_str!("../../sql/blueprints/scidex/80-routine.sql"),
+    ],
 };
 
 const STELLAOPS: Blueprint = Blueprint {
