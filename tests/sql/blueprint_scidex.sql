@@ -21,7 +21,7 @@ SELECT format('GRANT CREATE ON DATABASE %I TO regress_scidex_owner', current_dat
 GRANT USAGE ON SCHEMA auditspine TO regress_scidex_owner;
 GRANT SELECT ON auditspine.chain, auditspine.audit_chain, auditspine.alert, auditspine.verification TO regress_scidex_owner;
 GRANT EXECUTE ON FUNCTION install_blueprint(text, text), create_chain(text, integer) TO regress_scidex_owner;
-SELECT format('GRANT EXECUTE ON FUNCTION %s TO regress_scidex_owner', oid::regprocedure) FROM pg_proc WHERE proname IN ('audit_attach', 'audit_chain_append', 'audit_refuse_change') AND prorettype IN ('text'::regtype, 'trigger'::regtype) \gexec
+SELECT format('GRANT EXECUTE ON FUNCTION %s TO regress_scidex_owner', oid::regprocedure) FROM pg_proc WHERE proname IN ('audit_attach', 'audit_chain_append', 'audit_refuse_change') AND prorettype IN ('text'::regtype, 'trigger'::regtype) ORDER BY proname \gexec
 BEGIN;
 SET LOCAL ROLE regress_scidex_owner;
 SELECT install_blueprint('scidex', 'lab');
@@ -96,12 +96,13 @@ SELECT attempt('UPDATE scidex.senate_alerts SET acknowledged_by = ''x'''), attem
 SELECT event_kind, string_agg(op::text, '' ORDER BY seq) AS ops, bool_and(payload IS NOT NULL) AS payloads
 FROM auditspine.audit_chain JOIN auditspine.chain USING (chain_id) WHERE name = 'scidex' GROUP BY event_kind ORDER BY event_kind COLLATE "C";
 
+SET timezone = 'UTC';
 -- Windows. An entry's time is in its hash; where lanes were set back, runs of before bound the window.
 SELECT scidex.window_start('-infinity') AS all, scidex.window_start(now() - interval '1 day') AS day,
        scidex.window_start(now() + interval '1 day') - 1 = max(seq) AS none FROM auditspine.audit_chain;
 SELECT scidex.window_start(appended_at) <= seq AS not_too_high FROM auditspine.audit_chain GROUP BY 1;
 SELECT * FROM scidex.window_findings();
-SELECT attempt($$SELECT scidex.verify_window(now(), now() - interval '1 day')$$);
+SELECT attempt($$SELECT scidex.verify_window('2026-01-02 00:00Z', '2026-01-01 00:00Z')$$);
 SELECT layer, subject, ok, findings, detail FROM scidex.verify_window();
 SELECT layer, subject, ok, findings, detail FROM scidex.verify_everything();
 SELECT scope, findings, ok FROM auditspine.verification ORDER BY verification_id;
