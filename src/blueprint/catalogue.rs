@@ -49,10 +49,14 @@ const PROOFSPINE: Blueprint = Blueprint {
     purpose: "signed decision chains from a bill of materials to a VEX verdict",
     schemas: &[Schema {
         name: "scanner",
-        tables: &[],
+        tables: &["proof_spine_runs", "proof_spine_alerts"],
         shared: SPINES,
     }],
-    sql: &[],
+    sql: &[
+        include_str!("../../sql/blueprints/proofspine/10-spines.sql"),
+        include_str!("../../sql/blueprints/proofspine/20-views.sql"),
+        include_str!("../../sql/blueprints/proofspine/30-routine.sql"),
+    ],
 };
 
 const SCIDEX: Blueprint = Blueprint {
