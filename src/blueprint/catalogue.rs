@@ -61,10 +61,14 @@ const PROOFSPINE: Blueprint = Blueprint {
     purpose: "signed decision chains from a bill of materials to a VEX verdict",
     schemas: &[Schema {
         name: "scanner",
-        tables: &[],
+        tables: &["proof_spine_runs", "proof_spine_alerts"],
         shared: SPINES,
     }],
-    sql: &[],
+    sql: &[
+        include_str!("../../sql/blueprints/proofspine/10-spines.sql"),
+        include_str!("../../sql/blueprints/proofspine/20-views.sql"),
+        include_str!("../../sql/blueprints/proofspine/30-routine.sql"),
+    ],
 };
 
 const SCIDEX: Blueprint = Blueprint {
@@ -72,10 +76,28 @@ const SCIDEX: Blueprint = Blueprint {
     purpose: "one append-only audit chain over many event tables",
     schemas: &[Schema {
         name: "scidex",
-        tables: &[],
+        tables: &[
+            "artifact_provenance",
+            "task_events",
+            "comment_classifier_runs",
+            "sandbox_audit_event",
+            "senate_pause",
+            "actor_write_trip_event",
+            "senate_alerts",
+            "audit_log",
+        ],
         shared: &[],
     }],
-    sql: &[],
+    sql: &[
+        include_str!("../../sql/blueprints/scidex/10-events.sql"),
+        include_str!("../../sql/blueprints/scidex/20-senate.sql"),
+        include_str!("../../sql/blueprints/scidex/30-audit.sql"),
+        include_str!("../../sql/blueprints/scidex/40-window.sql"),
+        include_str!("../../sql/blueprints/scidex/50-breaks.sql"),
+        include_str!("../../sql/blueprints/scidex/60-files.sql"),
+        include_str!("../../sql/blueprints/scidex/70-verify.sql"),
+        include_str!("../../sql/blueprints/scidex/80-routine.sql"),
+    ],
 };
 
 const STELLAOPS: Blueprint = Blueprint {

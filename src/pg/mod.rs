@@ -34,7 +34,7 @@ mod numeric;
 pub mod owner;
 pub mod present;
 pub mod publication;
-mod publish;
+pub mod publish;
 pub mod query;
 pub mod registry;
 pub mod relation;

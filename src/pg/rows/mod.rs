@@ -51,8 +51,8 @@ const LEAST_MEMORY: usize = 16 * 1024 * 1024;
 /// Rows without a key that are told one by one; of the others only their number.
 const MOST_KEYLESS: usize = 1000;
 
-/// Which rows a caller wants to know of. Where they cannot be told apart (a TRUNCATE, very many keys,
-/// keys that cannot be looked up), all rows are verified nevertheless.
+/// Which rows a caller wants to know of. Where they cannot be told apart (a TRUNCATE, a trigger that is
+/// off, very many keys, keys that cannot be looked up), all rows are verified nevertheless.
 #[derive(Clone, Copy, Debug)]
 pub enum Rows<'a> {
     /// All of them.
@@ -128,7 +128,16 @@ fn verify_target(
         (Recorded::read(), snapshot)
     });
     let recorded = latest.as_ref().map_or(recorded, |(recorded, _)| recorded);
-    target.check_triggers(&leaves, recorded, &mut put);
+    let mut unrecorded = false;
+    target.check_triggers(&leaves, recorded, &mut |finding| {
+        unrecorded = true;
+        put(finding);
+    });
+    // Of what was done since the trigger is off, entries tell nothing.
+    let rows = match request.rows {
+        Rows::Since(_) if unrecorded => Rows::All,
+        rows => rows,
+    };
     let sources = target.sources(&leaves, recorded, &mut put);
     let mut layouts = Layouts::default();
     for layout in &recorded.layouts {
@@ -154,7 +163,7 @@ fn verify_target(
         sources: &sources,
         chains,
     };
-    let partial = some(target, entries, request.rows, recorded, &hasher, &mut judge);
+    let partial = some(target, entries, rows, recorded, &hasher, &mut judge);
     (report.rows, report.entries) =
         partial.unwrap_or_else(|| all(target, entries, recorded, &hasher, &mut judge));
     drop(judge);
