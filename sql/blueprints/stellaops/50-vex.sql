@@ -157,21 +157,23 @@ COMMENT ON COLUMN @vex@.consensus.computed_at IS 'when it was computed last; not
 -- priority decides: per status the issuers' scores, each once; on a tie the more cautious status. Everything is put in
 -- an order that is total and of collation "C", so that neither plan nor order of arrival shows.
 CREATE FUNCTION @vex@.consensus_of(component text, vulnerability text) RETURNS SETOF @vex@.consensus
-    LANGUAGE sql STABLE ROWS 1
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE ROWS 1
+    -- The plan is kept, maybe from a time when the tables were small.
+    SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
     AS $$
-    WITH newest AS (
+BEGIN
+    RETURN QUERY WITH newest AS (
         SELECT DISTINCT ON (r.issuer, r.statement_id) r.*
         FROM @vex@.vex_raw AS r
         WHERE (r.issuer, r.statement_id) IN (SELECT m.issuer, m.statement_id FROM @vex@.vex_raw AS m
-                                             WHERE m.vulnerability_id = vulnerability AND m.products @> ARRAY[component])
+                                             WHERE m.vulnerability_id = vulnerability AND m.products @> ARRAY[consensus_of.component])
         ORDER BY r.issuer, r.statement_id, r.revision DESC
     ), heard AS (
         SELECT n.issuer, n.statement_id, n.revision, n.status, n.content_hash, t.priority, t.score,
                t.priority = min(t.priority) OVER () AS asked
         FROM newest AS n JOIN @vex@.issuer_trust AS t USING (issuer)
         -- A newer revision may be about something else.
-        WHERE n.vulnerability_id = vulnerability AND n.products @> ARRAY[component] AND NOT n.withdrawn AND t.score > 0
+        WHERE n.vulnerability_id = vulnerability AND n.products @> ARRAY[consensus_of.component] AND NOT n.withdrawn AND t.score > 0
     ), decided AS (
         SELECT v.status, sum(v.score) AS weight
         FROM (SELECT DISTINCT h.issuer, h.status, h.score FROM heard AS h WHERE h.asked) AS v
@@ -188,10 +190,10 @@ CREATE FUNCTION @vex@.consensus_of(component text, vulnerability text) RETURNS S
                    ORDER BY h.priority, h.score DESC, h.issuer, h.statement_id) AS statements
         FROM heard AS h CROSS JOIN decided AS d
     )
-    SELECT component, vulnerability, d.status, t.priority, d.weight, t.conflict, t.disagreement, t.statements,
-           @authority@.digest(jsonb_build_array(component, vulnerability, t.statements)), now()
-    FROM decided AS d CROSS JOIN told AS t
-$$;
+    SELECT consensus_of.component, vulnerability, d.status, t.priority, d.weight, t.conflict, t.disagreement, t.statements,
+           @authority@.digest(jsonb_build_array(consensus_of.component, vulnerability, t.statements)), now()
+    FROM decided AS d CROSS JOIN told AS t;
+END $$;
 COMMENT ON FUNCTION @vex@.consensus_of(text, text) IS
     'what the statements on a component and a vulnerability come to now, without writing it; no row if none is heard';
 

@@ -33,22 +33,24 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'it has 1 to 32 lower-case letters, digits and underscores, a letter first, and does not end in _history';
     END IF;
-    -- Those who come at the same time do so one after the other.
-    PERFORM FROM @policy@.policies AS p WHERE p.policy_id = create_effective_finding.policy_id FOR UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no policy "%"', policy_id
-            USING ERRCODE = 'undefined_object', HINT = 'insert it into @policy@.policies first';
-    END IF;
-    SELECT array_agg(c.relname::text ORDER BY c.relname) INTO there
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = '@policy@' AND c.relname IN (finding, history);
-    IF cardinality(there) = 1 THEN
-        RAISE EXCEPTION 'of the tables of policy %, only % is there', policy_id, there[1]
-            USING ERRCODE = 'duplicate_table', HINT = 'rename it, then create both';
-    ELSIF cardinality(there) = 2 THEN
-        RAISE NOTICE 'policy % has its tables of findings already', policy_id;
-        RETURN format('@policy@.%I', finding)::regclass;
-    END IF;
+    -- Looked at twice: those who find the tables wait for nobody; of those who do not, one makes them.
+    FOR attempt IN 1..2 LOOP
+        SELECT array_agg(c.relname::text ORDER BY c.relname) INTO there
+        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = '@policy@' AND c.relname IN (finding, history);
+        IF cardinality(there) = 1 THEN
+            RAISE EXCEPTION 'of the tables of policy %, only % is there', policy_id, there[1]
+                USING ERRCODE = 'duplicate_table', HINT = 'rename it, then create both';
+        ELSIF cardinality(there) = 2 THEN
+            RAISE NOTICE 'policy % has its tables of findings already', policy_id;
+            RETURN format('@policy@.%I', finding)::regclass;
+        END IF;
+        PERFORM FROM @policy@.policies AS p WHERE p.policy_id = create_effective_finding.policy_id FOR UPDATE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no policy "%"', policy_id
+                USING ERRCODE = 'undefined_object', HINT = 'insert it into @policy@.policies first';
+        END IF;
+    END LOOP;
 
     EXECUTE format($ddl$
         CREATE TABLE @policy@.%1$I (
@@ -92,6 +94,6 @@ BEGIN
     RETURN format('@policy@.%I', finding)::regclass;
 END $$;
 COMMENT ON FUNCTION @policy@.create_effective_finding(text) IS
-    'makes effective_finding_<policy> and effective_finding_<policy>_history, audited; answers the first, also if they are there already';
+    'makes effective_finding_<policy> and effective_finding_<policy>_history, audited; answers the first, also if they are there already. To be called before the transaction that writes runs, since the tables'' foreign keys lock policy_runs';
 
 SELECT @authority@.record_migration('@policy@', '1', 'tables of blueprint stellaops', @authority@.schema_checksum('@policy@'));
