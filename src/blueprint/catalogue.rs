@@ -103,8 +103,109 @@ const SCIDEX: Blueprint = Blueprint {
 const STELLAOPS: Blueprint = Blueprint {
     name: "stellaops",
     purpose: "module-owned schemas for supply-chain security, with append-only advisory and VEX evidence",
-    schemas: &[],
-    sql: &[],
+    schemas: &[
+        Schema {
+            name: "authority",
+            tables: &[
+                "schema_migrations",
+                "clients",
+                "keys",
+                "tokens",
+                "audit_trail",
+            ],
+            shared: &[],
+        },
+        Schema {
+            name: "scanner",
+            tables: &[
+                "schema_migrations",
+                "scans",
+                "artifacts",
+                "images",
+                "layers",
+                "scan_artifacts",
+            ],
+            shared: SPINES,
+        },
+        Schema {
+            name: "vuln",
+            tables: &[
+                "schema_migrations",
+                "advisory_raw",
+                "linksets",
+                "observations",
+            ],
+            shared: &[],
+        },
+        Schema {
+            name: "vex",
+            tables: &["schema_migrations", "vex_raw", "consensus", "issuer_trust"],
+            shared: &[],
+        },
+        Schema {
+            name: "policy",
+            tables: &[
+                "schema_migrations",
+                "policies",
+                "policy_runs",
+                "exceptions",
+                "exception_approval_audit",
+            ],
+            shared: &[],
+        },
+        Schema {
+            name: "scheduler",
+            tables: &["schema_migrations", "schedules", "runs", "run_summaries"],
+            shared: &[],
+        },
+        Schema {
+            name: "notify",
+            tables: &[
+                "schema_migrations",
+                "rules",
+                "channels",
+                "templates",
+                "delivery_log",
+            ],
+            shared: &[],
+        },
+        Schema {
+            name: "orchestrator",
+            tables: &["schema_migrations", "workflows", "tasks", "task_runs"],
+            shared: &[],
+        },
+        Schema {
+            name: "registry",
+            tables: &["schema_migrations", "tokens", "repositories"],
+            shared: &[],
+        },
+        Schema {
+            name: "symbols",
+            tables: &["schema_migrations", "symbols", "debug_info"],
+            shared: &[],
+        },
+        Schema {
+            name: "unknowns",
+            tables: &["schema_migrations", "unknown_components", "tracking"],
+            shared: &[],
+        },
+    ],
+    sql: &[
+        include_str!("../../sql/blueprints/stellaops/10-shared.sql"),
+        include_str!("../../sql/blueprints/stellaops/20-authority.sql"),
+        include_str!("../../sql/blueprints/stellaops/25-registry.sql"),
+        include_str!("../../sql/blueprints/stellaops/30-scanner.sql"),
+        include_str!("../../sql/blueprints/stellaops/40-vuln.sql"),
+        include_str!("../../sql/blueprints/stellaops/50-vex.sql"),
+        include_str!("../../sql/blueprints/stellaops/60-policy.sql"),
+        include_str!("../../sql/blueprints/stellaops/62-exceptions.sql"),
+        include_str!("../../sql/blueprints/stellaops/64-findings.sql"),
+        include_str!("../../sql/blueprints/stellaops/70-scheduler.sql"),
+        include_str!("../../sql/blueprints/stellaops/75-notify.sql"),
+        include_str!("../../sql/blueprints/stellaops/80-orchestrator.sql"),
+        include_str!("../../sql/blueprints/stellaops/85-symbols.sql"),
+        include_str!("../../sql/blueprints/stellaops/90-unknowns.sql"),
+    ],
 };
 
 const ZEROTRACE: Blueprint = Blueprint {
