@@ -37,6 +37,7 @@ DROP SCHEMA zerotrace CASCADE;
 -- By a role that is no superuser.
 SELECT format('GRANT CREATE ON DATABASE %I TO regress_auditspine_builder', current_database()) \gexec
 GRANT CREATE ON SCHEMA public TO regress_auditspine_builder;
+GRANT USAGE ON SCHEMA auditspine TO regress_auditspine_builder;
 SELECT attempt('SET LOCAL ROLE regress_auditspine_builder; SELECT install_blueprint(''findings'')');
 GRANT EXECUTE ON FUNCTION install_blueprint(text, text), create_proof_spine_schema(text), create_chain(text, integer),
     audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean, boolean),

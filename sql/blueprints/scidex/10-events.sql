@@ -6,9 +6,9 @@
 -- the chain is a window of all that happened on the platform. It may be there: entries outlive a schema that was dropped.
 DO $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM auditspine.chain WHERE name = '@schema@') THEN
-        PERFORM @verbs@.create_chain('@schema@');
-    END IF;
+    PERFORM @verbs@.create_chain('@schema@');
+EXCEPTION WHEN duplicate_object THEN
+    NULL;
 END $$;
 
 CREATE TABLE @schema@.artifact_provenance (
