@@ -202,3 +202,33 @@ SELECT finding, key FROM verify_table_findings('policy.policy_runs');
 SELECT right(run_id::text, 1) AS run FROM policy.policy_runs WHERE determinism_hash <> policy.run_digest(policy_id, ir_hash, inputs, outputs);
 -- Who decided on what, and in what capacity; exceptions in force without the approvals that their level asks for.
 SELECT vulnerability_id, approval_level, missing_approvals FROM (SELECT e.*, policy.missing_approvals(e) FROM policy.exceptions_in_force AS e0 JOIN policy.exceptions AS e USING (exception_id)) AS e WHERE cardinality(missing_approvals) > 0;
+
+-- With the rights that the work takes, and no others.
+CREATE ROLE regress_auditspine_worker;
+DO $$ DECLARE s text; BEGIN
+    FOR s IN SELECT unnest(schemas) FROM auditspine.blueprint WHERE name = 'stellaops' LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO regress_auditspine_worker', s);
+    END LOOP;
+END $$;
+GRANT SELECT, INSERT ON vuln.advisory_raw, vex.vex_raw, policy.policy_runs, policy.exception_approval_audit TO regress_auditspine_worker;
+GRANT SELECT ON vex.issuer_trust, authority.clients, policy.policies, policy.exceptions TO regress_auditspine_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON vex.consensus, policy.effective_finding_base TO regress_auditspine_worker;
+GRANT UPDATE (decisions, state) ON policy.exceptions TO regress_auditspine_worker;
+GRANT INSERT ON policy.effective_finding_base_history TO regress_auditspine_worker;
+GRANT USAGE ON SCHEMA public TO regress_auditspine_worker;
+INSERT INTO vex.issuer_trust (issuer, priority, score) VALUES ('vendor', 1, 1);
+SELECT request(13, 'G1') IS NOT NULL AS requested;
+SET ROLE regress_auditspine_worker;
+SELECT added FROM vuln.add_advisory('osv', '{"id": "A-1"}');
+SELECT added FROM vex.add_statement('vendor', '{"@id": "s", "vulnerability": "CVE-1", "products": ["pkg:golang/x"], "status": "fixed"}');
+SELECT status FROM vex.recompute_consensus('pkg:golang/x', 'CVE-1');
+INSERT INTO policy.policy_runs (run_id, policy_id, inputs, outputs) VALUES ('00000000-0000-0000-0000-000000000005', 'base', '{}', '{}');
+INSERT INTO policy.effective_finding_base (component, vulnerability_id, status, severity, action, run_id) VALUES ('pkg:golang/x', 'CVE-1', 'fixed', 'low', 'pass', '00000000-0000-0000-0000-000000000005');
+DELETE FROM policy.effective_finding_base;
+SELECT decide(13, 'ann') AS decided, act(13) AS in_effect, decide(13, 'ann', 'revoke') AS taken_back, state(13);
+SELECT attempt(statement) FROM (VALUES
+    ($$UPDATE policy.exceptions SET reason = 'x'$$), ($$UPDATE vex.issuer_trust SET score = 1$$), ($$SELECT policy.create_effective_finding('given')$$), ($$SELECT authority.apply_migration('vuln', '2', 'd', 'SELECT 1')$$),
+    ($$SELECT install_blueprint('stellaops', 'mine')$$)) AS v (statement);
+RESET ROLE;
+DROP OWNED BY regress_auditspine_worker;
+DROP ROLE regress_auditspine_worker;

@@ -78,8 +78,7 @@ CREATE FUNCTION @policy@.run_content() RETURNS trigger
 DECLARE
     ran @policy@.policies;
 BEGIN
-    -- Shared: no other content, and no other state, while the run is being written.
-    SELECT * INTO ran FROM @policy@.policies AS p WHERE p.policy_id = NEW.policy_id FOR SHARE;
+    SELECT * INTO ran FROM @policy@.policies AS p WHERE p.policy_id = NEW.policy_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no policy "%"', NEW.policy_id
             USING ERRCODE = 'foreign_key_violation', HINT = 'insert it into @policy@.policies first';

@@ -176,7 +176,7 @@ BEGIN
     -- Whoever has lost the scope can still take back what they decided.
     IF NEW.decision <> 'revoke' THEN
         PERFORM FROM @authority@.clients AS c
-        WHERE c.client_id = NEW.approver AND c.enabled AND c.scopes @> ARRAY['exception:' || NEW.capacity] FOR SHARE;
+        WHERE c.client_id = NEW.approver AND c.enabled AND c.scopes @> ARRAY['exception:' || NEW.capacity];
         IF NOT FOUND THEN
             RAISE EXCEPTION '% cannot decide on exceptions as %', NEW.approver, NEW.capacity
                 USING ERRCODE = 'insufficient_privilege', HINT = format('it takes a client that is enabled and has scope exception:%s', NEW.capacity);
