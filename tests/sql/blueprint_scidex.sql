@@ -2,6 +2,7 @@
 SET client_min_messages = warning;
 DROP ROLE IF EXISTS regress_scidex_owner;
 DROP ROLE IF EXISTS regress_scidex_auditor;
+DROP ROLE IF EXISTS regress_scidex_runner;
 DROP ROLE IF EXISTS scidex_audit_ro;
 RESET client_min_messages;
 CREATE FUNCTION attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
@@ -197,6 +198,20 @@ RESET auditspine.publish_file;
 SELECT file, ok, checked, findings FROM files;
 COPY (SELECT WHERE false) TO PROGRAM 'rm -f regress_scidex_heads.*';
 
+-- The routine under a role of its own, which may read no files; breaks reach the senate all the same.
+CREATE ROLE regress_scidex_runner;
+SELECT grant_auditor('regress_scidex_runner');
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA scidex TO regress_scidex_runner;
+GRANT SELECT ON scidex.audit_break TO regress_scidex_runner;
+GRANT INSERT ON scidex.senate_alerts TO regress_scidex_runner;
+CALL tamper('scidex.task_events', $$DELETE FROM scidex.task_events WHERE task_id = 't-5'$$);
+SET auditspine.publish_file = '/nosuch/heads';
+SET ROLE regress_scidex_runner;
+SELECT layer, subject, ok, findings, detail FROM scidex.verify_window() WHERE layer = 'alerts' OR subject = '/nosuch/heads';
+RESET ROLE;
+RESET auditspine.publish_file;
+SELECT finding, event_kind, event_key FROM scidex.senate_alerts ORDER BY alert_id DESC LIMIT 1;
+
 -- The auditor reads and verifies, and changes nothing.
 CREATE ROLE regress_scidex_auditor IN ROLE scidex_audit_ro;
 SET ROLE regress_scidex_auditor;
@@ -218,5 +233,5 @@ RESET ROLE;
 SELECT * FROM scidex.schedule();
 
 DROP ROLE regress_scidex_auditor;
-DROP OWNED BY scidex_audit_ro, regress_scidex_owner;
-DROP ROLE scidex_audit_ro, regress_scidex_owner;
+DROP OWNED BY scidex_audit_ro, regress_scidex_owner, regress_scidex_runner;
+DROP ROLE scidex_audit_ro, regress_scidex_owner, regress_scidex_runner;
