@@ -2,6 +2,7 @@
 SET client_min_messages = warning;
 DROP ROLE IF EXISTS regress_scidex_owner;
 DROP ROLE IF EXISTS regress_scidex_auditor;
+DROP ROLE IF EXISTS regress_scidex_runner;
 DROP ROLE IF EXISTS scidex_audit_ro;
 RESET client_min_messages;
 CREATE FUNCTION attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
@@ -123,7 +124,6 @@ SELECT subject, findings FROM scidex.verify_window() WHERE NOT ok;
 ALTER TABLE scidex.audit_log ENABLE ALWAYS TRIGGER auditspine_audit;
 SELECT * FROM told;
 
--- Behind the audit's back. What concerns the other installation stays there.
 CREATE PROCEDURE tamper(target regclass, what text) LANGUAGE plpgsql AS $$
 DECLARE name text;
 BEGIN
@@ -135,6 +135,17 @@ BEGIN
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', target, name);
     END LOOP;
 END $$;
+
+-- At the edge of a window a break looks otherwise: the entry behind it is the one that does not fit. It is told as it was.
+CALL tamper('auditspine.audit_chain', $$UPDATE auditspine.audit_chain SET event_hash = sha256('x'), chain_hash = sha256(prev_hash || sha256('x') || int8send(seq)) WHERE event_kind = 'scidex.sandbox_audit_event'$$);
+SELECT findings FROM scidex.verify_window() WHERE layer = 'alerts';
+SELECT n.appended_at AS edge FROM auditspine.audit_chain AS n JOIN auditspine.audit_chain AS e ON n.seq = e.seq + 1 WHERE e.event_kind = 'scidex.sandbox_audit_event' \gset
+SELECT finding, event_kind, event_key FROM scidex.window_findings(:'edge') WHERE layer = 'links';
+SELECT findings FROM scidex.verify_window(:'edge') WHERE layer = 'alerts';
+SELECT scope, findings, alerts FROM auditspine.verification ORDER BY verification_id DESC LIMIT 1;
+SELECT finding, event_kind, event_key FROM scidex.senate_alerts WHERE layer = 'links' ORDER BY alert_id;
+
+-- Behind the audit's back. What concerns the other installation stays there.
 CALL tamper('scidex.artifact_provenance', $$UPDATE scidex.artifact_provenance SET actor = 'nobody' WHERE artifact_id = 'hypothesis:h-4'$$);
 CALL tamper('scidex.task_events', $$DELETE FROM scidex.task_events WHERE task_id = 't-2'$$);
 CALL tamper('scidex.audit_log', $$INSERT INTO scidex.audit_log (actor, action, object_type) VALUES ('nobody', 'x', 'y')$$);
@@ -183,7 +194,7 @@ CALL tamper('auditspine.publication', $$DELETE FROM auditspine.publication$$);
 SELECT file, ok, checked, findings, first_bad_seq = (SELECT max(seq) + 1 FROM auditspine.audit_chain JOIN auditspine.chain USING (chain_id) WHERE name = 'scidex') AS at_the_end,
        regexp_replace(detail, '[0-9]+', 'N', 'g') AS detail FROM files;
 SELECT subject, layer, finding, event_key, evidence ->> 'lane' AS lane, evidence ->> 'pos' AS pos, evidence #>> '{current,task_id}' AS task FROM scidex.senate_alerts
-WHERE finding = 'head_truncated' OR event_key = '7';
+WHERE finding = 'head_truncated' OR event_key = '7' ORDER BY alert_id;
 SELECT checked, findings FROM scidex.verify_everything() WHERE layer = 'alerts';
 -- Somebody has written into one file, and taken the other away.
 COPY (SELECT WHERE false) TO PROGRAM 'echo nonsense >> regress_scidex_heads.one; rm regress_scidex_heads.two';
@@ -196,6 +207,20 @@ SELECT file, ok, detail FROM files;
 RESET auditspine.publish_file;
 SELECT file, ok, checked, findings FROM files;
 COPY (SELECT WHERE false) TO PROGRAM 'rm -f regress_scidex_heads.*';
+
+-- The routine under a role of its own, which may read no files; breaks reach the senate all the same.
+CREATE ROLE regress_scidex_runner;
+SELECT grant_auditor('regress_scidex_runner');
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA scidex TO regress_scidex_runner;
+GRANT SELECT ON scidex.audit_break TO regress_scidex_runner;
+GRANT INSERT ON scidex.senate_alerts TO regress_scidex_runner;
+CALL tamper('scidex.task_events', $$DELETE FROM scidex.task_events WHERE task_id = 't-5'$$);
+SET auditspine.publish_file = '/nosuch/heads';
+SET ROLE regress_scidex_runner;
+SELECT layer, subject, ok, findings, detail FROM scidex.verify_window() WHERE layer = 'alerts' OR subject = '/nosuch/heads';
+RESET ROLE;
+RESET auditspine.publish_file;
+SELECT finding, event_kind, event_key FROM scidex.senate_alerts ORDER BY alert_id DESC LIMIT 1;
 
 -- The auditor reads and verifies, and changes nothing.
 CREATE ROLE regress_scidex_auditor IN ROLE scidex_audit_ro;
@@ -218,5 +243,5 @@ RESET ROLE;
 SELECT * FROM scidex.schedule();
 
 DROP ROLE regress_scidex_auditor;
-DROP OWNED BY scidex_audit_ro, regress_scidex_owner;
-DROP ROLE scidex_audit_ro, regress_scidex_owner;
+DROP OWNED BY scidex_audit_ro, regress_scidex_owner, regress_scidex_runner;
+DROP ROLE scidex_audit_ro, regress_scidex_owner, regress_scidex_runner;
