@@ -67,6 +67,8 @@ pub enum Failure {
     NotAnAuditor,
     /// The caller may not grant what an auditor needs.
     CannotGrant,
+    /// A role that may not see all chains, or none, asks for more.
+    NoSight,
     /// A role does not exist.
     UnknownRole,
     /// A table has no chain of the older shape in it.
@@ -181,6 +183,7 @@ impl Failure {
             Failure::NotAnAuditor => ERRCODE_INVALID_GRANT_OPERATION,
             Failure::CannotGrant => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::UnknownRole | Failure::UnknownBlueprint => ERRCODE_UNDEFINED_OBJECT,
+            Failure::NoSight => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::NotAChain => ERRCODE_DATA_EXCEPTION,
             Failure::NotAdopted => ERRCODE_UNDEFINED_OBJECT,
             Failure::ColumnType => ERRCODE_DATATYPE_MISMATCH,

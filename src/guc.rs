@@ -50,8 +50,8 @@ pub fn register() {
     );
     GucRegistry::define_string_guc(
         c"auditspine.publish_file",
-        c"File that publish_head() appends heads to: an absolute path on the server.",
-        c"Best where those who administer the database cannot write. One file for each database.",
+        c"Files that publish_head() appends heads to: absolute paths on the server, separated by commas.",
+        c"Best where those who administer the database cannot write. Files of its own for each database.",
         &PUBLISH_FILE,
         GucContext::Suset,
         GucFlags::default(),
@@ -78,7 +78,7 @@ pub fn context() -> Option<CString> {
     CONTEXT.get().filter(|context| !context.is_empty())
 }
 
-/// `auditspine.publish_file`, `None` if empty.
+/// `auditspine.publish_file` as the user wrote it, `None` if empty.
 pub fn publish_file() -> Option<CString> {
     PUBLISH_FILE.get().filter(|file| !file.is_empty())
 }

@@ -11,6 +11,7 @@ mod auditor;
 mod blueprint;
 mod declaration;
 mod error;
+mod file_list;
 mod guc;
 mod own_entry;
 mod pg;

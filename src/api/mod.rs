@@ -59,6 +59,16 @@ mod verify;
     requires = ["schema"]
 );
 ::pgrx::extension_sql_file!(
+    "../../sql/0.4.0/10-scoped-verify.sql",
+    name = "scoped_verify",
+    requires = ["verify_rows"]
+);
+::pgrx::extension_sql_file!(
+    "../../sql/0.4.0/15-scoped-auditor.sql",
+    name = "scoped_auditor",
+    requires = ["auditor"]
+);
+::pgrx::extension_sql_file!(
     "../../sql/0.4.0/20-blueprints.sql",
     name = "blueprints",
     requires = ["schema"]

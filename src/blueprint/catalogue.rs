@@ -38,10 +38,22 @@ const FINDINGS: Blueprint = Blueprint {
     purpose: "scans, their findings, verdicts by AI and people's feedback on them",
     schemas: &[Schema {
         name: "findings",
-        tables: &[],
+        tables: &[
+            "scans",
+            "pipeline_metrics",
+            "findings",
+            "feedbacks",
+            "epss_data",
+            "epss_loads",
+        ],
         shared: &[],
     }],
-    sql: &[],
+    sql: &[
+        include_str!("../../sql/blueprints/findings/10-scans.sql"),
+        include_str!("../../sql/blueprints/findings/20-verdicts.sql"),
+        include_str!("../../sql/blueprints/findings/30-views.sql"),
+        include_str!("../../sql/blueprints/findings/40-epss.sql"),
+    ],
 };
 
 const PROOFSPINE: Blueprint = Blueprint {
@@ -49,10 +61,14 @@ const PROOFSPINE: Blueprint = Blueprint {
     purpose: "signed decision chains from a bill of materials to a VEX verdict",
     schemas: &[Schema {
         name: "scanner",
-        tables: &[],
+        tables: &["proof_spine_runs", "proof_spine_alerts"],
         shared: SPINES,
     }],
-    sql: &[],
+    sql: &[
+        include_str!("../../sql/blueprints/proofspine/10-spines.sql"),
+        include_str!("../../sql/blueprints/proofspine/20-views.sql"),
+        include_str!("../../sql/blueprints/proofspine/30-routine.sql"),
+    ],
 };
 
 const SCIDEX: Blueprint = Blueprint {
@@ -60,17 +76,136 @@ const SCIDEX: Blueprint = Blueprint {
     purpose: "one append-only audit chain over many event tables",
     schemas: &[Schema {
         name: "scidex",
-        tables: &[],
+        tables: &[
+            "artifact_provenance",
+            "task_events",
+            "comment_classifier_runs",
+            "sandbox_audit_event",
+            "senate_pause",
+            "actor_write_trip_event",
+            "senate_alerts",
+            "audit_log",
+        ],
         shared: &[],
     }],
-    sql: &[],
+    sql: &[
+        include_str!("../../sql/blueprints/scidex/10-events.sql"),
+        include_str!("../../sql/blueprints/scidex/20-senate.sql"),
+        include_str!("../../sql/blueprints/scidex/30-audit.sql"),
+        include_str!("../../sql/blueprints/scidex/40-window.sql"),
+        include_str!("../../sql/blueprints/scidex/50-breaks.sql"),
+        include_str!("../../sql/blueprints/scidex/60-files.sql"),
+        include_str!("../../sql/blueprints/scidex/70-verify.sql"),
+        include_str!("../../sql/blueprints/scidex/80-routine.sql"),
+    ],
 };
 
 const STELLAOPS: Blueprint = Blueprint {
     name: "stellaops",
     purpose: "module-owned schemas for supply-chain security, with append-only advisory and VEX evidence",
-    schemas: &[],
-    sql: &[],
+    schemas: &[
+        Schema {
+            name: "authority",
+            tables: &[
+                "schema_migrations",
+                "clients",
+                "keys",
+                "tokens",
+                "audit_trail",
+            ],
+            shared: &[],
+        },
+        Schema {
+            name: "scanner",
+            tables: &[
+                "schema_migrations",
+                "scans",
+                "artifacts",
+                "images",
+                "layers",
+                "scan_artifacts",
+            ],
+            shared: SPINES,
+        },
+        Schema {
+            name: "vuln",
+            tables: &[
+                "schema_migrations",
+                "advisory_raw",
+                "linksets",
+                "observations",
+            ],
+            shared: &[],
+        },
+        Schema {
+            name: "vex",
+            tables: &["schema_migrations", "vex_raw", "consensus", "issuer_trust"],
+            shared: &[],
+        },
+        Schema {
+            name: "policy",
+            tables: &[
+                "schema_migrations",
+                "policies",
+                "policy_runs",
+                "exceptions",
+                "exception_approval_audit",
+            ],
+            shared: &[],
+        },
+        Schema {
+            name: "scheduler",
+            tables: &["schema_migrations", "schedules", "runs", "run_summaries"],
+            shared: &[],
+        },
+        Schema {
+            name: "notify",
+            tables: &[
+                "schema_migrations",
+                "rules",
+                "channels",
+                "templates",
+                "delivery_log",
+            ],
+            shared: &[],
+        },
+        Schema {
+            name: "orchestrator",
+            tables: &["schema_migrations", "workflows", "tasks", "task_runs"],
+            shared: &[],
+        },
+        Schema {
+            name: "registry",
+            tables: &["schema_migrations", "tokens", "repositories"],
+            shared: &[],
+        },
+        Schema {
+            name: "symbols",
+            tables: &["schema_migrations", "symbols", "debug_info"],
+            shared: &[],
+        },
+        Schema {
+            name: "unknowns",
+            tables: &["schema_migrations", "unknown_components", "tracking"],
+            shared: &[],
+        },
+    ],
+    sql: &[
+        include_str!("../../sql/blueprints/stellaops/10-shared.sql"),
+        include_str!("../../sql/blueprints/stellaops/20-authority.sql"),
+        include_str!("../../sql/blueprints/stellaops/25-registry.sql"),
+        include_str!("../../sql/blueprints/stellaops/30-scanner.sql"),
+        include_str!("../../sql/blueprints/stellaops/40-vuln.sql"),
+        include_str!("../../sql/blueprints/stellaops/50-vex.sql"),
+        include_str!("../../sql/blueprints/stellaops/60-policy.sql"),
+        include_str!("../../sql/blueprints/stellaops/62-exceptions.sql"),
+        include_str!("../../sql/blueprints/stellaops/64-findings.sql"),
+        include_str!("../../sql/blueprints/stellaops/70-scheduler.sql"),
+        include_str!("../../sql/blueprints/stellaops/75-notify.sql"),
+        include_str!("../../sql/blueprints/stellaops/80-orchestrator.sql"),
+        include_str!("../../sql/blueprints/stellaops/85-symbols.sql"),
+        include_str!("../../sql/blueprints/stellaops/90-unknowns.sql"),
+    ],
 };
 
 const ZEROTRACE: Blueprint = Blueprint {

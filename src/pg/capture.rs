@@ -22,6 +22,8 @@ pub struct Work {
     chain: Vec<u8>,
     text: Vec<u8>,
     hash: Vec<u8>,
+    /// A value before and after the change.
+    values: [Vec<u8>; 2],
 }
 
 /// A buffer that grew beyond this is not kept for the next row.
@@ -36,7 +38,8 @@ pub fn with_work<R>(f: impl FnOnce(&mut Work) -> R) -> R {
     // Taken, not borrowed: a type's own code runs meanwhile, and may come back here.
     let mut work = WORK.with(RefCell::take);
     let answer = f(&mut work);
-    if work.text.capacity() < KEEP_BYTES {
+    let values = work.values.iter().map(Vec::capacity).sum::<usize>();
+    if work.text.capacity() + values < KEEP_BYTES {
         WORK.with(|spare| spare.replace(work));
     }
     answer
@@ -56,24 +59,13 @@ pub fn record_update(spec: &Spec, work: &mut Work) {
     if moved {
         record(spec, work, b'D');
         record(spec, work, b'I');
-    } else {
-        let before = spec.skip_unchanged.then(|| {
-            let Work {
-                old, text, hash, ..
-            } = work;
-            hash_of(spec, old, text, hash)
-        });
-        record_unless(spec, work, b'U', before);
+    } else if !spec.skip_unchanged || spec.layout.differs(&work.old, &work.new, &mut work.values) {
+        record(spec, work, b'U');
     }
 }
 
 /// Records the new row with op `I` or `U`, or the old one with `D`.
 pub fn record(spec: &Spec, work: &mut Work, op: u8) {
-    record_unless(spec, work, op, None);
-}
-
-/// As [`record`]; not if the row's hash is the one given.
-fn record_unless(spec: &Spec, work: &mut Work, op: u8, unchanged: Option<Hash>) {
     let Work {
         old,
         new,
@@ -94,9 +86,6 @@ fn record_unless(spec: &Spec, work: &mut Work, op: u8, unchanged: Option<Hash>) 
         }
     };
     let payload_hash = hash_of(spec, row, text, hash);
-    if unchanged == Some(payload_hash) {
-        return;
-    }
     let fields = Fields {
         chain,
         creates_chain: matches!(spec.chain, ChainColumns::By(_)),

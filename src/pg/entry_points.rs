@@ -10,6 +10,7 @@ use super::srf::RowStore;
 use super::trigger::{self, Call};
 use super::verify::{self, Request};
 use crate::attach;
+use crate::auditor;
 
 macro_rules! entry_point {
     ($info:ident) => {
@@ -27,6 +28,7 @@ entry_point!(pg_finfo_auditspine_append_trigger);
 entry_point!(pg_finfo_auditspine_append_by_hand);
 entry_point!(pg_finfo_auditspine_refuse_change);
 entry_point!(pg_finfo_auditspine_refuse_audited_change);
+entry_point!(pg_finfo_auditspine_auditor_policies);
 entry_point!(pg_finfo_auditspine_on_ddl);
 entry_point!(pg_finfo_auditspine_verify_chain);
 entry_point!(pg_finfo_auditspine_chain_findings);
@@ -100,6 +102,22 @@ pub unsafe extern "C-unwind" fn auditspine_refuse_audited_change(
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL.
     unsafe { Call::new(fcinfo, "audit_refuse_change") }.refuse_audited()
+}
+
+/// SQL: `auditspine.auditor_policies() RETURNS trigger`.
+///
+/// # Safety
+/// Called by PostgreSQL only.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn auditspine_auditor_policies(
+    fcinfo: pg_sys::FunctionCallInfo,
+) -> pg_sys::Datum {
+    // SAFETY: fcinfo comes from PostgreSQL.
+    unsafe { Call::new(fcinfo, "auditspine.auditor_policies") };
+    auditor::make_policies();
+    // What an AFTER trigger returns is ignored.
+    pg_sys::Datum::from(0usize)
 }
 
 /// SQL: `auditspine.on_ddl() RETURNS event_trigger`.

@@ -7,6 +7,7 @@ use pgrx::pg_sys;
 use super::arena::DatumArena;
 use super::lookup::{Condition, all_rows, bytes_of, last_row};
 use super::relation::OpenRelation;
+use super::sight::Sight;
 use super::srf::RowStore;
 use super::state::{chain_column, column, state};
 use super::verify::expect_select;
@@ -115,15 +116,14 @@ pub fn chain_id(name: &[u8]) -> Option<i32> {
     })
 }
 
-/// The heads of a chain, or of all in order of their numbers; an ERROR if there is no such chain.
-pub fn heads(only: Option<&[u8]>) -> Vec<LaneHead> {
-    let chains = match only {
-        Some(name) => vec![(
-            chain_id(name).unwrap_or_else(|| unknown_chain(name)),
-            name.to_vec(),
-        )],
+/// The heads of a chain, or of all in order of their numbers, as far as `sight` reaches; an ERROR if
+/// there is no such chain in it.
+pub fn heads(only: Option<&[u8]>, sight: &Sight) -> Vec<LaneHead> {
+    let mut chains = match only {
+        Some(name) => vec![(expect_chain(name, sight), name.to_vec())],
         None => all_chains(),
     };
+    chains.retain(|(id, _)| sight.sees(*id));
     let places = Places::open();
     let mut heads = Vec::new();
     for (chain_id, name) in chains {
@@ -142,6 +142,13 @@ pub fn heads(only: Option<&[u8]>) -> Vec<LaneHead> {
         );
     }
     heads
+}
+
+/// Number of the chain of that name; an ERROR if there is none that `sight` reaches.
+pub fn expect_chain(name: &[u8], sight: &Sight) -> i32 {
+    chain_id(name)
+        .filter(|id| sight.sees(*id))
+        .unwrap_or_else(|| unknown_chain(name))
 }
 
 fn all_chains() -> Vec<(i32, Vec<u8>)> {
@@ -169,7 +176,7 @@ pub fn rows(only: Option<&[u8]>, rows: &mut RowStore) {
     expect_select(state.audit_chain);
     expect_select(state.chain);
     let mut arena = DatumArena::default();
-    for head in heads(only) {
+    for head in heads(only, &Sight::of_caller()) {
         rows.put([
             Some(arena.varlena(head.chain.as_bytes())),
             Some(head.chain_id.into()),

@@ -7,17 +7,20 @@ use std::ffi::CStr;
 
 use auditspine_core::canonical::{Numbers, canonicalize, write_string};
 use auditspine_core::hash::Sink;
-use pgrx::pg_sys;
+use pgrx::{IntoDatum, pg_sys};
 
 use super::arena::DatumArena;
 use super::audited::{self, Audited};
 use super::flush;
 use super::layouts::shown_name;
 use super::lookup::bytes_of;
+use super::owner::as_owner;
 use super::query;
 use super::relation::OpenRelation;
+use super::sight::Sight;
 use super::spec::Spec;
 use super::srf::RowStore;
+use super::verify::expect_privileges;
 use crate::error::Failure;
 
 const COLUMNS: usize = 12;
@@ -26,6 +29,7 @@ const HISTORY: &CStr = c"
 WITH own AS (
     SELECT a.* FROM auditspine.audit_chain a
     WHERE a.event_kind = $1 AND a.event_pk = $2 AND a.op IN ('I', 'U', 'D')
+      AND ($3::int4[] IS NULL OR a.chain_id = ANY ($3))
 ), version AS (
     SELECT own.*, lag(op) OVER w AS old_op, lag(xid) OVER w AS old_xid, lag(payload) OVER w AS old
     FROM own WINDOW w AS (ORDER BY seq)
@@ -49,6 +53,7 @@ WITH own AS (
     UNION ALL
     SELECT seq, op, appended_at, db_user, actor, context, xid, chain_id, layout, payload_hash, payload, NULL
     FROM auditspine.audit_chain WHERE event_kind = $1 AND event_pk = $2 AND op = 'A'
+      AND ($3::int4[] IS NULL OR chain_id = ANY ($3))
     UNION ALL
     SELECT seq, op, appended_at, db_user, actor, context, xid, chain_id, layout, payload_hash, payload, NULL
     FROM ended
@@ -77,6 +82,12 @@ struct Naming {
 /// Raises 42704 if the table was never audited, 22023 for another number of key columns than the
 /// table's, 22004 for a null.
 pub fn history(target: pg_sys::Oid, key: &[Option<Vec<u8>>], rows: &mut RowStore) {
+    expect_privileges();
+    // What ended the row stands in the main chain, and has to be told of to those who see another.
+    let chains = match Sight::of_caller() {
+        Sight::Whole => None,
+        Sight::Of(chains) => chains.into_keys().collect::<Vec<i32>>().into_datum(),
+    };
     flush::flush();
     let table = OpenRelation::table(target, pg_sys::AccessShareLock);
     let naming = naming(&table);
@@ -85,11 +96,14 @@ pub fn history(target: pg_sys::Oid, key: &[Option<Vec<u8>>], rows: &mut RowStore
     let arguments = [
         (pg_sys::TEXTOID, Some(arena.varlena(&naming.kind))),
         (pg_sys::TEXTOID, Some(arena.varlena(&key))),
+        (pg_sys::INT4ARRAYOID, chains),
     ];
-    query::run(HISTORY, &arguments, |row| {
-        if let Ok(row) = <[_; COLUMNS]>::try_from(row) {
-            rows.put(row);
-        }
+    as_owner(|| {
+        query::run(HISTORY, &arguments, |row| {
+            if let Ok(row) = <[_; COLUMNS]>::try_from(row) {
+                rows.put(row);
+            }
+        })
     });
 }
 
@@ -108,13 +122,15 @@ fn naming(table: &OpenRelation) -> Naming {
     let mut arena = DatumArena::default();
     let argument = (pg_sys::TEXTOID, Some(arena.varlena(name.as_bytes())));
     let mut found = None;
-    query::run(LAST_ATTACHED, &[argument], |row| {
-        if let [Some(kind), Some(parts)] = row {
-            found = Some(Naming {
-                kind: bytes_of(*kind),
-                parts: parts.value(),
-            });
-        }
+    as_owner(|| {
+        query::run(LAST_ATTACHED, &[argument], |row| {
+            if let [Some(kind), Some(parts)] = row {
+                found = Some(Naming {
+                    kind: bytes_of(*kind),
+                    parts: parts.value(),
+                });
+            }
+        })
     });
     found.unwrap_or_else(|| {
         Failure::NotAudited.raise(

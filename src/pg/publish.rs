@@ -1,13 +1,11 @@
 //! Publishing heads: only what is committed and on disk leaves the database.
 //!
-//! Order: the publishers' lock, the heads, WAL to disk up to them, the file, then the record. With
+//! Order: the publishers' lock, the heads, WAL to disk up to them, the files, then the record. With
 //! synchronous_commit = off a commit is visible before it is on disk; a published head that a crash
-//! then took back would look like a truncation. A rollback after the file was written leaves lines
-//! that are not recorded, which does no harm.
+//! then took back would look like a truncation. A rollback after a file was written, because another
+//! one could not be, leaves lines that are not recorded, which does no harm.
 
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,24 +20,26 @@ use super::lane;
 use super::owner::as_owner;
 use super::publication::Table;
 use super::sequence;
+use super::sight::Sight;
 use super::srf::RowStore;
 use super::state::broken;
 use crate::error::Failure;
+use crate::file_list;
 use crate::guc;
 use crate::publish_file::{self, AppendError};
 
-/// Publishes the heads of a chain, or of all; one row of how many, when and where.
+/// Publishes the heads of a chain, or of all; for each file a row of how many, when and where.
 pub fn publish(chain: Option<&[u8]>, rows: &mut RowStore) {
     // SAFETY: raise errors, or return.
     unsafe {
         pg_sys::PreventCommandDuringRecovery(c"publish_head()".as_ptr());
         pg_sys::PreventCommandIfReadOnly(c"publish_head()".as_ptr());
     }
-    let path = path();
+    let paths = expect_files();
     expect_nothing_of_our_own();
     // Held to the end of the transaction, so that records are in the order of the lines.
     let table = Table::open(pg_sys::ShareRowExclusiveLock);
-    let heads = heads::heads(chain);
+    let heads = heads::heads(chain, &Sight::Whole);
     // SAFETY: reads the clock.
     let now = unsafe { pg_sys::GetCurrentTimestamp() };
     if !heads.is_empty() {
@@ -49,36 +49,63 @@ pub fn publish(chain: Option<&[u8]>, rows: &mut RowStore) {
             published(head, now).write(&mut lines);
             lines.put_byte(b'\n');
         }
-        append(&path, &lines);
-        record(&table, &heads, now, &path);
+        append(&paths, &lines);
+        for path in &paths {
+            record(&table, &heads, now, path);
+        }
     }
     let mut arena = DatumArena::default();
-    rows.put([
-        Some((heads.len() as i64).into()),
-        Some(now.into()),
-        Some(arena.varlena(path.to_string_lossy().as_bytes())),
-    ]);
+    for path in &paths {
+        rows.put([
+            Some((heads.len() as i64).into()),
+            Some(now.into()),
+            Some(arena.varlena(path.to_string_lossy().as_bytes())),
+        ]);
+        arena.clear();
+    }
 }
 
-/// `auditspine.publish_file`; an ERROR if it is not set, or not absolute.
-fn path() -> PathBuf {
-    let Some(file) = guc::publish_file() else {
+/// The paths that `auditspine.publish_file` lists; an ERROR if there is none.
+fn expect_files() -> Vec<PathBuf> {
+    let paths = listed();
+    if paths.is_empty() {
         Failure::NoPublishFile.raise(
             "there is no file to publish heads to: auditspine.publish_file is not set",
             "a superuser sets it to an absolute path outside of the data folder, best on another machine's disk",
         );
-    };
-    let path = PathBuf::from(OsStr::from_bytes(file.as_bytes()));
-    if !path.is_absolute() {
-        Failure::InvalidValue.raise(
-            format!(
-                "auditspine.publish_file is not an absolute path: \"{}\"",
-                path.display()
-            ),
-            "name the file with its folders, from / on",
-        );
     }
-    path
+    paths
+}
+
+/// The paths that `auditspine.publish_file` lists; an ERROR if it is no list of absolute paths.
+pub fn listed() -> Vec<PathBuf> {
+    let Some(setting) = guc::publish_file() else {
+        return Vec::new();
+    };
+    let names = match setting.to_str() {
+        Ok(list) => file_list::parse(list),
+        Err(_) => Err("it is not UTF-8".to_owned()),
+    };
+    let names = names.unwrap_or_else(|problem| {
+        Failure::InvalidValue.raise(
+            format!("auditspine.publish_file is not a list of files: {problem}"),
+            "separate files by commas; put those into double quotes that have commas in their names",
+        )
+    });
+    let path = |name: String| {
+        let path = PathBuf::from(name);
+        if !path.is_absolute() {
+            Failure::InvalidValue.raise(
+                format!(
+                    "auditspine.publish_file is not an absolute path: \"{}\"",
+                    path.display()
+                ),
+                "name the file with its folders, from / on",
+            );
+        }
+        path
+    };
+    names.into_iter().map(path).collect()
 }
 
 /// A head of this transaction's own could still be rolled back.
@@ -129,12 +156,12 @@ fn flush_wal() {
     }
 }
 
-fn append(path: &Path, lines: &[u8]) {
+fn append(paths: &[PathBuf], lines: &[u8]) {
     let mut wait = || {
         std::thread::sleep(Duration::from_millis(20));
         pgrx::check_for_interrupts!();
     };
-    let Err(error) = publish_file::append(path, lines, &mut wait) else {
+    let Err((path, error)) = publish_file::append_to_all(paths, lines, &mut wait) else {
         return;
     };
     let path = path.display();
@@ -142,6 +169,10 @@ fn append(path: &Path, lines: &[u8]) {
         AppendError::NotAFile => Failure::NotAFile.raise(
             format!("\"{path}\" is not a regular file"),
             "auditspine.publish_file must name a file, or nothing that exists yet; links are not followed",
+        ),
+        AppendError::SameAs(other) => Failure::InvalidValue.raise(
+            format!("\"{path}\" is the same file as \"{}\"", other.display()),
+            "auditspine.publish_file must name each file once",
         ),
         AppendError::Io(doing, error) => {
             let class = match error.kind() {
@@ -151,7 +182,7 @@ fn append(path: &Path, lines: &[u8]) {
             };
             class.raise(
                 format!("could not {doing} file \"{path}\": {error}"),
-                "heads were not published; see that the server's operating system user may write auditspine.publish_file and its folder",
+                "heads were not published; see that the server's operating system user may write the file and its folder",
             )
         }
     }

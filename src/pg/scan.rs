@@ -9,6 +9,7 @@ use pgrx::pg_sys;
 
 use super::entries::EntryReader;
 use super::lookup::bytes_of;
+use super::owner::as_owner;
 use super::relation::OpenRelation;
 use super::state::{chain_column, state};
 
@@ -84,13 +85,19 @@ pub struct Extent {
     pub pages: u32,
 }
 
+/// How many pages the table has.
+pub fn pages() -> u32 {
+    let table = OpenRelation::table(state().audit_chain, pg_sys::AccessShareLock);
+    // SAFETY: the table is open.
+    unsafe {
+        pg_sys::RelationGetNumberOfBlocksInFork(table.raw(), pg_sys::ForkNumber::MAIN_FORKNUM)
+    }
+}
+
 /// The part of the table that can hold entries of the window; `None` if no entry lies in it.
 pub fn extent(start: i64, end: Option<i64>) -> Option<Extent> {
     let table = OpenRelation::table(state().audit_chain, pg_sys::AccessShareLock);
-    // SAFETY: the table is open.
-    let pages = unsafe {
-        pg_sys::RelationGetNumberOfBlocksInFork(table.raw(), pg_sys::ForkNumber::MAIN_FORKNUM)
-    };
+    let pages = pages();
     if (start <= 1 && end.is_none()) || pages < WINDOW_PAGES {
         return Some(Extent {
             table,
@@ -167,8 +174,18 @@ fn pages_of_window(start: i64, end: Option<i64>) -> Option<(u32, u32)> {
     limits
 }
 
-/// Runs a query under the active snapshot and shows its rows until told to break.
+/// Runs a query under the active snapshot, with the rights of the extension's owner, and shows its rows
+/// until told to break. What the caller may see of it is for whoever asks to say.
 pub fn select(
+    query: &CStr,
+    types: &[pg_sys::Oid],
+    arguments: &[pg_sys::Datum],
+    show: impl FnMut(pg_sys::HeapTuple, pg_sys::TupleDesc) -> ControlFlow<()>,
+) {
+    as_owner(|| run(query, types, arguments, show));
+}
+
+fn run(
     query: &CStr,
     types: &[pg_sys::Oid],
     arguments: &[pg_sys::Datum],

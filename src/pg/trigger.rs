@@ -14,6 +14,7 @@ use super::buffer::{self, Fields};
 use super::capture;
 use super::layouts;
 use super::relation::{OpenRelation, name_of};
+use super::row;
 use super::spec::{Spec, kind_of};
 use super::{chains, flush};
 use crate::declaration::{self, ChainOf};
@@ -154,8 +155,14 @@ pub fn capture(call: &Call) {
         return capture_truncate(call);
     }
     let spec = spec(call);
+    let data = call.data();
+    if operation == 2 && spec.skip_unchanged {
+        // SAFETY: in an UPDATE's row trigger both are there, and of the relation's type.
+        if unsafe { row::is_same_tuple(data.tg_trigtuple, data.tg_newtuple) } {
+            return;
+        }
+    }
     capture::with_work(|work| {
-        let data = call.data();
         let (old, new) = match operation {
             0 => (None, Some(data.tg_trigtuple)),
             1 => (Some(data.tg_trigtuple), None),

@@ -1,21 +1,26 @@
 //! Running a verification: privileges, snapshot, the pass, and its results as rows.
 
+use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use auditspine_core::canonical::write_string;
 use auditspine_core::entry::write_integer;
 use auditspine_core::hash::{Hash, Sink};
 use auditspine_core::verify::{
-    ChainReport, Checked, Checker, Finding, Limits, Neighbour, Verifier, Window,
+    ChainReport, Checked, Checker, Finding, Limits, Neighbour, Store, Verifier, Window,
 };
 use pgrx::pg_sys;
 
 use super::arena::DatumArena;
+use super::by_lane::ByLane;
 use super::entries::EntryReader;
 use super::flush::{self, jsonb};
+use super::heads::Places;
 use super::lane;
 use super::memory::SideContext;
 use super::scan::{self, Extent};
+use super::sight::Sight;
 use super::srf::RowStore;
 use super::state::state;
 use super::threads::{self, Batch, Done, Helpers};
@@ -32,11 +37,14 @@ pub struct Request<'a> {
     pub end: Option<i64>,
 }
 
-/// Verifies the links and hands every finding to `sink`.
+/// Verifies the links and hands every finding to `sink`. A chain that the caller may not see is as one
+/// that does not exist.
 pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<ChainReport> {
     expect_privileges();
     let _snapshot = CurrentSnapshot::push();
-    let chains = scan::chains(request.chain);
+    let sight = Sight::of_caller();
+    let mut chains = scan::chains(request.chain);
+    chains.retain(|(id, ..)| sight.sees(*id));
     if let Some(name) = request.chain
         && chains.is_empty()
     {
@@ -46,13 +54,60 @@ pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<Chain
             "see auditspine.chain for the chains there are; NULL verifies all",
         );
     }
-    let only = request
-        .chain
-        .and_then(|_| chains.first().map(|(id, ..)| *id));
     let window = Window::new(request.start, request.end);
-    let mut verifier = Verifier::new(Arc::new(scan::names(&chains)), window, Limits::default());
+    let verifier = Verifier::new(Arc::new(scan::names(&chains)), window, Limits::default());
+    let ids = chains.iter().map(|(id, ..)| *id).collect::<HashSet<i32>>();
+    if request.chain.is_some() || !sight.is_whole() {
+        let by_lane = ByLane::open();
+        return match by_lane.filter(|_| !sight.is_whole() || is_small(&ids)) {
+            Some(by_lane) => by_index(&ids, by_lane, verifier, sink),
+            None => in_one_pass(request, &|id| ids.contains(&id), verifier, sink),
+        };
+    }
+    in_one_pass(request, &|_| true, verifier, sink)
+}
+
+/// Entries per page of the table up to which chains are read one entry after the other: finding one
+/// by index costs about as much as hashing a few.
+const FEW_PER_PAGE: i64 = 4;
+
+/// Whether reading these chains by index is faster than reading the whole table.
+fn is_small(chains: &HashSet<i32>) -> bool {
+    let most = FEW_PER_PAGE.saturating_mul(scan::pages().into());
+    let places = Places::open();
+    let heads = chains.iter().flat_map(|id| places.heads(*id));
+    heads.fold(0i64, |sum, (_, head)| sum.saturating_add(head.pos)) <= most
+}
+
+/// Reads the chains lane by lane. The time that this takes depends on no other chain.
+fn by_index(
+    chains: &HashSet<i32>,
+    mut store: ByLane,
+    mut verifier: Verifier,
+    sink: &mut dyn FnMut(Finding),
+) -> Vec<ChainReport> {
+    for chain_id in chains {
+        let mut lane = store.lane_of(*chain_id, None);
+        while let Some(number) = lane {
+            let Ok(()) = store.entries_from(*chain_id, number, i64::MIN, &mut |entry| {
+                verifier.push(entry);
+                ControlFlow::Continue(())
+            });
+            lane = store.lane_of(*chain_id, Some(number));
+        }
+    }
+    let Ok(reports) = verifier.finish(&mut store, sink);
+    reports
+}
+
+/// Reads the table in one pass, or the part of it that can hold the window.
+fn in_one_pass(
+    request: &Request<'_>,
+    wanted: &dyn Fn(i32) -> bool,
+    mut verifier: Verifier,
+    sink: &mut dyn FnMut(Finding),
+) -> Vec<ChainReport> {
     if let Some(extent) = scan::extent(request.start, request.end) {
-        let wanted = |chain_id| only.is_none_or(|only| only == chain_id);
         std::thread::scope(|scope| {
             let count = threads::count(extent.pages);
             let workers = (0..count).map(|_| {
@@ -66,13 +121,11 @@ pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<Chain
                 helpers,
                 spare: Vec::new(),
             }
-            .run(&mut verifier, &wanted);
+            .run(&mut verifier, wanted);
         });
     }
-    match verifier.finish(&mut scan::ByPlace, sink) {
-        Ok(reports) => reports,
-        Err(never) => match never {},
-    }
+    let Ok(reports) = verifier.finish(&mut scan::ByPlace, sink);
+    reports
 }
 
 /// The one pass over the entries.

@@ -37,7 +37,7 @@ SELECT attempt('SELECT grant_auditor(session_user::regrole)') ~ '^0LP01: role .*
 SELECT attempt('SELECT grant_auditor(NULL)'), attempt('SELECT grant_auditor(''-'')'), attempt('SELECT grant_auditor(''nosuch'')'),
        attempt('SELECT grant_auditor(4294967295)');
 -- Whoever may not grant is told what is lacking, and nothing is granted.
-GRANT EXECUTE ON FUNCTION grant_auditor(regrole) TO regress_auditspine_owner;
+GRANT EXECUTE ON FUNCTION grant_auditor(regrole, text, text) TO regress_auditspine_owner;
 SET ROLE regress_auditspine_owner;
 SELECT left(attempt('SELECT grant_auditor(''regress_auditspine_auditor'')'), 60);
 RESET ROLE;

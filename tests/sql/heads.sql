@@ -122,6 +122,49 @@ SELECT name, publish_to(name) FROM unnest(ARRAY['nosuch/heads.jsonl', 'PG_VERSIO
     'regress_auditspine_heads.d/heads.jsonl', 'regress_auditspine_heads.s', 'regress_auditspine_heads.p', '../../../../../../../../../../dev/full']) name;
 SELECT count(*) FROM auditspine.publication;
 
+-- Several files: the same lines in each, a record for each, the heads told once.
+CREATE FUNCTION publish_list(names text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('auditspine.publish_file', replace(names, '~', current_setting('data_directory') || '/regress_auditspine_heads.'), true);
+    RETURN (SELECT string_agg(heads || ' to ' || replace(file, current_setting('data_directory') || '/regress_auditspine_heads', '…'), ', ' ORDER BY at)
+            FROM publish_head() WITH ORDINALITY AS p (heads, published_at, file, at));
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlstate || ': ' || replace(replace(sqlerrm, current_setting('data_directory') || '/regress_auditspine_heads', '…'),
+                                       current_setting('data_directory'), '…');
+END $$;
+SELECT max(publication_id) AS before FROM auditspine.publication \gset
+SELECT publish_list('~one, "~two, and more" ,~three');
+SELECT publish_list('~one,"~two, and more",~three');
+SELECT dense_rank() OVER (ORDER BY publication_id) AS id, replace(file, :'data', '…') AS file, chain, lane, pos, seq,
+       count(*) OVER (PARTITION BY published_at) AS at_once
+FROM auditspine.publication WHERE publication_id > :before ORDER BY 1, chain_id;
+SELECT count(DISTINCT pg_read_file(file)) AS contents, count(*) AS files
+FROM unnest(ARRAY['regress_auditspine_heads.one', 'regress_auditspine_heads.two, and more', 'regress_auditspine_heads.three']) AS file;
+SELECT ok, lines, heads FROM verify_publication_file('regress_auditspine_heads.two, and more');
+SELECT layer, ok, checked, findings FROM verify_all() WHERE layer = 'heads';
+SELECT count(*), count(DISTINCT (chain, lane, pos, published_at)) AS heads FROM auditspine.publication;
+BEGIN;
+SET LOCAL session_replication_role = replica;
+DELETE FROM auditspine.audit_chain WHERE seq = 6;
+SELECT line, finding FROM publication_file_findings('regress_auditspine_heads.one');
+SELECT line, finding FROM publication_file_findings('regress_auditspine_heads.three');
+SELECT count(*) FROM verify_all() WHERE layer = 'heads' AND NOT ok;
+SELECT layer, finding, chain, seq FROM auditspine.alert WHERE layer = 'heads';
+ROLLBACK;
+SELECT max(publication_id) AS last FROM auditspine.publication \gset
+COPY (SELECT WHERE false) TO PROGRAM 'ln regress_auditspine_heads.one regress_auditspine_heads.link';
+-- What is no list of files. The files before the one at fault got nothing, where that was known before.
+SELECT list, publish_list(list) FROM unnest(ARRAY['~one,', '~one,~two, ,~three', '~one,~one', '~one,"~one"', '~one,"~tw', '~one,"~two"three',
+    '~one,two', ' ', '~one,~nosuch/two', '~one,~d', '~one,~link', '~one,~s']) AS list;
+SELECT file, (SELECT count(*) FROM regexp_matches(pg_read_file(file), '\n', 'g')) AS lines
+FROM unnest(ARRAY['regress_auditspine_heads.one', 'regress_auditspine_heads.three']) AS file;
+SELECT count(*) FROM auditspine.publication WHERE publication_id > :last;
+SET auditspine.publish_file = '/a, "/b, c"';
+SELECT * FROM publish_files();
+SET auditspine.publish_file = '';
+SELECT count(*) FROM publish_files();
+SET auditspine.publish_file = :'file';
+
 -- Tampering, each time undone again.
 CREATE FUNCTION told() RETURNS TABLE (line bigint, chain text, pos bigint, seq bigint, finding text, detail text, expected text, found text)
 LANGUAGE sql AS $$

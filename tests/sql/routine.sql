@@ -33,7 +33,6 @@ COMMIT;
 SELECT subject, ok, checked FROM verify_all('0') WHERE layer = 'links';
 SELECT subject, ok, checked FROM verify_all('9223372036854775807') WHERE layer = 'links';
 SELECT * FROM runs;
-
 -- Another chain, with a name that must be quoted.
 SELECT create_chain('tenant "b"');
 SELECT seq FROM audit_chain_append('note', 'n1', '{"by": "hand"}', 'tenant "b"');
@@ -161,6 +160,9 @@ SELECT * FROM verify_all('');
 SELECT * FROM verify_all('-1');
 SELECT * FROM verify_all('9223372036854775808');
 SELECT * FROM verify_all('Last');
+SELECT * FROM verify_all('2-1');
+SELECT * FROM verify_all('1-');
+SELECT * FROM verify_all('1-2-3');
 SELECT count(*) FROM (SELECT verify_all('1')) AS lines;
 SELECT count(*) FROM auditspine.verification WHERE scope = 'since 1';
 
@@ -194,3 +196,15 @@ RESET ROLE;
 SELECT seq, about FROM auditspine.alert JOIN senate_alerts ON alert_id = id WHERE seq = 9;
 DROP OWNED BY regress_routine;
 DROP ROLE regress_routine;
+
+-- From one number to another: here, what is before the damage. What is damaged is found by its own window.
+SELECT subject, ok, checked FROM verify_all('3-5') WHERE layer = 'links';
+SELECT scope, from_seq, to_seq, entries, findings FROM auditspine.verification ORDER BY verification_id DESC LIMIT 1;
+SELECT subject, ok, checked, detail FROM verify_all('9-9') WHERE layer = 'links' AND NOT ok;
+-- A window is no reason to pass over what came before it.
+CALL tamper($$UPDATE auditspine.audit_chain SET db_user = (SELECT db_user FROM auditspine.audit_chain WHERE seq = 8) WHERE seq = 9$$);
+SELECT bool_and(ok) FROM verify_all();
+INSERT INTO item VALUES (20, 'a');
+INSERT INTO item VALUES (21, 'a');
+SELECT sum(checked) FROM verify_all((SELECT max(seq)::text FROM auditspine.audit_chain)) WHERE layer = 'links';
+SELECT sum(checked) FROM verify_all('last') WHERE layer = 'links';

@@ -1,4 +1,4 @@
--- The updates from 0.1.0 and 0.2.0, with data, and that they leave what a fresh install has.
+-- The updates from earlier releases, with data, and that they leave what a fresh install has.
 DROP EXTENSION auditspine;
 CREATE EXTENSION auditspine VERSION '0.1.0';
 CREATE TABLE item (id integer PRIMARY KEY, note text);
@@ -66,17 +66,33 @@ SELECT audit_attach('part', payload => 'full');
 INSERT INTO updated SELECT '0.2.0', * FROM installed;
 INSERT INTO updated_config SELECT '0.2.0', * FROM installed_config;
 
+-- From 0.3.0.
+DROP EXTENSION auditspine CASCADE;
+CREATE EXTENSION auditspine VERSION '0.3.0';
+SELECT audit_attach('part', payload => 'full', backfill => true);
+UPDATE part SET note = 'once more' WHERE id = 2;
+SELECT layer, subject, ok, checked, findings FROM verify_all();
+
+ALTER EXTENSION auditspine UPDATE;
+SELECT extversion FROM pg_extension WHERE extname = 'auditspine';
+INSERT INTO part VALUES (7, 'note 7');
+SELECT op, event_kind, event_pk, layout FROM auditspine.audit_chain ORDER BY seq OFFSET 8;
+SELECT layer, subject, ok, checked, findings FROM verify_all('last');
+SELECT table_name, ok, rows FROM verify_table('part', chain => 'main');
+INSERT INTO updated SELECT '0.3.0', * FROM installed;
+INSERT INTO updated_config SELECT '0.3.0', * FROM installed_config;
+
 DROP EXTENSION auditspine CASCADE;
 CREATE EXTENSION auditspine;
 \pset format unaligned
 SELECT 'only after the update' AS what, * FROM (
-    SELECT * FROM updated EXCEPT SELECT origin, i.* FROM installed i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0')) v (origin)) u
+    SELECT * FROM updated EXCEPT SELECT origin, i.* FROM installed i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0')) v (origin)) u
 UNION ALL
 SELECT 'only in a fresh install', * FROM (
-    SELECT origin, i.* FROM installed i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0')) v (origin) EXCEPT SELECT * FROM updated) f;
+    SELECT origin, i.* FROM installed i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0')) v (origin) EXCEPT SELECT * FROM updated) f;
 SELECT origin, count(*) > 50 AS compared FROM updated GROUP BY origin ORDER BY origin;
 SELECT 'only after the update' AS what, * FROM (
-    SELECT * FROM updated_config EXCEPT SELECT origin, i.* FROM installed_config i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0')) v (origin)) u
+    SELECT * FROM updated_config EXCEPT SELECT origin, i.* FROM installed_config i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0')) v (origin)) u
 UNION ALL
 SELECT 'only in a fresh install', * FROM (
-    SELECT origin, i.* FROM installed_config i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0')) v (origin) EXCEPT SELECT * FROM updated_config) f;
+    SELECT origin, i.* FROM installed_config i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0')) v (origin) EXCEPT SELECT * FROM updated_config) f;

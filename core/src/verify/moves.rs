@@ -259,7 +259,11 @@ impl Moves {
         })?;
         let gap = &mut self.gaps[number];
         gap.occupied.push(place.pos);
-        gap.missing = gap.missing.map(|missing| missing - 1);
+        // The chain that lost the entry to another is not in order: what is told of the other says nothing
+        // of it.
+        if gap.chain_id == here.chain_id {
+            gap.missing = gap.missing.map(|missing| missing - 1);
+        }
         Some((FindingKind::EntryMoved, detail))
     }
 

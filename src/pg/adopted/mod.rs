@@ -15,6 +15,7 @@ use super::arena::DatumArena;
 use super::audited;
 use super::lookup::bytes_of;
 use super::rows::receiver::for_each_row;
+use super::sight;
 use super::state::state;
 use super::system;
 use super::verify::{CurrentSnapshot, expect_select};
@@ -131,6 +132,7 @@ struct Stored {
 
 fn latest(table: &str) -> Option<Stored> {
     expect_select(state().audit_chain);
+    sight::expect_whole("verifying an adopted chain");
     let mut arena = DatumArena::default();
     let name = arena.varlena(table.as_bytes());
     let mut stored = None;

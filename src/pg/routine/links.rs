@@ -13,9 +13,9 @@ use auditspine_core::verify::{
 use pgrx::pg_sys;
 
 use super::breaks::Break;
-use super::index::ByLane;
 use super::record::Run;
 use super::{Line, Scope};
+use crate::pg::by_lane::ByLane;
 use crate::pg::lookup::bytes_of;
 use crate::pg::owner::as_owner;
 use crate::pg::scan::{self, ByPlace};
@@ -77,8 +77,8 @@ pub fn verify(
     };
     let reports = match (scope, &mut by_lane) {
         (Scope::Last, Some(store)) => since_heads(&chains, &heads, store, &mut sink, added),
-        (Scope::Since(start), _) => in_window(start, &mut sink),
-        _ => in_window(1, &mut sink),
+        (Scope::Since(start, end), _) => in_window(start, end, &mut sink),
+        _ => in_window(1, None, &mut sink),
     };
     lost.values()
         .for_each(|finding| tell(finding, true, run, &mut told));
@@ -93,11 +93,11 @@ pub fn verify(
     }
 }
 
-fn in_window(start: i64, sink: &mut dyn FnMut(Finding)) -> Vec<ChainReport> {
+fn in_window(start: i64, end: Option<i64>, sink: &mut dyn FnMut(Finding)) -> Vec<ChainReport> {
     let request = Request {
         chain: None,
         start,
-        end: None,
+        end,
     };
     verify::verify(&request, sink)
 }

@@ -26,7 +26,7 @@ pub fn verify(scope: Scope, run: &mut Run, lines: &mut Vec<Line>) {
     }
     let which = match scope {
         Scope::Full => Recorded::All,
-        Scope::Last | Scope::Since(_) => Recorded::Latest,
+        Scope::Last | Scope::Since(..) => Recorded::Latest,
     };
     let line = guarded(run, |run| against_entries(which, run));
     lines.push(line.unwrap_or_else(|message| not_verified(LAYER, SUBJECT, &message, run)));

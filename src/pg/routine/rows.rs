@@ -38,7 +38,7 @@ pub fn verify(since: Option<i64>, run: &mut Run, lines: &mut Vec<Line>) {
         kinds: HashSet::new(),
     };
     for (oid, name) in audited_tables() {
-        layer.table(oid, &name);
+        layer.table(oid, &name, only_kind(oid));
     }
     for tracked in recorded.attached() {
         if !layer.kinds.contains(&tracked.kind) {
@@ -57,17 +57,17 @@ struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// A table that was found by its triggers.
-    fn table(&mut self, oid: pg_sys::Oid, name: &str) {
+    /// A table, and the kind of its events if there is but one.
+    fn table(&mut self, oid: pg_sys::Oid, name: &str, kind: Option<Vec<u8>>) {
         let mut first = None;
         let request = Request {
             relation: oid,
             rows: self.since.map_or(Which::All, Which::Since),
+            chain: None,
             detail: Detail::Evidence,
         };
         let recorded = self.recorded;
         let outcome = guarded(self.run, |run| {
-            let kind = only_kind(oid);
             rows::verify_recorded(&request, recorded, &mut |finding| {
                 tell(&finding, kind.as_deref(), run, &mut first);
             })
@@ -125,7 +125,8 @@ impl Layer<'_> {
     /// A kind that entries say is attached, and that no trigger is there for.
     fn tracked(&mut self, tracked: &Tracked) {
         match table_of(tracked) {
-            Some(oid) => self.table(oid, &tracked.table),
+            // Of the same kind as if the trigger were there: so a row's break is the same, too.
+            Some(oid) => self.table(oid, &tracked.table, Some(tracked.kind.clone().into_bytes())),
             None => {
                 let detail = format!(
                     "the table does not exist, though entries say that it is audited under kind \"{}\"",

@@ -8,6 +8,7 @@
 mod array;
 mod cache;
 mod float;
+mod image;
 mod output;
 mod settings;
 mod value;
@@ -20,6 +21,8 @@ use pgrx::pg_sys;
 
 use crate::error::Failure;
 use crate::pg::memory::{LastingContext, ScratchContext};
+use image::Image;
+pub use image::is_same_tuple;
 use settings::{Settings, with_pinned};
 use value::Writer;
 
@@ -41,6 +44,7 @@ struct Column {
     index: usize,
     /// What comes before the value: `{` or `,`, the name as a JSON string, `:`.
     lead: Box<[u8]>,
+    image: Image,
 }
 
 impl RowLayout {
@@ -83,8 +87,9 @@ impl RowLayout {
         let context = LastingContext::new();
         let functions = output::function_changes();
         // SAFETY: the caller passes a valid descriptor.
-        let writers: Vec<Option<Writer>> = unsafe { attributes(tupdesc) }
-            .into_iter()
+        let attributes = unsafe { attributes(tupdesc) };
+        let writers: Vec<Option<Writer>> = attributes
+            .iter()
             .map(|attribute| {
                 // SAFETY: a column's type exists as long as the column does; the context lives as
                 // long as the writers.
@@ -112,6 +117,7 @@ impl RowLayout {
                 Column {
                     index: *index,
                     lead: lead.into(),
+                    image: Image::of(attributes[*index]),
                 }
             })
             .collect();
@@ -165,13 +171,56 @@ impl RowLayout {
         }
         for column in &self.columns {
             out.put(&column.lead);
-            match (&self.writers[column.index], row.get(column.index)) {
-                // SAFETY: the datum is that of this column, whose type the writer was made for.
-                (Some(writer), Some(datum)) => unsafe { writer.write::<_, false>(datum, out) },
-                _ => out.put(b"null"),
-            }
+            self.write_value(column, row.get(column.index), out);
         }
         out.put_byte(b'}');
+    }
+
+    #[inline]
+    fn write_value<S: Sink>(&self, column: &Column, value: Option<pg_sys::Datum>, out: &mut S) {
+        match (&self.writers[column.index], value) {
+            // SAFETY: the datum is that of this column, whose type the writer was made for.
+            (Some(writer), Some(datum)) => unsafe { writer.write::<_, false>(datum, out) },
+            _ => out.put(b"null"),
+        }
+    }
+
+    /// Whether [`RowLayout::write`] would write two rows differently. Values that lie alike in memory are
+    /// not written for it. `texts` is room to write in.
+    ///
+    /// Both rows are as for [`RowLayout::write`], which also tells what is raised.
+    pub fn differs(&self, old: &DeformedRow, new: &DeformedRow, texts: &mut [Vec<u8>; 2]) -> bool {
+        if self.calls_functions {
+            let _scratch = ScratchContext::enter();
+            with_pinned(self.settings, || self.columns_differ(old, new, texts))
+        } else {
+            self.columns_differ(old, new, texts)
+        }
+    }
+
+    fn columns_differ(
+        &self,
+        old: &DeformedRow,
+        new: &DeformedRow,
+        texts: &mut [Vec<u8>; 2],
+    ) -> bool {
+        self.columns.iter().any(|column| {
+            let values = [old.get(column.index), new.get(column.index)];
+            let same = match values {
+                // SAFETY: both are values of this column.
+                [Some(old), Some(new)] => unsafe { column.image.is_same(old, new) },
+                [old, new] => old.is_none() && new.is_none(),
+            };
+            if same {
+                return false;
+            }
+            for (text, value) in texts.iter_mut().zip(values) {
+                text.clear();
+                self.write_value(column, value, text);
+            }
+            // A value may be written as null is: the null of JSON.
+            texts[0] != texts[1]
+        })
     }
 
     /// Writes the text of one column's value, excluded or not: what its JSON string says, or its

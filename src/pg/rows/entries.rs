@@ -1,17 +1,20 @@
 //! The entries of one kind, read once.
 
 use std::collections::BTreeMap;
+use std::ffi::CString;
 
 use auditspine_core::canonical::Numbers;
 use auditspine_core::hash::Hash;
 use auditspine_core::rows::{EntryRecord, KeyHasher, Place, Removals};
 use pgrx::{IntoDatum, pg_sys};
 
+use super::chains::ChainFilter;
 use super::receiver::for_each_row;
 use super::recorded::numbers;
 use super::target::Source;
 use crate::pg::arena::DatumArena;
 use crate::pg::jsonb::write_jsonb;
+use crate::pg::owner::as_owner;
 use crate::pg::relation::OpenRelation;
 use crate::pg::state::{column, state};
 use crate::pg::varlena::Varlena;
@@ -35,6 +38,15 @@ pub struct Entry<'a> {
     pub record: EntryRecord,
 }
 
+/// The entries about a table.
+#[derive(Clone, Copy)]
+pub struct Entries<'a> {
+    /// Where they come from.
+    pub sources: &'a [Source],
+    /// The chains that they are in.
+    pub chains: &'a ChainFilter,
+}
+
 /// Which entries about a table are read.
 #[derive(Clone, Copy)]
 pub enum Which<'a> {
@@ -48,20 +60,71 @@ pub enum Which<'a> {
 
 /// Reads entries about a table, and shows what each says of its key.
 pub fn read(
-    sources: &[Source],
+    about: Entries<'_>,
     which: Which<'_>,
     hasher: &KeyHasher,
     show: &mut dyn FnMut(Entry<'_>),
 ) -> Pass {
     let mut pass = Pass::default();
-    for source in sources {
-        read_source(source, which, hasher, &mut pass, show);
+    for source in about.sources {
+        read_source(source, about.chains, which, hasher, &mut pass, show);
     }
     pass
 }
 
+const READ: &str = "SELECT e.ctid, e.seq, e.op, e.event_pk, e.layout, e.payload_hash \
+                    FROM auditspine.audit_chain AS e";
+const OF_KIND: &str = "e.event_kind OPERATOR(pg_catalog.=) $1";
+
+/// The query for these entries, and its second and third parameter.
+fn query(
+    chains: &ChainFilter,
+    which: Which<'_>,
+) -> (CString, Vec<(pg_sys::Oid, Option<pg_sys::Datum>)>) {
+    let mut parameters = Vec::new();
+    let mut conditions = vec![OF_KIND.to_owned()];
+    match which {
+        Which::All => {}
+        Which::Since(start) => {
+            parameters.push((pg_sys::INT8OID, Some(start.into())));
+            conditions.push("e.seq OPERATOR(pg_catalog.>=) $2".to_owned());
+        }
+        Which::OfKeys(keys) => {
+            parameters.push((pg_sys::TEXTARRAYOID, texts(keys)));
+            conditions.push("e.event_pk OPERATOR(pg_catalog.=) ANY ($2)".to_owned());
+        }
+    }
+    // TRUNCATEs stand in the main chain, whatever chains the rows are in, and have a key of their own.
+    let mut apart = None;
+    if let Some(ids) = chains.ids() {
+        parameters.push((pg_sys::INT4ARRAYOID, ids.into_datum()));
+        let at = parameters.len() + 1;
+        conditions.push(format!("e.chain_id OPERATOR(pg_catalog.=) ANY (${at})"));
+        apart = Some(format!("e.chain_id OPERATOR(pg_catalog.<>) ALL (${at})"));
+    }
+    let mut query = format!("{READ} WHERE {}", conditions.join(" AND "));
+    let apart = match which {
+        Which::OfKeys(_) => Some("true".to_owned()),
+        _ => apart,
+    };
+    if let Some(apart) = apart {
+        let from = match which {
+            Which::Since(_) => " AND e.seq OPERATOR(pg_catalog.>=) $2",
+            _ => "",
+        };
+        query.push_str(&format!(
+            " UNION ALL {READ} JOIN auditspine.removals($1) AS r \
+             ON e.chain_id OPERATOR(pg_catalog.=) r.chain_id AND e.lane OPERATOR(pg_catalog.=) r.lane \
+             AND e.pos OPERATOR(pg_catalog.=) r.pos \
+             WHERE r.op OPERATOR(pg_catalog.=) 'T' AND {apart}{from}"
+        ));
+    }
+    (CString::new(query).unwrap_or_default(), parameters)
+}
+
 fn read_source(
     source: &Source,
+    chains: &ChainFilter,
     which: Which<'_>,
     hasher: &KeyHasher,
     pass: &mut Pass,
@@ -69,31 +132,14 @@ fn read_source(
 ) {
     let mut arena = DatumArena::default();
     let kind = (pg_sys::TEXTOID, arena.varlena(source.kind.as_bytes()));
-    let (query, more) = match which {
-        Which::All => (
-            c"SELECT ctid, seq, op, event_pk, layout, payload_hash \
-              FROM auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1",
-            None,
-        ),
-        Which::Since(start) => (
-            c"SELECT ctid, seq, op, event_pk, layout, payload_hash \
-              FROM auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1 \
-              AND seq OPERATOR(pg_catalog.>=) $2",
-            Some((pg_sys::INT8OID, start.into())),
-        ),
-        Which::OfKeys(keys) => (
-            c"SELECT ctid, seq, op, event_pk, layout, payload_hash \
-              FROM auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1 \
-              AND event_pk OPERATOR(pg_catalog.=) ANY ($2) \
-              UNION ALL SELECT '(0,0)'::pg_catalog.tid, seq, op, event_pk, layout, payload_hash \
-              FROM auditspine.removals($1) WHERE op OPERATOR(pg_catalog.=) 'T'",
-            texts(keys).map(|keys| (pg_sys::TEXTARRAYOID, keys)),
-        ),
-    };
-    let parameters: Vec<_> = [Some(kind), more].into_iter().flatten().collect();
+    let (query, more) = query(chains, which);
+    let more = more
+        .into_iter()
+        .filter_map(|(oid, value)| Some((oid, value?)));
+    let parameters: Vec<_> = std::iter::once(kind).chain(more).collect();
     // Neighbours mostly name the same one.
     let (mut last_layout, mut counts) = (None, true);
-    for_each_row(query, &parameters, &mut |values, nulls| {
+    let mut take_in = |values: &[pg_sys::Datum], nulls: &[bool]| {
         if pass.entries.is_multiple_of(4096) {
             pgrx::check_for_interrupts!();
         }
@@ -145,7 +191,9 @@ fn read_source(
                 alive,
             },
         });
-    });
+    };
+    // Whose they are was asked before: what stands in other chains has to be read here and there.
+    as_owner(|| for_each_row(&query, &parameters, &mut take_in));
 }
 
 fn texts(keys: &[Vec<u8>]) -> Option<pg_sys::Datum> {

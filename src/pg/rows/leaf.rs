@@ -1,6 +1,6 @@
 //! A table that holds rows: the audited one, or one of its partitions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use auditspine_core::hash::{Hash, HashSink};
@@ -9,12 +9,13 @@ use auditspine_core::rows::{
 };
 use pgrx::pg_sys;
 
+use super::chains::ChainFilter;
 use super::entries::Fetcher;
 use crate::declaration::{ChainOf, Declaration};
 use crate::pg::layouts::{self, Description};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row::{DeformedRow, RowLayout};
-use crate::pg::spec::Spec;
+use crate::pg::spec::{ChainColumns, Spec, write_chain};
 
 /// One of the tables whose rows are verified.
 pub struct Leaf {
@@ -31,6 +32,21 @@ pub struct Leaf {
     ways: HashMap<Option<i32>, Rc<Vec<Way>>>,
     scratch: Vec<u8>,
     row: DeformedRow,
+    chains: Option<Chains>,
+}
+
+/// The chains whose rows count, and the columns that name a row's.
+struct Chains {
+    names: HashSet<Vec<u8>>,
+    columns: Vec<i16>,
+    name: Vec<u8>,
+}
+
+impl Chains {
+    fn has(&mut self, layout: &RowLayout, row: &DeformedRow) -> bool {
+        write_chain(layout, &self.columns, row, &mut self.name);
+        self.names.contains(&self.name)
+    }
 }
 
 /// How a row is to be hashed as an entry's layout says, and what comes of it.
@@ -49,11 +65,29 @@ pub struct Found {
 }
 
 impl Leaf {
-    /// Opens a table under a lock that its reader needs.
-    pub fn open(oid: pg_sys::Oid, declaration: &Declaration, layouts: &Layouts) -> Leaf {
+    /// Opens a table under a lock that its reader needs. Rows of other chains are passed over.
+    pub fn open(
+        oid: pg_sys::Oid,
+        declaration: &Declaration,
+        layouts: &Layouts,
+        chains: &ChainFilter,
+    ) -> Leaf {
         let relation = OpenRelation::table(oid, pg_sys::AccessShareLock);
-        let declaration = for_reading(&relation, declaration);
+        let names = match declaration.chain {
+            ChainOf::By(_) => chains.names(),
+            // All rows are in the same.
+            ChainOf::Named(_) => None,
+        };
+        let declaration = for_reading(&relation, declaration, names.is_some());
         let spec = Spec::resolve(&relation, &declaration);
+        let chains = match (names, &spec.chain) {
+            (Some(names), ChainColumns::By(columns)) => Some(Chains {
+                names,
+                columns: columns.clone(),
+                name: Vec::new(),
+            }),
+            _ => None,
+        };
         let present = present(&relation, &spec);
         let current_layout = layouts.current(&present);
         let again = OpenRelation::table(oid, pg_sys::NoLock);
@@ -68,6 +102,7 @@ impl Leaf {
             ways: HashMap::new(),
             scratch: Vec::new(),
             row: DeformedRow::default(),
+            chains,
         }
     }
 
@@ -81,7 +116,7 @@ impl Leaf {
         self.relation.raw()
     }
 
-    /// Takes a tuple apart.
+    /// Takes a tuple apart, and shows it if its chain counts.
     ///
     /// # Safety
     /// `tuple` is a valid tuple of this table.
@@ -92,11 +127,17 @@ impl Leaf {
     ) {
         // SAFETY: the caller's.
         unsafe { self.row.load(tuple, self.relation.tuple_desc()) };
-        show(&self.spec, &self.row);
+        let chains = &mut self.chains;
+        if chains
+            .as_mut()
+            .is_none_or(|chains| chains.has(&self.spec.layout, &self.row))
+        {
+            show(&self.spec, &self.row);
+        }
     }
 
-    /// Shows what is to be compared of every row that the active snapshot sees; rows with a null key
-    /// are only told of by their place.
+    /// Shows what is to be compared of every row that the active snapshot sees and whose chain counts;
+    /// rows with a null key are only told of by their place. Returns how many there are.
     pub fn scan(
         &mut self,
         number: u32,
@@ -109,6 +150,8 @@ impl Leaf {
         let mut buffer = std::mem::take(&mut self.scratch);
         let row = &mut self.row;
         let spec = &self.spec;
+        let chains = &mut self.chains;
+        let mut met = 0u64;
         // SAFETY: the table is open and a snapshot is active; a slot's tuple is valid until the next one
         // is fetched; scan and slot are released below, or by the resource owner on an ERROR.
         unsafe {
@@ -126,7 +169,13 @@ impl Leaf {
                 let tuple = pg_sys::ExecFetchSlotHeapTuple(slot, false, &mut made);
                 row.load(tuple, desc);
                 let place = place_of(&(*slot).tts_tid);
-                if spec.key_is_null(row) {
+                let counts = chains
+                    .as_mut()
+                    .is_none_or(|chains| chains.has(&spec.layout, row));
+                rows += u64::from(counts);
+                if !counts {
+                    // Another chain's.
+                } else if spec.key_is_null(row) {
                     keyless(place);
                 } else {
                     spec.write_key(row, &mut key);
@@ -144,8 +193,8 @@ impl Leaf {
                 if made {
                     pg_sys::pfree(tuple.cast());
                 }
-                rows += 1;
-                if rows.is_multiple_of(1024) {
+                met += 1;
+                if met.is_multiple_of(1024) {
                     pgrx::check_for_interrupts!();
                 }
             }
@@ -245,12 +294,14 @@ fn present(relation: &OpenRelation, spec: &Spec) -> Present {
 }
 
 /// The declaration as far as it matters for reading: without excluded columns that are gone, and
-/// whatever became of the chain.
-fn for_reading(relation: &OpenRelation, declaration: &Declaration) -> Declaration {
+/// unless rows are told apart by chain, whatever became of the chain.
+fn for_reading(relation: &OpenRelation, declaration: &Declaration, by_chain: bool) -> Declaration {
     // SAFETY: the descriptor is that of an open relation.
     let desc = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(relation.tuple_desc()) };
     let mut declaration = declaration.clone();
-    declaration.chain = ChainOf::Named("main".to_owned());
+    if !by_chain {
+        declaration.chain = ChainOf::Named("main".to_owned());
+    }
     declaration.exclude.retain(|name| {
         desc.iter()
             .any(|attribute| !attribute.attisdropped && attribute.name() == name)

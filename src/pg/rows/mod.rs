@@ -4,6 +4,7 @@
 //! entries of the kind are read once, then the rows; both become records of a fixed size that are
 //! joined by key in bounded memory (`auditspine_core::rows`). What does not agree is read again.
 
+mod chains;
 mod entries;
 mod entry_points;
 mod judge;
@@ -25,7 +26,8 @@ use pgrx::pg_sys;
 pub use recorded::{Recorded, Tracked};
 pub use report::{Finding, TableReport};
 
-use self::entries::{EntryFetcher, Which};
+use self::chains::ChainFilter;
+use self::entries::{Entries, EntryFetcher, Which};
 use self::judge::Judge;
 use self::leaf::Leaf;
 use self::target::{Source, Target};
@@ -49,8 +51,8 @@ const LEAST_MEMORY: usize = 16 * 1024 * 1024;
 /// Rows without a key that are told one by one; of the others only their number.
 const MOST_KEYLESS: usize = 1000;
 
-/// Which rows a caller wants to know of. Where they cannot be told apart (a TRUNCATE, very many keys,
-/// keys that cannot be looked up), all rows are verified nevertheless.
+/// Which rows a caller wants to know of. Where they cannot be told apart (a TRUNCATE, a trigger that is
+/// off, very many keys, keys that cannot be looked up), all rows are verified nevertheless.
 #[derive(Clone, Copy, Debug)]
 pub enum Rows<'a> {
     /// All of them.
@@ -68,6 +70,8 @@ pub struct Request<'a> {
     pub relation: pg_sys::Oid,
     /// Which of its rows.
     pub rows: Rows<'a>,
+    /// The chain that its rows are recorded in; `None` for all that the caller may see.
+    pub chain: Option<&'a [u8]>,
     /// How much is told of findings.
     pub detail: Detail,
 }
@@ -75,9 +79,9 @@ pub struct Request<'a> {
 /// Verifies the rows of a table under every kind that it is audited under, and hands every finding to
 /// `sink`.
 ///
-/// Needs SELECT on auditspine.audit_chain. Raises 42704 for a table that is not audited.
+/// Needs SELECT on auditspine.audit_chain. Raises 42704 for a table that is not audited, and for a chain
+/// that does not exist or that the caller may not see.
 pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<TableReport> {
-    expect_select(state().audit_chain);
     let _snapshot = CurrentSnapshot::push();
     verify_recorded(request, &Recorded::read(), sink)
 }
@@ -89,18 +93,25 @@ pub fn verify_recorded(
     recorded: &Recorded,
     sink: &mut dyn FnMut(Finding),
 ) -> Vec<TableReport> {
-    target::targets(request.relation, recorded)
+    expect_select(state().audit_chain);
+    let targets = target::targets(request.relation, recorded);
+    let Some(chains) = ChainFilter::of(request.chain) else {
+        return Vec::new();
+    };
+    targets
         .iter()
-        .map(|target| verify_target(target, request, recorded, sink))
+        .map(|target| verify_target(target, request, &chains, recorded, sink))
         .collect()
 }
 
 fn verify_target(
     target: &Target,
     request: &Request<'_>,
+    chains: &ChainFilter,
     recorded: &Recorded,
     sink: &mut dyn FnMut(Finding),
 ) -> TableReport {
+    chains.expect_any_of(target);
     let mut report = TableReport {
         table: target.name.clone(),
         kind: target.kind.clone(),
@@ -117,7 +128,16 @@ fn verify_target(
         (Recorded::read(), snapshot)
     });
     let recorded = latest.as_ref().map_or(recorded, |(recorded, _)| recorded);
-    target.check_triggers(&leaves, recorded, &mut put);
+    let mut unrecorded = false;
+    target.check_triggers(&leaves, recorded, &mut |finding| {
+        unrecorded = true;
+        put(finding);
+    });
+    // Of what was done since the trigger is off, entries tell nothing.
+    let rows = match request.rows {
+        Rows::Since(_) if unrecorded => Rows::All,
+        rows => rows,
+    };
     let sources = target.sources(&leaves, recorded, &mut put);
     let mut layouts = Layouts::default();
     for layout in &recorded.layouts {
@@ -129,7 +149,7 @@ fn verify_target(
     let mut judge = Judge {
         leaves: leaves
             .into_iter()
-            .map(|oid| Leaf::open(oid, &target.declaration, &layouts))
+            .map(|oid| Leaf::open(oid, &target.declaration, &layouts, chains))
             .collect(),
         layouts: &layouts,
         entries: EntryFetcher::new(),
@@ -139,16 +159,13 @@ fn verify_target(
         table: &target.name,
     };
     let hasher = KeyHasher::new();
-    let partial = some(
-        target,
-        &sources,
-        request.rows,
-        recorded,
-        &hasher,
-        &mut judge,
-    );
+    let entries = Entries {
+        sources: &sources,
+        chains,
+    };
+    let partial = some(target, entries, rows, recorded, &hasher, &mut judge);
     (report.rows, report.entries) =
-        partial.unwrap_or_else(|| all(target, &sources, recorded, &hasher, &mut judge));
+        partial.unwrap_or_else(|| all(target, entries, recorded, &hasher, &mut judge));
     drop(judge);
     TableReport {
         edited: counted.edited,
@@ -164,13 +181,13 @@ fn verify_target(
 /// Verifies all rows; returns how many rows and entries there are.
 fn all(
     target: &Target,
-    sources: &[Source],
+    about: Entries<'_>,
     recorded: &Recorded,
     hasher: &KeyHasher,
     judge: &mut Judge<'_>,
 ) -> (u64, u64) {
     let mut join = Join::new(TempFiles::new(), memory());
-    let pass = entries::read(sources, Which::All, hasher, &mut |entry| {
+    let pass = entries::read(about, Which::All, hasher, &mut |entry| {
         join.add_entry(entry.record);
     });
     let removals = removals(target, recorded, &pass, judge);
@@ -202,7 +219,7 @@ fn all(
 /// Verifies some rows; `None` if all must be.
 fn some(
     target: &Target,
-    sources: &[Source],
+    about: Entries<'_>,
     rows: Rows<'_>,
     recorded: &Recorded,
     hasher: &KeyHasher,
@@ -210,8 +227,8 @@ fn some(
 ) -> Option<(u64, u64)> {
     let (start, touched) = match rows {
         Rows::All => return None,
-        Rows::Since(start) => (start, since::touched(sources, start, hasher)?),
-        Rows::WithKeys(keys) => (i64::MIN, since::of_keys(sources, keys, hasher)?),
+        Rows::Since(start) => (start, since::touched(about, start, hasher)?),
+        Rows::WithKeys(keys) => (i64::MIN, since::of_keys(about, keys, hasher)?),
     };
     let left = |partition: &recorded::PartitionDetached| {
         partition.kind == target.kind && partition.seq >= start

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use auditspine_core::rows::{EntryRecord, KeyDigest, KeyHasher, Outcome, RowRecord};
 
-use super::entries::{self, Entry, Which};
+use super::entries::{self, Entries, Entry, Which};
 use super::leaf::Leaf;
 use super::lookup::{KeyIndex, key_index};
-use super::target::Source;
 
 /// Some keys, and the latest entry of each.
 pub struct Touched {
@@ -20,21 +19,21 @@ pub struct Touched {
 const MOST_KEYS: usize = 50_000;
 
 /// Reads the entries from `start` on; `None` if the whole table is to be read.
-pub fn touched(sources: &[Source], start: i64, hasher: &KeyHasher) -> Option<Touched> {
-    read(sources, Which::Since(start), HashMap::new(), hasher)
+pub fn touched(about: Entries<'_>, start: i64, hasher: &KeyHasher) -> Option<Touched> {
+    read(about, Which::Since(start), HashMap::new(), hasher)
 }
 
 /// Reads the entries of some keys; `None` if the whole table is to be read.
-pub fn of_keys(sources: &[Source], keys: &[Vec<u8>], hasher: &KeyHasher) -> Option<Touched> {
+pub fn of_keys(about: Entries<'_>, keys: &[Vec<u8>], hasher: &KeyHasher) -> Option<Touched> {
     let latest = keys
         .iter()
         .map(|key| (key.clone(), (hasher.digest(key), None)))
         .collect();
-    read(sources, Which::OfKeys(keys), latest, hasher)
+    read(about, Which::OfKeys(keys), latest, hasher)
 }
 
 fn read(
-    sources: &[Source],
+    about: Entries<'_>,
     which: Which<'_>,
     mut latest: HashMap<Vec<u8>, (KeyDigest, Option<EntryRecord>)>,
     hasher: &KeyHasher,
@@ -45,7 +44,7 @@ fn read(
     let mut too_many = false;
     let mut room = MOST_KEYS - latest.len();
     let pass = entries::read(
-        sources,
+        about,
         which,
         hasher,
         &mut |Entry { key, record }| match latest.get_mut(key) {

@@ -37,6 +37,7 @@ impl RowFindings {
                 } else {
                     Rows::All
                 },
+                chain: None,
                 detail: Detail::Evidence,
             };
             rows::verify_recorded(&request, &recorded, &mut |finding| match &finding.key {

@@ -140,6 +140,65 @@ fn publishers_at_once() {
     assert_eq!(mode & 0o777, 0o600);
 }
 
+/// Two databases publish to the same two files, each naming them in another order, as fast as they can.
+#[test]
+fn several_files_have_the_same_lines() {
+    let _turn = turn();
+    let scratch = Scratch::new("publish-two", &[]);
+    let files = [
+        file_of(&scratch, "one.jsonl"),
+        file_of(&scratch, "two, \"2\".jsonl"),
+    ];
+    let quoted = |file: &Path| format!("\"{}\"", file.display().to_string().replace('"', "\"\""));
+    let database = |name: &str, files: [&Path; 2]| {
+        let database = prepare(&scratch, name, Path::new("/nowhere"));
+        let list = files.map(quoted).join(", ");
+        database.run(&format!(
+            "ALTER DATABASE \"{name}\" SET auditspine.publish_file = '{list}'"
+        ));
+        database
+    };
+    let databases = [
+        database("here", [&files[0], &files[1]]),
+        database("there", [&files[1], &files[0]]),
+    ];
+    thread::scope(|scope| {
+        for database in &databases {
+            scope.spawn(|| {
+                let mut client = database.connect();
+                run(&mut client, "SET statement_timeout = '60s'");
+                for _ in 0..40 {
+                    insert(&mut client, 1);
+                    let rows = client
+                        .query("SELECT heads, file FROM publish_head('ledger')", &[])
+                        .expect("publish_head");
+                    let told: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+                    assert_eq!(told, [1, 1]);
+                }
+            });
+        }
+    });
+    let text = files
+        .each_ref()
+        .map(|file| fs::read_to_string(file).expect("the file"));
+    assert_eq!(text[0], text[1]);
+    assert_eq!(text[0].lines().count(), 80);
+    for database in &databases {
+        let mut client = database.connect();
+        let recorded: String = scalar(
+            &mut client,
+            "SELECT string_agg(DISTINCT n || ' in ' || ids, ', ') FROM (
+                 SELECT count(*) AS n, count(DISTINCT publication_id) AS ids FROM auditspine.publication GROUP BY file) AS f",
+        );
+        assert_eq!(recorded, "40 in 40");
+        let heads: String = scalar(
+            &mut client,
+            "SELECT checked || ' ' || findings FROM verify_all() WHERE layer = 'heads'",
+        );
+        assert_eq!(heads, "40 0");
+    }
+}
+
 /// With synchronous_commit = off a commit is seen before it is on disk. What was published must
 /// survive a crash nevertheless; what came after it may go.
 #[test]
@@ -470,4 +529,40 @@ fn a_full_disk_is_an_error_and_leaves_no_half_line() {
     fs::remove_file(disk.0.join("ballast")).expect("room");
     lines += publish(&mut client);
     assert_all_borne_out(&mut client, &file, lines);
+    // With a second file on the full disk, nothing is recorded; the first one's lines do no harm.
+    let other = file_of(&scratch, "heads.other");
+    let both = format!("{}, {}", other.display(), file.display());
+    fs::write(disk.0.join("ballast"), vec![0; 60 * 1024]).expect_err("the disk is full");
+    run(
+        &mut client,
+        &format!("SET auditspine.publish_file = '{both}'"),
+    );
+    let refused = loop {
+        match client.query("SELECT heads FROM publish_head('ledger')", &[]) {
+            Ok(rows) => assert_eq!(rows.len(), 2),
+            Err(error) => break error,
+        }
+        lines += 1;
+        assert!(lines < 10_000, "the disk does not fill");
+    };
+    assert_eq!(sqlstate(&refused), "53100", "{refused:?}");
+    let of = refused
+        .as_db_error()
+        .expect("an error of the server")
+        .message();
+    assert!(of.contains(&file.display().to_string()), "{of}");
+    assert_all_borne_out(&mut client, &file, lines);
+    let written = fs::read_to_string(&other)
+        .expect("the file")
+        .lines()
+        .count() as i64;
+    assert_all_borne_out(&mut client, &other, written);
+    let recorded: i64 = scalar(
+        &mut client,
+        &format!(
+            "SELECT count(*) FROM auditspine.publication WHERE file = '{}'",
+            other.display()
+        ),
+    );
+    assert_eq!(written, recorded + 1);
 }

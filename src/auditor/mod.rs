@@ -3,10 +3,16 @@
 //! Granted with the caller's rights, object by object, so that whatever is not listed here is not
 //! granted. Calling it again brings a role up to date.
 
+mod policies;
+
 use pgrx::prelude::*;
 use pgrx::spi;
 
+pub use policies::{Scope, make as make_policies};
+
 use crate::error::Failure;
+use crate::pg::heads;
+use crate::pg::sight::Sight;
 use crate::pg::state::{broken, verbs_schema};
 
 /// Functions of the extension that read, in all their forms: what an auditor calls. Those that are not
@@ -42,6 +48,20 @@ const READING: [&str; 27] = [
     "declared",
 ];
 
+/// Of these, what is not for those who see some chains only: it takes entries of all.
+const OF_ALL_CHAINS: [&str; 10] = [
+    "adopted_findings",
+    "declaration_problem",
+    "declared",
+    "publication_file_findings",
+    "spine_findings",
+    "verify_adopted",
+    "verify_all",
+    "verify_publication_file",
+    "verify_spine",
+    "verify_spines",
+];
+
 /// All functions of the extension.
 const FUNCTIONS: &str = "
     SELECT p.oid, p.proname FROM pg_depend AS d JOIN pg_proc AS p ON p.oid = d.objid
@@ -56,15 +76,18 @@ const AUDITED: &str = "
     WHERE quote_ident(nspname) || '.' || quote_ident(relname) IN (
         SELECT event_pk FROM auditspine.audit_chain WHERE event_kind = 'auditspine.adopt' AND op = 'S')";
 
-/// What is granted: privilege, object, and whether role $1 has it.
+/// What is granted: privilege, object, and whether role $1 has it. Whoever sees some chains only ($4) is
+/// shown no table but these two, which have policies: what rows of audited tables a tenant may read is for
+/// their owner to say.
 fn grants() -> String {
     format!(
         "WITH audited AS ({AUDITED}),
          wanted AS (
              SELECT 'SELECT' AS privilege, 'TABLE ' || oid::regclass AS object, has_table_privilege($1, oid, 'SELECT') AS has
              FROM pg_class
-             WHERE oid IN (SELECT oid FROM audited)
-                OR relnamespace = 'auditspine'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
+             WHERE CASE WHEN $4 THEN oid IN ('auditspine.chain'::regclass, 'auditspine.audit_chain'::regclass)
+                        ELSE oid IN (SELECT oid FROM audited)
+                          OR relnamespace = 'auditspine'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') END
              UNION ALL
              SELECT 'USAGE', 'SCHEMA ' || oid::regnamespace, has_schema_privilege($1, oid, 'USAGE')
              FROM pg_namespace
@@ -121,8 +144,9 @@ struct Grant {
     has: bool,
 }
 
-/// Gives role `auditor` what an auditor needs.
-pub fn grant(auditor: pg_sys::Oid) {
+/// Gives role `auditor` what an auditor needs, for the chains that `scope` says. A role that had another
+/// scope loses it.
+pub fn grant(auditor: pg_sys::Oid, scope: Scope<'_>) {
     let role = name_of(auditor);
     if is_superuser(auditor) {
         Failure::NotAnAuditor.raise(
@@ -130,14 +154,29 @@ pub fn grant(auditor: pg_sys::Oid) {
             "make a role of its own for the auditor: CREATE ROLE … LOGIN",
         );
     }
-    for grant in list(auditor) {
+    let limited = match scope {
+        Scope::Whole => false,
+        Scope::Chain(name) => {
+            heads::expect_chain(name.as_bytes(), &Sight::Whole);
+            true
+        }
+        Scope::Setting(name) => {
+            expect_setting(name);
+            true
+        }
+    };
+    if limited {
+        revoke(auditor);
+    }
+    policies::set(auditor, &role, scope);
+    for grant in list(auditor, limited) {
         let Grant {
             privilege, object, ..
         } = grant;
         run(&format!("GRANT {privilege} ON {object} TO {role}"));
     }
     // Who may not grant only gets a warning from GRANT.
-    let missing: Vec<String> = list(auditor)
+    let missing: Vec<String> = list(auditor, limited)
         .into_iter()
         .filter(|grant| !grant.has)
         .map(|grant| format!("{} on {}", grant.privilege, grant.object.to_lowercase()))
@@ -154,7 +193,8 @@ pub fn grant(auditor: pg_sys::Oid) {
 /// Takes it away.
 pub fn revoke(auditor: pg_sys::Oid) {
     let role = name_of(auditor);
-    for grant in list(auditor) {
+    policies::forget(auditor);
+    for grant in list(auditor, false) {
         let Grant {
             privilege, object, ..
         } = grant;
@@ -163,7 +203,7 @@ pub fn revoke(auditor: pg_sys::Oid) {
 }
 
 fn warn_of_writable(auditor: pg_sys::Oid, role: &str) {
-    let what: Vec<String> = query(&writable(), auditor, |row| row.get(1));
+    let what: Vec<String> = query(&writable(), auditor, false, |row| row.get(1));
     if !what.is_empty() {
         pgrx::pg_sys::panic::ErrorReport::new(
             PgSqlErrorCode::ERRCODE_WARNING,
@@ -178,8 +218,8 @@ fn warn_of_writable(auditor: pg_sys::Oid, role: &str) {
     }
 }
 
-fn list(auditor: pg_sys::Oid) -> Vec<Grant> {
-    query(&grants(), auditor, |row| {
+fn list(auditor: pg_sys::Oid, limited: bool) -> Vec<Grant> {
+    query(&grants(), auditor, limited, |row| {
         Ok(row
             .get(1)?
             .zip(row.get(2)?)
@@ -195,16 +235,19 @@ fn list(auditor: pg_sys::Oid) -> Vec<Grant> {
 fn query<R>(
     query: &str,
     auditor: pg_sys::Oid,
+    limited: bool,
     read: impl Fn(spi::SpiHeapTupleData<'_>) -> spi::Result<Option<R>>,
 ) -> Vec<R> {
     let schema = verbs_schema();
+    let mut functions = READING.to_vec();
+    functions.retain(|name| !limited || !OF_ALL_CHAINS.contains(name));
+    let mut arguments = vec![auditor.into(), schema.into(), functions.into()];
+    if query.contains("$4") {
+        arguments.push(limited.into());
+    }
     let rows = Spi::connect_mut(|client| {
         client
-            .update(
-                query,
-                None,
-                &[auditor.into(), schema.into(), READING.to_vec().into()],
-            )?
+            .update(query, None, &arguments)?
             .filter_map(|row| read(row).transpose())
             .collect::<spi::Result<Vec<R>>>()
     });
@@ -240,4 +283,20 @@ fn is_superuser(role: pg_sys::Oid) -> bool {
         ),
         Ok(Some(true))
     )
+}
+
+/// Raises 22023 unless this can be the name of a setting of an application's own.
+fn expect_setting(name: &str) {
+    let is_word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && word
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'$')
+    };
+    if !name.contains('.') || !name.split('.').all(is_word) {
+        Failure::InvalidValue.raise(
+            format!("\"{name:.100}\" cannot be the name of a setting that names a chain"),
+            "name a setting of your application's, such as app.current_company_id",
+        );
+    }
 }

@@ -1,5 +1,5 @@
 //! Entries by lane, through the primary key, without SPI: one probe costs microseconds, so that
-//! thousands of lanes can be asked whether anything was added.
+//! thousands of lanes can be asked whether anything was added, and one chain be read of many.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 use auditspine_core::verify::{EntryView, Store};
 use pgrx::pg_sys;
 
-use crate::pg::entries::EntryReader;
-use crate::pg::relation::OpenRelation;
-use crate::pg::state::state;
+use super::entries::EntryReader;
+use super::relation::OpenRelation;
+use super::state::state;
 
 /// Reads lanes under the snapshot that was active when it was made, which must stay so.
 pub struct ByLane {
@@ -64,15 +64,10 @@ impl ByLane {
     /// The first lane, as `(chain_id, lane)`, or the one after `after`.
     pub fn next_lane(&mut self, after: Option<(i32, i16)>) -> Option<(i32, i16)> {
         let any = (FROM, pg_sys::F_INT8GE, i64::MIN.into());
-        if let Some((chain_id, lane)) = after {
-            let in_chain = [
-                (EQUAL, pg_sys::F_INT4EQ, chain_id.into()),
-                (ABOVE, pg_sys::F_INT2GT, lane.into()),
-                any,
-            ];
-            if let Some(next) = self.first(&in_chain) {
-                return Some(next);
-            }
+        if let Some((chain_id, lane)) = after
+            && let Some(next) = self.lane_of(chain_id, Some(lane))
+        {
+            return Some((chain_id, next));
         }
         let (strategy, function, chain_id) = match after {
             Some((chain_id, _)) => (ABOVE, pg_sys::F_INT4GT, chain_id),
@@ -83,6 +78,20 @@ impl ByLane {
             (FROM, pg_sys::F_INT2GE, i16::MIN.into()),
             any,
         ])
+    }
+
+    /// The first lane of a chain that has entries, or the one after `after`.
+    pub fn lane_of(&mut self, chain_id: i32, after: Option<i16>) -> Option<i16> {
+        let (strategy, function, lane) = match after {
+            Some(lane) => (ABOVE, pg_sys::F_INT2GT, lane),
+            None => (FROM, pg_sys::F_INT2GE, i16::MIN),
+        };
+        self.first(&[
+            (EQUAL, pg_sys::F_INT4EQ, chain_id.into()),
+            (strategy, function, lane.into()),
+            (FROM, pg_sys::F_INT8GE, i64::MIN.into()),
+        ])
+        .map(|(_, lane)| lane)
     }
 
     fn first(&mut self, conditions: &Conditions) -> Option<(i32, i16)> {

@@ -1,0 +1,114 @@
+//! Which chains the current user may verify.
+//!
+//! PostgreSQL's row-level security on auditspine.chain decides, by the policies that `grant_auditor()`
+//! makes there. What reads entries without SQL asks here, so that both always agree.
+
+use std::collections::HashMap;
+
+use pgrx::pg_sys;
+
+use super::lookup::bytes_of;
+use super::query;
+use super::state::state;
+use crate::error::Failure;
+
+/// What the current user sees.
+pub enum Sight {
+    /// All chains, and entries of chains that are not there.
+    Whole,
+    /// These chains, by number; perhaps none.
+    Of(HashMap<i32, Vec<u8>>),
+}
+
+/// Whether a policy shows all entries to the current user, and whether any policy is for it at all.
+const POLICIES: &str = "
+    SELECT pg_catalog.bool_or(pg_catalog.pg_get_expr(p.polqual, p.polrelid) OPERATOR(pg_catalog.=) 'true'),
+           pg_catalog.count(*) OPERATOR(pg_catalog.>) 0
+    FROM pg_catalog.pg_policy AS p
+    WHERE p.polrelid OPERATOR(pg_catalog.=) $1 AND p.polcmd OPERATOR(pg_catalog.=) ANY ('{r,*}'::\"char\"[])
+      AND EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) AS r (oid)
+                  WHERE CASE WHEN r.oid OPERATOR(pg_catalog.=) 0 THEN true
+                             ELSE pg_catalog.pg_has_role(r.oid, 'USAGE') END)";
+const CHAINS: &str = "SELECT chain_id, name FROM auditspine.chain";
+
+impl Sight {
+    /// That of the current user; 42501 where there is row-level security, and no policy for it.
+    pub fn of_caller() -> Sight {
+        let state = state();
+        if !is_limited(state.chain) && !is_limited(state.audit_chain) {
+            return Sight::Whole;
+        }
+        let (mut whole, mut any) = (false, false);
+        let chain = (pg_sys::OIDOID, Some(state.chain.into()));
+        run(POLICIES, &[chain], |row| {
+            let [all, some] = [0, 1].map(|at| row[at].is_some_and(|value| value.value() != 0));
+            (whole, any) = (all, some);
+        });
+        if whole {
+            return Sight::Whole;
+        }
+        if !any {
+            Failure::NoSight.raise(
+                format!(
+                    "role {} may not see any audit chain: auditspine.chain has row-level security, and no policy for it",
+                    user_name()
+                ),
+                "let an administrator call grant_auditor() for this role",
+            );
+        }
+        let mut chains = HashMap::new();
+        run(CHAINS, &[], |row| {
+            if let [Some(id), Some(name)] = row {
+                chains.insert(id.value() as i32, bytes_of(*name));
+            }
+        });
+        Sight::Of(chains)
+    }
+
+    /// Whether nothing is hidden.
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Sight::Whole)
+    }
+
+    /// Whether a chain is seen.
+    pub fn sees(&self, chain_id: i32) -> bool {
+        match self {
+            Sight::Whole => true,
+            Sight::Of(chains) => chains.contains_key(&chain_id),
+        }
+    }
+}
+
+/// Raises 42501 unless the current user sees all chains; for what cannot be told of some of them.
+pub fn expect_whole(what: &str) {
+    if !Sight::of_caller().is_whole() {
+        Failure::NoSight.raise(
+            format!(
+                "{what} takes entries of all chains, and role {} may see only some",
+                user_name()
+            ),
+            "call verify_chain(), verify_table() or audit_history(), which tell of what this role may see",
+        );
+    }
+}
+
+fn is_limited(table: pg_sys::Oid) -> bool {
+    // SAFETY: a check of an existing relation for the current user.
+    let result = unsafe { pg_sys::check_enable_rls(table, pg_sys::InvalidOid, true) };
+    result as u32 == pg_sys::CheckEnableRlsResult::RLS_ENABLED
+}
+
+fn user_name() -> String {
+    // SAFETY: the current user exists; the name is palloc'd.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(pg_sys::GetUserId(), false);
+        std::ffi::CStr::from_ptr(name)
+            .to_string_lossy()
+            .into_owned()
+    }
+}
+
+fn run(statement: &str, arguments: &[query::Argument], show: impl FnMut(&[Option<pg_sys::Datum>])) {
+    let statement = std::ffi::CString::new(statement).unwrap_or_default();
+    query::run(&statement, arguments, show);
+}
