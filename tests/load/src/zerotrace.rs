@@ -184,7 +184,7 @@ impl Scanner {
             prepare("SELECT zerotrace.set_company_context($1::text::uuid, local => true)");
         let agent = prepare(
             "INSERT INTO zerotrace.agents (id, name, agent_type, version)
-             VALUES (zerotrace.current_company_id(), 'scanner', 'host', '1.0') ON CONFLICT (company_id, id) DO NOTHING",
+             VALUES (zerotrace.current_company_id(), 'scanner', 'host', '1.0') ON CONFLICT DO NOTHING",
         );
         let alive = prepare("UPDATE zerotrace.agents SET last_seen_at = clock_timestamp()");
         let report = TABLES
