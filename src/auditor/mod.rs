@@ -76,23 +76,47 @@ const AUDITED: &str = "
     WHERE quote_ident(nspname) || '.' || quote_ident(relname) IN (
         SELECT event_pk FROM auditspine.audit_chain WHERE event_kind = 'auditspine.adopt' AND op = 'S')";
 
-/// What is granted: privilege, object, and whether role $1 has it. Whoever sees some chains only ($4) is
-/// shown no table but these two, which have policies: what rows of audited tables a tenant may read is for
-/// their owner to say.
+/// What an auditor's rights are, or those that it is to lose.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Of one who sees all chains.
+    Whole,
+    /// Of one who sees some. It is shown no table but these two, which have policies: what rows of audited
+    /// tables a tenant may read is for their owner to say.
+    Limited,
+    /// What of the state either may have. Rights to audited tables are the role's own, and so is the way
+    /// to a schema where it has been granted more.
+    State,
+}
+
+impl Extent {
+    fn name(self) -> &'static str {
+        match self {
+            Extent::Whole => "whole",
+            Extent::Limited => "limited",
+            Extent::State => "state",
+        }
+    }
+}
+
+/// What is granted to extent $4, or taken: privilege, object, and whether role $1 has it.
 fn grants() -> String {
     format!(
         "WITH audited AS ({AUDITED}),
          wanted AS (
              SELECT 'SELECT' AS privilege, 'TABLE ' || oid::regclass AS object, has_table_privilege($1, oid, 'SELECT') AS has
              FROM pg_class
-             WHERE CASE WHEN $4 THEN oid IN ('auditspine.chain'::regclass, 'auditspine.audit_chain'::regclass)
-                        ELSE oid IN (SELECT oid FROM audited)
+             WHERE CASE WHEN $4 = 'limited' THEN oid IN ('auditspine.chain'::regclass, 'auditspine.audit_chain'::regclass)
+                        ELSE $4 = 'whole' AND oid IN (SELECT oid FROM audited)
                           OR relnamespace = 'auditspine'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') END
              UNION ALL
              SELECT 'USAGE', 'SCHEMA ' || oid::regnamespace, has_schema_privilege($1, oid, 'USAGE')
              FROM pg_namespace
              WHERE oid IN ('auditspine'::regnamespace, $2::regnamespace)
                 OR oid IN (SELECT relnamespace FROM pg_class JOIN audited USING (oid))
+                   AND ($4 <> 'state' OR oid NOT IN (
+                       SELECT relnamespace FROM pg_class, aclexplode(relacl) AS a WHERE a.grantee = $1
+                       UNION ALL SELECT pronamespace FROM pg_proc, aclexplode(proacl) AS a WHERE a.grantee = $1))
              UNION ALL
              SELECT 'EXECUTE', 'FUNCTION ' || oid::regprocedure, has_function_privilege($1, oid, 'EXECUTE')
              FROM ({FUNCTIONS}) AS f WHERE proname = ANY ($3::text[]))
@@ -100,15 +124,23 @@ fn grants() -> String {
     )
 }
 
-/// What role $1 could change nevertheless, one object a row.
+/// Whether role $1 was granted what only those have who see all chains.
+const WAS_WHOLE: &str = "
+    SELECT EXISTS (SELECT FROM pg_class, aclexplode(relacl) AS a
+                   WHERE oid = 'auditspine.alert'::regclass AND a.grantee = $1 AND a.privilege_type = 'SELECT')";
+
+/// What role $1 could change nevertheless, one object a row. An application ($4), whose connections a setting
+/// keeps to one chain, writes audited tables, and its writing is recorded.
 fn writable() -> String {
     format!(
         "WITH audited AS ({AUDITED})
          SELECT what FROM (
              SELECT CASE WHEN pg_has_role($1, c.relowner, 'MEMBER') THEN 'ownership' END AS owns,
                     (SELECT string_agg(p, ', ') FROM unnest('{{INSERT,UPDATE,DELETE,TRUNCATE,TRIGGER}}'::text[]) AS p
-                     WHERE has_table_privilege($1, c.oid, p)
-                        OR p IN ('INSERT', 'UPDATE') AND has_any_column_privilege($1, c.oid, p)) AS rights,
+                     WHERE (has_table_privilege($1, c.oid, p)
+                            OR p IN ('INSERT', 'UPDATE') AND has_any_column_privilege($1, c.oid, p))
+                       AND NOT ($4 = 'application' AND p IN ('INSERT', 'UPDATE', 'DELETE')
+                                AND c.relnamespace <> 'auditspine'::regnamespace)) AS rights,
                     c.oid::regclass::text AS object
              FROM pg_class AS c
              WHERE c.oid IN (SELECT oid FROM audited)
@@ -165,18 +197,21 @@ pub fn grant(auditor: pg_sys::Oid, scope: Scope<'_>) {
             true
         }
     };
-    if limited {
-        revoke(auditor);
-    }
+    let extent = if limited {
+        take(auditor, &role);
+        Extent::Limited
+    } else {
+        Extent::Whole
+    };
     policies::set(auditor, &role, scope);
-    for grant in list(auditor, limited) {
+    for grant in list(auditor, extent) {
         let Grant {
             privilege, object, ..
         } = grant;
         run(&format!("GRANT {privilege} ON {object} TO {role}"));
     }
     // Who may not grant only gets a warning from GRANT.
-    let missing: Vec<String> = list(auditor, limited)
+    let missing: Vec<String> = list(auditor, extent)
         .into_iter()
         .filter(|grant| !grant.has)
         .map(|grant| format!("{} on {}", grant.privilege, grant.object.to_lowercase()))
@@ -187,14 +222,23 @@ pub fn grant(auditor: pg_sys::Oid, scope: Scope<'_>) {
             "grant_auditor() grants with its caller's rights: call it as a superuser, or as the owner of all of these",
         );
     }
-    warn_of_writable(auditor, &role);
+    warn_of_writable(auditor, &role, matches!(scope, Scope::Setting(_)));
 }
 
 /// Takes it away.
 pub fn revoke(auditor: pg_sys::Oid) {
     let role = name_of(auditor);
     policies::forget(auditor);
-    for grant in list(auditor, false) {
+    take(auditor, &role);
+}
+
+fn take(auditor: pg_sys::Oid, role: &str) {
+    let was_whole = Spi::get_one_with_args::<bool>(WAS_WHOLE, &[auditor.into()]);
+    let extent = match was_whole {
+        Ok(Some(true)) => Extent::Whole,
+        _ => Extent::State,
+    };
+    for grant in list(auditor, extent) {
         let Grant {
             privilege, object, ..
         } = grant;
@@ -202,8 +246,13 @@ pub fn revoke(auditor: pg_sys::Oid) {
     }
 }
 
-fn warn_of_writable(auditor: pg_sys::Oid, role: &str) {
-    let what: Vec<String> = query(&writable(), auditor, false, |row| row.get(1));
+fn warn_of_writable(auditor: pg_sys::Oid, role: &str, is_application: bool) {
+    let who = if is_application {
+        "application"
+    } else {
+        "auditor"
+    };
+    let what: Vec<String> = query(&writable(), auditor, &READING, who, |row| row.get(1));
     if !what.is_empty() {
         pgrx::pg_sys::panic::ErrorReport::new(
             PgSqlErrorCode::ERRCODE_WARNING,
@@ -218,8 +267,10 @@ fn warn_of_writable(auditor: pg_sys::Oid, role: &str) {
     }
 }
 
-fn list(auditor: pg_sys::Oid, limited: bool) -> Vec<Grant> {
-    query(&grants(), auditor, limited, |row| {
+fn list(auditor: pg_sys::Oid, extent: Extent) -> Vec<Grant> {
+    let mut functions = READING.to_vec();
+    functions.retain(|name| extent != Extent::Limited || !OF_ALL_CHAINS.contains(name));
+    query(&grants(), auditor, &functions, extent.name(), |row| {
         Ok(row
             .get(1)?
             .zip(row.get(2)?)
@@ -231,20 +282,20 @@ fn list(auditor: pg_sys::Oid, limited: bool) -> Vec<Grant> {
     })
 }
 
-/// Rows of one of the queries above.
+/// Rows of one of the two queries above that take these functions and a fourth argument.
 fn query<R>(
     query: &str,
     auditor: pg_sys::Oid,
-    limited: bool,
+    functions: &[&str],
+    last: &str,
     read: impl Fn(spi::SpiHeapTupleData<'_>) -> spi::Result<Option<R>>,
 ) -> Vec<R> {
-    let schema = verbs_schema();
-    let mut functions = READING.to_vec();
-    functions.retain(|name| !limited || !OF_ALL_CHAINS.contains(name));
-    let mut arguments = vec![auditor.into(), schema.into(), functions.into()];
-    if query.contains("$4") {
-        arguments.push(limited.into());
-    }
+    let arguments = [
+        auditor.into(),
+        verbs_schema().into(),
+        functions.to_vec().into(),
+        last.into(),
+    ];
     let rows = Spi::connect_mut(|client| {
         client
             .update(query, None, &arguments)?

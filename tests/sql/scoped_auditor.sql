@@ -174,6 +174,33 @@ SET ROLE regress_auditspine_fixed;
 SELECT chain FROM verify_chain();
 SELECT attempt('SELECT verify_all()');
 RESET ROLE;
+-- What an auditor of all chains was granted is taken from one who is kept to a chain; what an application has of its own stays.
+GRANT SELECT, INSERT ON finding TO regress_auditspine_pool;
+CREATE SCHEMA app CREATE TABLE item (id integer PRIMARY KEY) CREATE TABLE other (id integer);
+SELECT audit_attach('app.item');
+GRANT USAGE ON SCHEMA app TO regress_auditspine_pool, regress_auditspine_member;
+GRANT SELECT ON app.other TO regress_auditspine_pool;
+CREATE FUNCTION rights(auditor regrole) RETURNS TABLE (finding text, item boolean, schema_app boolean, alert boolean) LANGUAGE sql AS $$
+    SELECT concat_ws(' ', CASE WHEN has_table_privilege(auditor, 'finding', 'SELECT') THEN 'SELECT' END, CASE WHEN has_table_privilege(auditor, 'finding', 'INSERT') THEN 'INSERT' END),
+           has_table_privilege(auditor, 'app.item', 'SELECT'), has_schema_privilege(auditor, 'app', 'USAGE'), has_table_privilege(auditor, 'auditspine.alert', 'SELECT') $$;
+SELECT grant_auditor('regress_auditspine_pool', chain_setting => 'app.tenant');
+SELECT * FROM rights('regress_auditspine_pool');
+SELECT revoke_auditor('regress_auditspine_pool');
+SELECT * FROM rights('regress_auditspine_pool');
+SELECT grant_auditor('regress_auditspine_member', chain => 't1');
+SELECT * FROM rights('regress_auditspine_member');
+SELECT grant_auditor('regress_auditspine_member');
+SELECT * FROM rights('regress_auditspine_member');
+SELECT grant_auditor('regress_auditspine_member', chain => 't1');
+SELECT * FROM rights('regress_auditspine_member');
+SELECT revoke_auditor('regress_auditspine_member');
+SELECT * FROM rights('regress_auditspine_member');
+-- An application writes; what would let it change what was recorded is told nevertheless.
+GRANT TRUNCATE ON finding TO regress_auditspine_pool;
+GRANT INSERT ON auditspine.alert TO regress_auditspine_pool;
+SELECT grant_auditor('regress_auditspine_pool', chain_setting => 'app.tenant');
+SELECT grant_auditor('regress_auditspine_pool', chain => 't1');
+REVOKE ALL ON finding, app.other, auditspine.alert FROM regress_auditspine_pool;
 SELECT revoke_auditor('regress_auditspine_fixed'), revoke_auditor('regress_auditspine_pool'), revoke_auditor('regress_auditspine_full');
 SELECT count(*) FROM pg_shdepend WHERE refobjid IN ('regress_auditspine_fixed'::regrole, 'regress_auditspine_pool'::regrole, 'regress_auditspine_full'::regrole)
     AND deptype <> 'o';
@@ -182,6 +209,7 @@ SET ROLE regress_auditspine_fixed;
 SELECT attempt('SELECT verify_chain()');
 RESET ROLE;
 
+DROP SCHEMA app CASCADE;
 DROP OWNED BY regress_auditspine_reader, regress_auditspine_plain, regress_auditspine_fixed;
 DROP ROLE regress_auditspine_full, regress_auditspine_reader, regress_auditspine_pool, regress_auditspine_fixed,
     regress_auditspine_plain, regress_auditspine_member, regress_auditspine_bypass;
