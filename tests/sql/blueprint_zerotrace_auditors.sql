@@ -64,12 +64,22 @@ CREATE FUNCTION sight() RETURNS TABLE (entries bigint, chains text, verified tex
            (SELECT string_agg(format('%s %s %s', right(v.chain, 1), v.ok, v.entries), ',' ORDER BY v.chain) FROM verify_chain() v),
            count(*), count(*) FILTER (WHERE t.ok), sum(t.rows), sum(t.entries)
     FROM sample, verify_table(format('zerotrace.%I', tbl)::regclass) t $$;
+CREATE FUNCTION sight_with(setting text) RETURNS TABLE (entries bigint, chains text, verified text, tables bigint, tables_ok bigint, rows bigint, row_entries bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('app.current_company_id', setting, false);
+    RETURN QUERY SELECT * FROM sight();
+END $$;
+CREATE FUNCTION told_to(setting text) RETURNS TABLE (table_name text, finding text) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('app.current_company_id', setting, false);
+    RETURN QUERY SELECT f.table_name, f.finding FROM sample, verify_table_findings(format('zerotrace.%I', tbl)::regclass) f;
+END $$;
 GRANT SELECT ON sample TO PUBLIC;
 
 -- The auditor of company a: that company's, whatever the setting holds.
 SET SESSION AUTHORIZATION regress_auditspine_fixed;
 SELECT * FROM sight();
-SELECT setting, s.* FROM (VALUES (company('b')::text), ('x')) v (setting), set_config('app.current_company_id', setting, false), sight() s;
+SELECT setting, s.* FROM (VALUES (company('b')::text), ('x')) v (setting), sight_with(setting) s;
 RESET app.current_company_id;
 SELECT op, right(event_pk, 39) = format('"%s"]', finding('a', 'network_findings', 1)) AS that_row FROM auditspine.audit_chain WHERE event_kind = 'zerotrace.network_findings' ORDER BY seq;
 SELECT op, right(chain, 1) AS chain FROM audit_history('zerotrace.network_findings', company('a')::text, finding('a', 'network_findings', 1)::text);
@@ -99,7 +109,7 @@ ROLLBACK;
 SELECT * FROM sight();
 SELECT setting, s.* FROM (VALUES (''), (' '), ('acme'), ('main'), ('%'), ('00000000-0000-4000-8000-00000000000'), ('00000000-0000-4000-8000-00000000000A'), ('{00000000-0000-4000-8000-00000000000a}'),
                                  ('0000000000004000800000000000000a'), (E'00000000-0000-4000-8000-00000000000a\n'), (''' OR true --'), (company('d')::text)) v (setting),
-    set_config('app.current_company_id', setting, false), sight() s;
+    sight_with(setting) s;
 SELECT attempt(format('SELECT verify_chain(%L)', company('a'))), attempt(format('SELECT audit_history(''zerotrace.agents'', %L, %L)', company('a'), finding('a', 'agents', 1)));
 RESET SESSION AUTHORIZATION;
 
@@ -156,8 +166,8 @@ SELECT tables, tables_ok, verified FROM sight();
 SELECT table_name, finding, key = format('["%s","%s"]', company('a'), finding('a', 'network_findings', 2)) AS that_row, current, row_seq IS NOT NULL AS entry
 FROM sample, LATERAL (SELECT *, seq AS row_seq FROM verify_table_findings(format('zerotrace.%I', tbl)::regclass)) f;
 SET SESSION AUTHORIZATION regress_auditspine_app;
-SELECT c AS company, s.tables, s.tables_ok, s.verified FROM unnest('{a,b,c}'::text[]) c, zerotrace.set_company_context(company(c)), sight() s;
-SELECT c AS company, table_name, finding FROM unnest('{a,b,c}'::text[]) c, zerotrace.set_company_context(company(c)), sample, verify_table_findings(format('zerotrace.%I', tbl)::regclass) f;
+SELECT c AS company, s.tables, s.tables_ok, s.verified FROM unnest('{a,b,c}'::text[]) c, sight_with(company(c)::text) s;
+SELECT c AS company, table_name, finding FROM unnest('{a,b,c}'::text[]) c, told_to(company(c)::text) f ORDER BY 1, 2;
 RESET SESSION AUTHORIZATION;
 -- An entry of b edited: only b is told.
 ALTER TABLE auditspine.audit_chain DISABLE TRIGGER append_only;
@@ -166,7 +176,7 @@ ALTER TABLE auditspine.audit_chain ENABLE TRIGGER append_only;
 SET SESSION AUTHORIZATION regress_auditspine_fixed;
 SELECT right(v.chain, 1) AS chain, v.ok, findings FROM verify_chain() v;
 SET SESSION AUTHORIZATION regress_auditspine_app;
-SELECT c AS company, right(v.chain, 1) AS chain, v.ok, findings FROM unnest('{a,b,c}'::text[]) c, zerotrace.set_company_context(company(c)), verify_chain() v;
+SELECT c AS company, s.verified FROM unnest('{a,b,c}'::text[]) c, sight_with(company(c)::text) s;
 RESET SESSION AUTHORIZATION;
 
 -- No auditor any more, the application works on.
