@@ -113,6 +113,19 @@ pub fn triggers(relation: &OpenRelation) -> Vec<OurTrigger> {
 /// The row triggers of ours on an open relation, cloned ones on partitions included. An ERROR if a
 /// trigger's arguments are not understood.
 pub fn of(relation: &OpenRelation) -> Vec<Audited> {
+    declared(relation, |arguments| Some(declaration::parse(arguments)))
+}
+
+/// As [`of`], but passes over triggers whose arguments are not understood: they record nothing, since every
+/// change of their table fails.
+pub fn understood(relation: &OpenRelation) -> Vec<Audited> {
+    declared(relation, |arguments| declaration::try_parse(arguments).ok())
+}
+
+fn declared(
+    relation: &OpenRelation,
+    parse: impl Fn(&[String]) -> Option<Declaration>,
+) -> Vec<Audited> {
     // SAFETY: the relation is open.
     let (oid, is_partition) = unsafe {
         (
@@ -123,9 +136,9 @@ pub fn of(relation: &OpenRelation) -> Vec<Audited> {
     triggers(relation)
         .into_iter()
         .filter(|trigger| trigger.for_row && trigger.symbol == symbol::APPEND)
-        .map(|trigger| {
-            let declaration = declaration::parse(&trigger.arguments);
-            Audited {
+        .filter_map(|trigger| {
+            let declaration = parse(&trigger.arguments)?;
+            Some(Audited {
                 relation: oid,
                 root: if is_partition { root_of(oid) } else { oid },
                 // SAFETY: the relation is open.
@@ -133,7 +146,7 @@ pub fn of(relation: &OpenRelation) -> Vec<Audited> {
                 declaration,
                 trigger: trigger.oid,
                 enabled: trigger.enabled,
-            }
+            })
         })
         .collect()
 }

@@ -294,3 +294,13 @@ SELECT key, finding, recorded, current FROM findings('"Odd schema"."Finding ""1"
 RESET ROLE;
 DROP OWNED BY auditspine_rows_auditor;
 DROP ROLE auditspine_rows_auditor;
+
+-- A trigger elsewhere that is not understood keeps nobody else from being verified, and is told of.
+CREATE TABLE misdeclared (id integer PRIMARY KEY);
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON misdeclared
+    FOR EACH ROW EXECUTE FUNCTION audit_chain_append('misdeclared', 'nosuch=argument');
+CREATE TABLE well_declared (id integer PRIMARY KEY);
+SELECT audit_attach('well_declared');
+INSERT INTO well_declared VALUES (1);
+SELECT ok, rows, findings FROM verify_table('well_declared');
+SELECT ok, detail FROM verify_all() WHERE subject IN ('public.well_declared', 'public.misdeclared') ORDER BY subject;

@@ -300,16 +300,20 @@ impl Examined {
         }
     }
 
-    /// A total order among entries at one place that does not depend on how they are stored.
-    pub fn order(&self) -> impl Ord + use<> {
-        let hash = |column: &Column| (column.hash, column.len);
+    /// A total order among entries at one place that does not depend on how they are stored: what equals
+    /// in it is told of in the same words.
+    pub fn order(&self) -> impl Ord + use<'_> {
+        fn hash(column: &Column) -> (Option<Hash>, usize, &[u8]) {
+            (column.hash, column.len, &column.odd)
+        }
         let hashes = (
             hash(&self.chain),
             hash(&self.event),
             hash(&self.prev),
             hash(&self.payload),
         );
-        (self.seq, hashes, self.own_event, self.other_payload)
+        let told = (self.version, &self.kind, &self.pk);
+        (self.seq, hashes, self.own_event, self.other_payload, told)
     }
 }
 

@@ -170,7 +170,7 @@ impl<'a, S: Store> Reader<'a, S> {
                     entries.push(Examined::new(view, chain, scratch));
                 }
             })?;
-        entries.sort_by_key(Examined::order);
+        entries.sort_by(|one, other| one.order().cmp(&other.order()));
         Ok(entries)
     }
 }

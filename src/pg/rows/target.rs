@@ -134,7 +134,7 @@ impl Target {
             && let Some(other) = table_of_name(&attachment.table)
             && other != self.root
             && OpenRelation::if_exists(other, pg_sys::AccessShareLock)
-                .is_some_and(|other| audited::of(&other).is_empty())
+                .is_some_and(|other| audited::understood(&other).is_empty())
         {
             put(Finding::of_table(
                 RowFindingKind::TableSwapped,
@@ -263,7 +263,7 @@ impl Target {
             let Some(relation) = OpenRelation::if_exists(oid, pg_sys::AccessShareLock) else {
                 continue;
             };
-            for other in audited::of(&relation) {
+            for other in audited::understood(&relation) {
                 if other.root == self.root {
                     continue;
                 }
