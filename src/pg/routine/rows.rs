@@ -186,7 +186,7 @@ fn tell(finding: &Finding, kind: Option<&[u8]>, run: &mut Run, first: &mut Optio
 /// The kind of a table's events, if there is but one.
 fn only_kind(oid: pg_sys::Oid) -> Option<Vec<u8>> {
     let mut kinds: Vec<Vec<u8>> =
-        audited::of(&OpenRelation::if_exists(oid, pg_sys::AccessShareLock)?)
+        audited::understood(&OpenRelation::if_exists(oid, pg_sys::AccessShareLock)?)
             .into_iter()
             .map(|audited| audited.kind)
             .collect();
