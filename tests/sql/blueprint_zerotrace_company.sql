@@ -202,6 +202,20 @@ SELECT * FROM plain_vulnerabilities(company('a')) EXCEPT SELECT * FROM zerotrace
 SELECT framework, checks, pass, fail, other, score, severe_fail, controls, last_check AT TIME ZONE 'UTC' AS last_check FROM zerotrace.compliance_summary ORDER BY 1;
 SELECT framework, status, count(*) FROM zerotrace.compliance_checks GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT total, critical, high, medium, low, info, open, resolved, open_hosts, open_ports, open_internet_facing, open_unencrypted, mean_open_risk, max_open_risk FROM zerotrace.network_security_summary;
+-- Against plain queries: nothing differs.
+SELECT framework, v.*, p.* FROM zerotrace.compliance_summary v
+FULL JOIN (SELECT framework, sum(1) AS checks, sum((status = 'pass')::int) AS pass, sum((status = 'fail')::int) AS fail,
+                  sum((status = 'fail' AND severity = ANY ('{critical,high}'))::int) AS severe, max(detected_at) AS last
+           FROM zerotrace.compliance_checks WHERE company_id = zerotrace.current_company_id() GROUP BY framework) p USING (framework)
+WHERE (v.checks, v.pass, v.fail, v.other, v.severe_fail, v.last_check) IS DISTINCT FROM (p.checks, p.pass, p.fail, p.checks - p.pass - p.fail, p.severe, p.last)
+   OR v.score IS DISTINCT FROM CASE WHEN p.pass + p.fail > 0 THEN round(100.0 * p.pass / (p.pass + p.fail), 2) END;
+SELECT v.*, p.* FROM zerotrace.network_security_summary v
+FULL JOIN (SELECT company_id, sum(1) AS total, sum((severity = 'high')::int) AS high, sum((severity = 'critical')::int) AS critical,
+                  sum((status = ANY ('{open,in_progress}'))::int) AS open, sum((status = 'resolved')::int) AS resolved,
+                  round(sum(risk_score) FILTER (WHERE status = ANY ('{open,in_progress}')) / nullif(sum((status = ANY ('{open,in_progress}'))::int), 0), 2) AS mean
+           FROM zerotrace.network_findings WHERE company_id = zerotrace.current_company_id() GROUP BY company_id) p USING (company_id)
+WHERE (v.total, v.high, v.critical, v.open, v.resolved, v.mean_open_risk) IS DISTINCT FROM (p.total, p.high, p.critical, p.open, p.resolved, p.mean);
+SELECT count(*) > 1 AS frameworks, (SELECT count(*) FROM zerotrace.network_security_summary) AS companies FROM zerotrace.compliance_summary;
 SELECT severity, status, host, protocol, port, internet_facing, encrypted, risk_score FROM zerotrace.network_findings ORDER BY 1, 2, 3, 4, 5, 6, 8;
 RESET SESSION AUTHORIZATION;
 -- To those whom no policy binds they speak of the session's company too.
