@@ -16,6 +16,7 @@ pub mod check;
 pub mod item;
 pub mod ledger;
 pub mod mix;
+pub mod publication;
 pub mod rng;
 pub mod scratch;
 pub mod server;
