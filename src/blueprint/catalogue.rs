@@ -1,5 +1,7 @@
 //! The blueprints that there are. Their SQL is in `sql/blueprints/`, a folder each.
 
+use crate::spine::schema::NAMES as SPINES;
+
 /// A system that can be installed whole.
 pub struct Blueprint {
     /// What it is called.
@@ -21,14 +23,6 @@ pub struct Schema {
     /// Tables that another blueprint, or `create_proof_spine_schema()`, may have created there.
     pub shared: &'static [&'static str],
 }
-
-/// What `create_proof_spine_schema()` creates.
-const SPINES: &[&str] = &[
-    "proof_spines",
-    "proof_segments",
-    "proof_spine_history",
-    "proof_spine_verification_cache",
-];
 
 /// All of them, by name.
 pub const BLUEPRINTS: &[Blueprint] = &[FINDINGS, PROOFSPINE, SCIDEX, STELLAOPS, ZEROTRACE];

@@ -4,6 +4,7 @@
 //! makes there. What reads entries without SQL asks here, so that both always agree.
 
 use std::collections::HashMap;
+use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
@@ -20,16 +21,18 @@ pub enum Sight {
     Of(HashMap<i32, Vec<u8>>),
 }
 
-/// Whether a policy shows all entries to the current user, and whether any policy is for it at all.
-const POLICIES: &str = "
-    SELECT pg_catalog.bool_or(pg_catalog.pg_get_expr(p.polqual, p.polrelid) OPERATOR(pg_catalog.=) 'true'),
+/// Whether policies show all entries to the current user, and whether any policy is for it at all. One that
+/// restricts what others show was made by hand: then only what PostgreSQL shows is known.
+const POLICIES: &CStr = c"
+    SELECT pg_catalog.bool_or(p.polpermissive AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) OPERATOR(pg_catalog.=) 'true')
+               AND pg_catalog.bool_and(p.polpermissive),
            pg_catalog.count(*) OPERATOR(pg_catalog.>) 0
     FROM pg_catalog.pg_policy AS p
     WHERE p.polrelid OPERATOR(pg_catalog.=) $1 AND p.polcmd OPERATOR(pg_catalog.=) ANY ('{r,*}'::\"char\"[])
       AND EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) AS r (oid)
                   WHERE CASE WHEN r.oid OPERATOR(pg_catalog.=) 0 THEN true
                              ELSE pg_catalog.pg_has_role(r.oid, 'USAGE') END)";
-const CHAINS: &str = "SELECT chain_id, name FROM auditspine.chain";
+const CHAINS: &CStr = c"SELECT chain_id, name FROM auditspine.chain";
 
 impl Sight {
     /// That of the current user; 42501 where there is row-level security, and no policy for it.
@@ -40,7 +43,7 @@ impl Sight {
         }
         let (mut whole, mut any) = (false, false);
         let chain = (pg_sys::OIDOID, Some(state.chain.into()));
-        run(POLICIES, &[chain], |row| {
+        query::run(POLICIES, &[chain], |row| {
             let [all, some] = [0, 1].map(|at| row[at].is_some_and(|value| value.value() != 0));
             (whole, any) = (all, some);
         });
@@ -57,7 +60,7 @@ impl Sight {
             );
         }
         let mut chains = HashMap::new();
-        run(CHAINS, &[], |row| {
+        query::run(CHAINS, &[], |row| {
             if let [Some(id), Some(name)] = row {
                 chains.insert(id.value() as i32, bytes_of(*name));
             }
@@ -102,13 +105,6 @@ fn user_name() -> String {
     // SAFETY: the current user exists; the name is palloc'd.
     unsafe {
         let name = pg_sys::GetUserNameFromId(pg_sys::GetUserId(), false);
-        std::ffi::CStr::from_ptr(name)
-            .to_string_lossy()
-            .into_owned()
+        CStr::from_ptr(name).to_string_lossy().into_owned()
     }
-}
-
-fn run(statement: &str, arguments: &[query::Argument], show: impl FnMut(&[Option<pg_sys::Datum>])) {
-    let statement = std::ffi::CString::new(statement).unwrap_or_default();
-    query::run(&statement, arguments, show);
 }

@@ -21,6 +21,14 @@ const TABLES: [Table; 4] = [
     Table::new("proof_spine_verification_cache", "hash", &[], false),
 ];
 
+/// Names of the tables.
+pub const NAMES: &[&str] = &[
+    TABLES[0].name,
+    TABLES[1].name,
+    TABLES[2].name,
+    TABLES[3].name,
+];
+
 struct Table {
     name: &'static str,
     payload: &'static str,

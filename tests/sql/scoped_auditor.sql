@@ -59,6 +59,13 @@ SELECT count(DISTINCT chain_id) AS chains FROM auditspine.audit_chain;
 SELECT chain, ok FROM verify_chain() ORDER BY 1;
 SELECT ok, rows FROM verify_table('finding');
 SELECT bool_and(ok) FROM verify_all();
+-- A policy of the administrator's own that restricts is heeded by the verifiers.
+RESET ROLE;
+CREATE POLICY own ON auditspine.chain AS RESTRICTIVE FOR SELECT TO regress_auditspine_full USING (name <> 't0');
+SET ROLE regress_auditspine_full;
+SELECT chain, ok FROM verify_chain() ORDER BY 1;
+RESET ROLE;
+DROP POLICY own ON auditspine.chain;
 SET ROLE regress_auditspine_reader;
 SELECT count(DISTINCT chain_id) AS chains FROM auditspine.audit_chain;
 SELECT count(*) FROM verify_chain();
