@@ -73,3 +73,23 @@ mod verify;
     name = "blueprints",
     requires = ["schema"]
 );
+::pgrx::extension_sql_file!(
+    "../../sql/0.5.0/10-names.sql",
+    name = "names",
+    requires = ["attach_0_3", "routine", "blueprints"]
+);
+::pgrx::extension_sql_file!(
+    "../../sql/0.5.0/20-state.sql",
+    name = "state",
+    requires = ["names", "keys", "scoped_auditor"]
+);
+::pgrx::extension_sql_file!(
+    "../../sql/0.5.0/30-tenants.sql",
+    name = "tenants",
+    requires = ["state"]
+);
+::pgrx::extension_sql_file!(
+    "../../sql/0.5.0/40-guards.sql",
+    name = "guards",
+    requires = ["tenants"]
+);

@@ -82,17 +82,32 @@ SELECT table_name, ok, rows FROM verify_table('part', chain => 'main');
 INSERT INTO updated SELECT '0.3.0', * FROM installed;
 INSERT INTO updated_config SELECT '0.3.0', * FROM installed_config;
 
+-- From 0.4.0.
+DROP EXTENSION auditspine CASCADE;
+CREATE EXTENSION auditspine VERSION '0.4.0';
+SELECT audit_attach('part', payload => 'full', backfill => true);
+UPDATE part SET note = 'and again' WHERE id = 2;
+SELECT layer, subject, ok, checked, findings FROM verify_all();
+
+ALTER EXTENSION auditspine UPDATE;
+SELECT extversion FROM pg_extension WHERE extname = 'auditspine';
+INSERT INTO part VALUES (8, 'note 8');
+SELECT layer, subject, ok, checked, findings FROM verify_all('last');
+SELECT layer, subject, ok, checked, findings FROM verify_all();
+INSERT INTO updated SELECT '0.4.0', * FROM installed;
+INSERT INTO updated_config SELECT '0.4.0', * FROM installed_config;
+
 DROP EXTENSION auditspine CASCADE;
 CREATE EXTENSION auditspine;
 \pset format unaligned
 SELECT 'only after the update' AS what, * FROM (
-    SELECT * FROM updated EXCEPT SELECT origin, i.* FROM installed i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0')) v (origin)) u
+    SELECT * FROM updated EXCEPT SELECT origin, i.* FROM installed i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0'), ('0.4.0')) v (origin)) u
 UNION ALL
 SELECT 'only in a fresh install', * FROM (
-    SELECT origin, i.* FROM installed i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0')) v (origin) EXCEPT SELECT * FROM updated) f;
+    SELECT origin, i.* FROM installed i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0'), ('0.4.0')) v (origin) EXCEPT SELECT * FROM updated) f;
 SELECT origin, count(*) > 50 AS compared FROM updated GROUP BY origin ORDER BY origin;
 SELECT 'only after the update' AS what, * FROM (
-    SELECT * FROM updated_config EXCEPT SELECT origin, i.* FROM installed_config i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0')) v (origin)) u
+    SELECT * FROM updated_config EXCEPT SELECT origin, i.* FROM installed_config i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0'), ('0.4.0')) v (origin)) u
 UNION ALL
 SELECT 'only in a fresh install', * FROM (
-    SELECT origin, i.* FROM installed_config i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0')) v (origin) EXCEPT SELECT * FROM updated_config) f;
+    SELECT origin, i.* FROM installed_config i CROSS JOIN (VALUES ('0.1.0'), ('0.2.0'), ('0.3.0'), ('0.4.0')) v (origin) EXCEPT SELECT * FROM updated_config) f;

@@ -1,0 +1,1 @@
+-- Names in views and function bodies are qualified, operators included.

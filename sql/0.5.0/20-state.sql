@@ -1,0 +1,1 @@
+-- State that is held against the chain: runs, alerts, publications, auditors.

@@ -1,0 +1,1 @@
+-- Tenants' chains and operators' chains; who holds the audit's locks.

@@ -1,0 +1,1 @@
+-- Guards of the extension's own tables.
