@@ -8,7 +8,7 @@ use pgrx::{IntoDatum, pg_sys};
 use super::arena::DatumArena;
 use super::insert::Inserter;
 use super::lane;
-use super::lookup::{Condition, last_row};
+use super::lookup::{Condition, Underway, last_row, underway};
 use super::relation::OpenRelation;
 use super::sequence;
 use super::state::{chain_column, state};
@@ -113,25 +113,41 @@ pub fn expect(name: &[u8]) -> Chain {
     })
 }
 
-/// Finds or creates the chains of those names. When two transactions create the same chain at once,
-/// one waits for the other to end, and creates it only if the other did not.
+/// Finds or creates the chains of those names, in the order of names. When two transactions create the
+/// same chain at once, one waits for the other to end, and creates it only if the other did not.
 pub fn ensure<'a>(names: impl Iterator<Item = &'a [u8]>) {
-    let mut missing: Vec<(u32, &[u8])> = names
-        .filter(|name| find(name).is_none())
-        .map(|name| (lane::name_slot(name), name))
-        .collect();
+    let mut missing: Vec<&[u8]> = names.filter(|name| find(name).is_none()).collect();
     missing.sort_unstable();
     missing.dedup();
-    let mut slot = None;
-    for (of_name, name) in missing {
-        if slot != Some(of_name) {
-            lane::lock_name_slot(of_name, name);
-            slot = Some(of_name);
+    for name in missing {
+        find_or_make(name, DEFAULT_LANES);
+    }
+}
+
+/// The chain of a name that was not there a moment ago, and whether it was made here.
+fn find_or_make(name: &[u8], lanes: i16) -> (Chain, bool) {
+    loop {
+        let lock = lane::NameLock::take(name);
+        if let Some(chain) = find(name) {
+            return (chain, false);
         }
-        if find(name).is_none() {
-            insert(name, DEFAULT_LANES);
+        match being_made(name) {
+            Underway::Nothing => return (insert(name, lanes), true),
+            Underway::There => (),
+            Underway::By(maker) => {
+                drop(lock);
+                lane::wait_for_maker(maker, name);
+            }
         }
     }
+}
+
+/// Whether another transaction is making a chain of that name.
+fn being_made(name: &[u8]) -> Underway {
+    let table = OpenRelation::table(state().chain, pg_sys::AccessShareLock);
+    let mut arena = DatumArena::default();
+    let by_name = Condition::equal(1, pg_sys::F_TEXTEQ, arena.varlena(name));
+    underway(&table, state().name_index(), &[by_name])
 }
 
 /// Creates a chain and returns its number; an ERROR if the name is taken or the arguments are out
@@ -150,18 +166,17 @@ pub fn create(name: &[u8], lanes: i32) -> i32 {
             ),
         );
     };
-    lane::lock_name_slot(lane::name_slot(name), name);
-    if let Some(chain) = find(name) {
-        Failure::DuplicateChain.raise(
+    match find_or_make(name, lanes) {
+        (chain, true) => chain.id,
+        (chain, false) => Failure::DuplicateChain.raise(
             format!(
                 "audit chain \"{}\" already exists, with {} lanes",
                 String::from_utf8_lossy(name),
                 chain.lanes
             ),
             "choose another name, or use the chain as it is; lanes are fixed at creation",
-        );
+        ),
     }
-    insert(name, lanes)
 }
 
 /// Refuses what cannot name a chain.
@@ -178,7 +193,7 @@ pub fn check_name(name: &[u8]) {
     }
 }
 
-fn insert(name: &[u8], lanes: i16) -> i32 {
+fn insert(name: &[u8], lanes: i16) -> Chain {
     check_name(name);
     let state = state();
     let drawn = sequence::draw(state.chain_id_seq, 1);
@@ -202,7 +217,8 @@ fn insert(name: &[u8], lanes: i16) -> i32 {
     let mut inserter = Inserter::open(state.chain, 1, None);
     inserter.insert(&[(&values, &[false; chain_column::COUNT])]);
     inserter.close();
-    remember(name, Chain { id, lanes });
+    let chain = Chain { id, lanes };
+    remember(name, chain);
     CACHE.with(|cache| cache.borrow_mut().created.push(name.into()));
-    id
+    chain
 }

@@ -2,8 +2,10 @@
 //!
 //! # Protocol
 //!
-//! 1. A flush first settles which chains it writes to. Chains that do not exist yet are created
-//!    under a *name lock* (one of 64, by hash of the name), taken in slot order.
+//! 1. A flush first settles which chains it writes to. Chains that do not exist yet are created in the
+//!    order of their names, each under a *name lock* (one of 64, by hash of the name) that is held only
+//!    while the chain's row is looked for and made. Where another transaction has made a chain of the
+//!    same name and is not over, the name lock is given back, and that transaction is waited for.
 //! 2. It then takes one lane of each chain: a transaction-scoped, exclusive heavyweight lock, tried
 //!    without waiting on one lane after the other; only when all are busy does it wait, on one of
 //!    them. Chains come in the order of (group, chain_id).
@@ -15,7 +17,8 @@
 //! transaction that touches 10,000 chains would otherwise need 10,000 lock table entries, more than
 //! PostgreSQL has by default. Chains that share a group merely share its lanes' locks.
 //!
-//! No deadlock comes from step 2 alone. Waits go to higher groups only, except within a group: there
+//! No deadlock comes from step 1, since names are settled in order, and before any lane. Nor from step 2
+//! alone. Waits go to higher groups only, except within a group: there
 //! a transaction first tries what it holds, so it waits only if it holds none of the lanes that the
 //! chain has, that is, for a lane with a lower number than all it holds. Lane 0, which every chain
 //! has, ends every such sequence. (A flush ahead of the commit keeps lanes while the transaction goes
@@ -186,44 +189,102 @@ impl Drop for LockTimeoutGuard {
     }
 }
 
-/// Waits for the lock up to `limit` milliseconds (0: without limit); `statement_timeout` does not
-/// cover a commit. A shorter `lock_timeout` of the user stays in force, with PostgreSQL's own error.
-fn wait_at_most(tag: &pg_sys::LOCKTAG, limit: i32) -> bool {
+/// Does `wait`, which waits for a lock of PostgreSQL's, up to `limit` milliseconds (0: without limit);
+/// false if that was not enough. `statement_timeout` does not cover a commit. A shorter `lock_timeout` of
+/// the user stays in force, with PostgreSQL's own error.
+fn at_most(
+    limit: i32,
+    wait: impl FnOnce() + std::panic::UnwindSafe + std::panic::RefUnwindSafe,
+) -> bool {
     // SAFETY: as in the guard.
     let user_limit = unsafe { pg_sys::LockTimeout };
     if limit == 0 || (user_limit > 0 && user_limit <= limit) {
-        return lock(tag, false);
+        wait();
+        return true;
     }
     let guard = LockTimeoutGuard(user_limit);
     // SAFETY: as in the guard.
     unsafe { pg_sys::LockTimeout = limit };
-    let tag = *tag;
-    let taken = pgrx::PgTryBuilder::new(move || lock(&tag, false))
-        .catch_when(pgrx::PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, |_| false)
-        .execute();
+    let done = pgrx::PgTryBuilder::new(move || {
+        wait();
+        true
+    })
+    .catch_when(pgrx::PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE, |_| false)
+    .execute();
     drop(guard);
-    taken
+    done
 }
 
-/// The lock under which a chain of this name may be created; see the protocol.
-pub fn name_slot(name: &[u8]) -> u32 {
-    // FNV-1a: any stable spread will do.
+/// Takes the lock, waiting [`at_most`] so long.
+fn wait_at_most(tag: &pg_sys::LOCKTAG, limit: i32) -> bool {
+    let tag = *tag;
+    at_most(limit, move || {
+        lock(&tag, false);
+    })
+}
+
+/// FNV-1a: any stable spread will do.
+fn name_slot(name: &[u8]) -> u32 {
     name.iter().fold(0x811c_9dc5u32, |hash, byte| {
         (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
     }) % NAME_SLOTS
 }
 
-/// Takes a name lock for the rest of the transaction, waiting as for a lane.
-pub fn lock_name_slot(slot: u32, name: &[u8]) {
+/// The lock under which a chain is looked for and made; given back on drop. See the protocol.
+pub struct NameLock(pg_sys::LOCKTAG);
+
+impl NameLock {
+    /// Takes the lock for chains of this name, waiting as for a lane. Nobody waits while holding it, so
+    /// that is a moment.
+    pub fn take(name: &[u8]) -> NameLock {
+        let tag = tag(name_slot(name), 0, NAME_LOCK);
+        let limit = guc::lane_timeout();
+        if !wait_at_most(&tag, limit) {
+            Failure::LaneTimeout.raise(
+                format!(
+                    "the lock for making audit chain \"{}\" did not become free within {limit} ms",
+                    String::from_utf8_lossy(name)
+                ),
+                "raise auditspine.lane_timeout",
+            );
+        }
+        NameLock(tag)
+    }
+}
+
+impl Drop for NameLock {
+    fn drop(&mut self) {
+        // SAFETY: taken by `take`, for this transaction; releasing it raises nothing, so it may be done
+        // while an ERROR is on its way.
+        unsafe {
+            pg_sys::LockRelease(&self.0, pg_sys::ExclusiveLock as pg_sys::LOCKMODE, false);
+        }
+    }
+}
+
+/// Waits until the transaction, or the part of one, that has made a chain of this name is over. At most
+/// `auditspine.lane_timeout`.
+pub fn wait_for_maker(xid: pg_sys::TransactionId, name: &[u8]) {
     let limit = guc::lane_timeout();
-    if !wait_at_most(&tag(slot, 0, NAME_LOCK), limit) {
+    let over = at_most(limit, move || {
+        // SAFETY: waits for a transaction by its number; told of no table, it adds nothing to errors.
+        unsafe {
+            pg_sys::XactLockTableWait(
+                xid,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+                pg_sys::XLTW_Oper::XLTW_None,
+            );
+        }
+    });
+    if !over {
         Failure::LaneTimeout.raise(
             format!(
-                "another transaction was still creating audit chain \"{}\" (or one that shares \
-                 its lock) after {limit} ms",
+                "another transaction, which has made audit chain \"{}\", was not over after {limit} ms",
                 String::from_utf8_lossy(name)
             ),
-            "commit soon after the first event of a new chain, or raise auditspine.lane_timeout",
+            "end it (pg_prepared_xacts shows prepared ones), commit soon after the first event of a new \
+             chain, or raise auditspine.lane_timeout",
         );
     }
 }

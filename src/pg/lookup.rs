@@ -38,6 +38,48 @@ pub fn last_row<R>(
     conditions: &[Condition],
     read: impl FnOnce(&[pg_sys::Datum], &[bool]) -> R,
 ) -> Option<R> {
+    let snapshot = &raw mut pg_sys::SnapshotSelfData;
+    // SAFETY: a static snapshot of PostgreSQL's, which lives as long as the backend.
+    unsafe { last_row_under(snapshot, table, index, conditions, read) }
+}
+
+/// What other transactions have to do with a row that SnapshotSelf does not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Underway {
+    /// There is no such row, and nobody is inserting one.
+    Nothing,
+    /// This transaction, which is not over, has inserted one.
+    By(pg_sys::TransactionId),
+    /// One has come meanwhile.
+    There,
+}
+
+/// Looks for a row that another transaction has inserted and not committed.
+pub fn underway(table: &OpenRelation, index: pg_sys::Oid, conditions: &[Condition]) -> Underway {
+    // SAFETY: a snapshot of zeros but for its type is what PostgreSQL's InitDirtySnapshot makes; the
+    // search fills in xmin, and is over before the snapshot goes.
+    let (found, xmin) = unsafe {
+        let mut dirty: pg_sys::SnapshotData = std::mem::zeroed();
+        dirty.snapshot_type = pg_sys::SnapshotType::SNAPSHOT_DIRTY;
+        let found = last_row_under(&raw mut dirty, table, index, conditions, |_, _| ());
+        (found.is_some(), dirty.xmin)
+    };
+    match (found, xmin == pg_sys::InvalidTransactionId) {
+        (false, _) => Underway::Nothing,
+        (true, false) => Underway::By(xmin),
+        (true, true) => Underway::There,
+    }
+}
+
+/// # Safety
+/// `snapshot` points to a snapshot that may be searched with, and outlives the call.
+unsafe fn last_row_under<R>(
+    snapshot: pg_sys::Snapshot,
+    table: &OpenRelation,
+    index: pg_sys::Oid,
+    conditions: &[Condition],
+    read: impl FnOnce(&[pg_sys::Datum], &[bool]) -> R,
+) -> Option<R> {
     let index = OpenRelation::index(index, pg_sys::AccessShareLock);
     debug_assert!(conditions.len() <= index_columns(&index).len());
     // SAFETY: table and index are open and belong together; the slot fits the table; scan and slot
@@ -60,7 +102,6 @@ pub fn last_row<R>(
             );
         }
         let slot = pg_sys::table_slot_create(table.raw(), std::ptr::null_mut());
-        let snapshot = &raw mut pg_sys::SnapshotSelfData;
         let count = conditions.len() as i32;
         #[cfg(not(feature = "pg18"))]
         let scan = pg_sys::index_beginscan(table.raw(), index.raw(), snapshot, count, 0);
