@@ -38,6 +38,7 @@ pub mod publish;
 pub mod query;
 pub mod registry;
 pub mod relation;
+mod replicated;
 pub mod routine;
 pub mod row;
 pub mod rows;

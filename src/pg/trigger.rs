@@ -120,7 +120,7 @@ impl Call {
             .collect()
     }
 
-    fn table(&self) -> String {
+    pub(super) fn table(&self) -> String {
         // SAFETY: the call's relation is open.
         let name = unsafe { name_of(&(*(*self.data().tg_relation).rd_rel).relname) };
         String::from_utf8_lossy(name).into_owned()

@@ -111,3 +111,81 @@ fn applied_changes_are_recorded() {
     assert_verified(&mut target);
     run(&mut target, "ALTER SUBSCRIPTION s DISABLE");
 }
+
+/// A publication of all tables has the publisher's own state in it, which is not applied: neither the initial
+/// copy nor what comes later, not even when somebody changes the publisher's entries.
+#[test]
+fn state_of_the_publisher_is_kept_out() {
+    let _turn = turn();
+    let scratch = Scratch::new("replication-all", &["wal_level=logical"]);
+    let server = scratch.server();
+    let mut source = server.fresh_database("source").connect();
+    run(&mut source, TABLE);
+    run(
+        &mut source,
+        "SELECT audit_attach('item'); SELECT create_chain('theirs'); INSERT INTO item VALUES (1, 0);
+         SELECT count(*) FROM verify_all(); CREATE PUBLICATION p FOR ALL TABLES",
+    );
+    run(
+        &mut source,
+        "SELECT pg_create_logical_replication_slot('s', 'pgoutput')",
+    );
+    let mut target = server.fresh_database("target").connect();
+    run(&mut target, TABLE);
+    run(&mut target, "SELECT audit_attach('item')");
+    run(
+        &mut target,
+        &format!(
+            "CREATE SUBSCRIPTION s CONNECTION 'host={} port={} user={} dbname=source'
+             PUBLICATION p WITH (create_slot = false, slot_name = 's')",
+            server.host, server.port, server.user
+        ),
+    );
+    wait_for(
+        &mut target,
+        "the initial copy",
+        "SELECT bool_and(srsubstate = 'r') AND bool_or(srrelid = 'auditspine.audit_chain'::regclass)
+         FROM pg_subscription_rel",
+    );
+    assert_eq!(entries(&mut target, "item"), "I1");
+    run(
+        &mut source,
+        "UPDATE item SET v = 1; SELECT create_chain('more')",
+    );
+    // What the publisher's administrator does to its entries is no affair of the subscriber's.
+    run(
+        &mut source,
+        "SET session_replication_role = replica;
+         UPDATE auditspine.audit_chain SET db_user = 'nobody'; DELETE FROM auditspine.chain WHERE name = 'theirs'",
+    );
+    run(
+        &mut source,
+        "RESET session_replication_role; INSERT INTO item VALUES (2, 0)",
+    );
+    wait_for(
+        &mut target,
+        "what was applied",
+        "SELECT EXISTS (SELECT FROM item WHERE k = 2) AND EXISTS (SELECT FROM item WHERE v = 1)",
+    );
+    assert_eq!(entries(&mut target, "item"), "I1 U1 I2");
+    let state: String = scalar(
+        &mut target,
+        "SELECT concat_ws(' ', (SELECT string_agg(name, ' ') FROM auditspine.chain),
+             (SELECT count(*) FROM auditspine.verification), (SELECT count(DISTINCT db_user) FROM auditspine.audit_chain),
+             (SELECT count(*) FROM auditspine.layout))",
+    );
+    assert_eq!(state, "main 0 1 1");
+    assert_linked(&mut target);
+    assert_verified(&mut target);
+    // A dump's rows come as those of a session.
+    run(
+        &mut target,
+        "SET session_replication_role = replica; INSERT INTO auditspine.chain (chain_id, name, lanes) VALUES (9, 'kept', 1);
+         RESET session_replication_role",
+    );
+    assert!(scalar::<bool>(
+        &mut target,
+        "SELECT EXISTS (SELECT FROM auditspine.chain WHERE name = 'kept')"
+    ));
+    run(&mut target, "ALTER SUBSCRIPTION s DISABLE");
+}
