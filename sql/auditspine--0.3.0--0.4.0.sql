@@ -32,7 +32,7 @@ CREATE TABLE auditspine.auditor (
     chain_setting text COLLATE "C",
     granted_at    timestamptz NOT NULL,
     granted_by    text NOT NULL,
-    CHECK (num_nulls(chain, chain_setting) > 0)
+    CHECK (pg_catalog.num_nulls(chain, chain_setting) OPERATOR(pg_catalog.>) 0)
 );
 COMMENT ON TABLE auditspine.auditor IS
     'who may see which chains, once some role is kept to one: what the policies on chain and audit_chain are made of';
@@ -75,7 +75,7 @@ CREATE FUNCTION auditspine.blueprints()
 COMMENT ON FUNCTION auditspine.blueprints() IS 'what the view blueprint shows';
 
 CREATE VIEW auditspine.blueprint AS
-SELECT name, purpose, schemas, tables FROM auditspine.blueprints();
+SELECT b.name, b.purpose, b.schemas, b.tables FROM auditspine.blueprints() AS b;
 COMMENT ON VIEW auditspine.blueprint IS 'systems that install_blueprint() can install';
 COMMENT ON COLUMN auditspine.blueprint.purpose IS 'what it is for';
 COMMENT ON COLUMN auditspine.blueprint.schemas IS 'its usual schemas';

@@ -11,8 +11,8 @@ CREATE SEQUENCE auditspine.audit_seq AS bigint;
 CREATE TABLE auditspine.chain (
     chain_id   integer PRIMARY KEY,
     name       text COLLATE "C" NOT NULL CONSTRAINT chain_name_key UNIQUE,
-    lanes      smallint NOT NULL CHECK (lanes BETWEEN 1 AND 256),
-    created_at timestamptz NOT NULL DEFAULT now()
+    lanes      smallint NOT NULL CHECK (lanes OPERATOR(pg_catalog.>=) 1 AND lanes OPERATOR(pg_catalog.<=) 256),
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE auditspine.chain IS 'a named history';
 COMMENT ON COLUMN auditspine.chain.lanes IS 'how many linear hash chains concurrent commits may use';

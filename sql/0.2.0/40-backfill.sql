@@ -7,20 +7,25 @@ CREATE FUNCTION auditspine.removals(kind text) RETURNS SETOF auditspine.audit_ch
     SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
     AS $$
     WITH name(first, beyond) AS (
-        SELECT quote_ident(nspname) || '.', quote_ident(nspname) || '/' FROM pg_namespace
+        SELECT pg_catalog.quote_ident(nspname) OPERATOR(pg_catalog.||) '.',
+               pg_catalog.quote_ident(nspname) OPERATOR(pg_catalog.||) '/' FROM pg_catalog.pg_namespace
         UNION
-        SELECT s.payload ->> 'table', (s.payload ->> 'table') || chr(1) FROM auditspine.audit_chain s
-        WHERE s.event_kind = 'auditspine.attach' AND s.event_pk = removals.kind AND s.op = 'S'
+        SELECT s.payload OPERATOR(pg_catalog.->>) 'table'::text,
+               (s.payload OPERATOR(pg_catalog.->>) 'table'::text) OPERATOR(pg_catalog.||) pg_catalog.chr(1)
+        FROM ONLY auditspine.audit_chain s
+        WHERE s.event_kind OPERATOR(pg_catalog.=) 'auditspine.attach' AND s.event_pk OPERATOR(pg_catalog.=) removals.kind
+          AND s.op OPERATOR(pg_catalog.=) 'S'
     )
     SELECT t.* FROM name n CROSS JOIN LATERAL (
-        SELECT a.* FROM auditspine.audit_chain a
-        WHERE a.event_kind = removals.kind AND a.op = 'T'
-          AND a.event_pk >= n.first COLLATE "C" AND a.event_pk < n.beyond COLLATE "C"
+        SELECT a.* FROM ONLY auditspine.audit_chain a
+        WHERE a.event_kind OPERATOR(pg_catalog.=) removals.kind AND a.op OPERATOR(pg_catalog.=) 'T'
+          AND a.event_pk OPERATOR(pg_catalog.>=) (n.first COLLATE "C") AND a.event_pk OPERATOR(pg_catalog.<) (n.beyond COLLATE "C")
         -- A few short ranges of the index, however many the planner takes them to be.
         OFFSET 0) t
     UNION
-    SELECT a.* FROM auditspine.audit_chain a
-    WHERE a.event_kind = 'auditspine.partition_detach' AND a.event_pk = removals.kind AND a.op = 'S'
+    SELECT a.* FROM ONLY auditspine.audit_chain a
+    WHERE a.event_kind OPERATOR(pg_catalog.=) 'auditspine.partition_detach' AND a.event_pk OPERATOR(pg_catalog.=) removals.kind
+      AND a.op OPERATOR(pg_catalog.=) 'S'
 $$;
 COMMENT ON FUNCTION auditspine.removals(text) IS
     'entries that removed rows of a kind without naming them: TRUNCATE, and the detaching of partitions';
@@ -57,7 +62,8 @@ CREATE TABLE auditspine.progress (
     started_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL,
     finished_at    timestamptz,
-    state          text NOT NULL CHECK (state IN ('running', 'finished', 'failed', 'interrupted')),
+    state          text NOT NULL CHECK (
+        state OPERATOR(pg_catalog.=) ANY (ARRAY['running', 'finished', 'failed', 'interrupted'])),
     done           bigint NOT NULL,
     recorded       bigint NOT NULL,
     skipped        bigint NOT NULL,

@@ -24,7 +24,7 @@ CREATE TABLE auditspine.verification (
     db_user         text NOT NULL
 );
 -- When everything was last found in order.
-CREATE INDEX verification_clean_idx ON auditspine.verification (started_at) WHERE ok AND scope = 'full';
+CREATE INDEX verification_clean_idx ON auditspine.verification (started_at) WHERE ok AND scope OPERATOR(pg_catalog.=) 'full';
 
 COMMENT ON TABLE auditspine.verification IS 'runs of verify_all(), also those that found breaks';
 COMMENT ON COLUMN auditspine.verification.scope IS 'full, incremental (from the last clean run), or since N';

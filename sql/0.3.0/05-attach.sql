@@ -27,64 +27,78 @@ SELECT t.tgrelid::regclass AS table_name,
        n.kind,
        CASE WHEN p.problem IS NULL THEN
            coalesce(auditspine.declared(t.tgargs, 'pk'),
-                    (SELECT array_agg(a.attname::text ORDER BY k.place)
+                    (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.place)
                      FROM pg_catalog.pg_index AS i
-                     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
-                     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-                     WHERE i.indrelid = t.tgrelid AND i.indisprimary AND k.place <= i.indnkeyatts))
+                     CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+                     JOIN pg_catalog.pg_attribute AS a
+                       ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid AND a.attnum OPERATOR(pg_catalog.=) k.attnum
+                     WHERE i.indrelid OPERATOR(pg_catalog.=) t.tgrelid AND i.indisprimary
+                       AND k.place OPERATOR(pg_catalog.<=) i.indnkeyatts))
        END AS pk,
        (auditspine.declared(t.tgargs, 'chain'))[1] AS chain,
        auditspine.declared(t.tgargs, 'chain_by') AS chain_by,
        (auditspine.declared(t.tgargs, 'payload'))[1] AS payload,
        auditspine.declared(t.tgargs, 'exclude') AS exclude,
        EXISTS (SELECT FROM pg_catalog.pg_trigger AS r
-               WHERE r.tgrelid = t.tgrelid AND r.tgfoid = '@extschema@.audit_refuse_change()'::regprocedure
-                 AND r.tgtype & 1 = 1 AND r.tgenabled IN ('A', 'O')) AS append_only,
-       t.tgenabled IN ('A', 'O') AND NOT EXISTS (
+               WHERE r.tgrelid OPERATOR(pg_catalog.=) t.tgrelid
+                 AND r.tgfoid OPERATOR(pg_catalog.=) '@extschema@.audit_refuse_change()'::regprocedure
+                 AND (r.tgtype OPERATOR(pg_catalog.&) 1::smallint) OPERATOR(pg_catalog.=) 1
+                 AND r.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,O}'::"char"[])) AS append_only,
+       t.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,O}'::"char"[]) AND NOT EXISTS (
            SELECT FROM pg_catalog.pg_partition_tree(t.tgrelid) AS m
-           JOIN pg_catalog.pg_trigger AS c ON c.tgrelid = m.relid
-           WHERE c.tgfoid = t.tgfoid AND c.tgname = t.tgname AND c.tgtype = t.tgtype
-             AND c.tgenabled NOT IN ('A', 'O')) AS enabled,
-       CASE t.tgenabled WHEN 'A' THEN 'always' WHEN 'O' THEN 'origin' WHEN 'R' THEN 'replica'
-                        ELSE 'disabled' END AS trigger_state,
+           JOIN pg_catalog.pg_trigger AS c ON c.tgrelid OPERATOR(pg_catalog.=) m.relid
+           WHERE c.tgfoid OPERATOR(pg_catalog.=) t.tgfoid AND c.tgname OPERATOR(pg_catalog.=) t.tgname
+             AND c.tgtype OPERATOR(pg_catalog.=) t.tgtype
+             AND c.tgenabled OPERATOR(pg_catalog.<>) ALL ('{A,O}'::"char"[])) AS enabled,
+       CASE WHEN t.tgenabled OPERATOR(pg_catalog.=) 'A'::"char" THEN 'always'
+            WHEN t.tgenabled OPERATOR(pg_catalog.=) 'O'::"char" THEN 'origin'
+            WHEN t.tgenabled OPERATOR(pg_catalog.=) 'R'::"char" THEN 'replica'
+            ELSE 'disabled' END AS trigger_state,
        NOT EXISTS (
            SELECT FROM (SELECT t.tgrelid::regclass UNION SELECT relid FROM pg_catalog.pg_partition_tree(t.tgrelid))
                        AS m (relid)
            WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS c
-                             WHERE c.tgrelid = m.relid AND c.tgfoid = t.tgfoid AND c.tgtype & 1 = 0
-                               AND c.tgtype & 32 = 32 AND c.tgenabled IN ('A', 'O'))) AS truncate_covered,
-       (SELECT count(*)::integer FROM pg_catalog.pg_partition_tree(t.tgrelid) AS m WHERE m.isleaf AND m.level > 0)
-           AS partitions,
-       (SELECT count(*) FROM auditspine.audit_chain AS e WHERE e.event_kind = n.kind) AS entries,
+                             WHERE c.tgrelid OPERATOR(pg_catalog.=) m.relid AND c.tgfoid OPERATOR(pg_catalog.=) t.tgfoid
+                               AND (c.tgtype OPERATOR(pg_catalog.&) 1::smallint) OPERATOR(pg_catalog.=) 0
+                               AND (c.tgtype OPERATOR(pg_catalog.&) 32::smallint) OPERATOR(pg_catalog.=) 32
+                               AND c.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,O}'::"char"[]))) AS truncate_covered,
+       (SELECT pg_catalog.count(*)::integer FROM pg_catalog.pg_partition_tree(t.tgrelid) AS m
+        WHERE m.isleaf AND m.level OPERATOR(pg_catalog.>) 0) AS partitions,
+       (SELECT pg_catalog.count(*) FROM ONLY auditspine.audit_chain AS e
+        WHERE e.event_kind OPERATOR(pg_catalog.=) n.kind) AS entries,
        p.problem,
        auditspine.declared(t.tgargs, 'unchanged') IS NOT NULL AS skip_unchanged
 FROM pg_catalog.pg_trigger AS t
-JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid
 CROSS JOIN LATERAL (
     SELECT coalesce((auditspine.declared(t.tgargs, 'kind'))[1],
                     (SELECT r.relname::text FROM pg_catalog.pg_class AS r
-                     WHERE r.oid = coalesce(pg_catalog.pg_partition_root(t.tgrelid), t.tgrelid))) AS kind
+                     WHERE r.oid OPERATOR(pg_catalog.=) coalesce(pg_catalog.pg_partition_root(t.tgrelid)::oid, t.tgrelid)))
+           AS kind
 ) AS n
 CROSS JOIN LATERAL (
     SELECT coalesce(
         auditspine.declaration_problem(t.tgargs),
-        (SELECT format('the table has no column %I', x.name)
-         FROM unnest(auditspine.declared(t.tgargs, 'pk') || auditspine.declared(t.tgargs, 'chain_by')
-                     || auditspine.declared(t.tgargs, 'exclude')) AS x (name)
+        (SELECT pg_catalog.format('the table has no column %I', x.name)
+         FROM pg_catalog.unnest(auditspine.declared(t.tgargs, 'pk')
+                                OPERATOR(pg_catalog.||) auditspine.declared(t.tgargs, 'chain_by')
+                                OPERATOR(pg_catalog.||) auditspine.declared(t.tgargs, 'exclude')) AS x (name)
          WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
-                           WHERE a.attrelid = t.tgrelid AND a.attname = x.name AND a.attnum > 0
-                             AND NOT a.attisdropped)
+                           WHERE a.attrelid OPERATOR(pg_catalog.=) t.tgrelid AND a.attname OPERATOR(pg_catalog.=) x.name
+                             AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)
          LIMIT 1),
         CASE WHEN auditspine.declared(t.tgargs, 'pk') IS NULL
-              AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = t.tgrelid AND i.indisprimary)
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i
+                              WHERE i.indrelid OPERATOR(pg_catalog.=) t.tgrelid AND i.indisprimary)
              THEN 'the table has no primary key, and the trigger names no key' END,
-        (SELECT format('there is no audit chain %L', x.name)
-         FROM unnest(auditspine.declared(t.tgargs, 'chain')) AS x (name)
-         WHERE NOT EXISTS (SELECT FROM auditspine.chain AS k WHERE k.name = x.name))
+        (SELECT pg_catalog.format('there is no audit chain %L', x.name)
+         FROM pg_catalog.unnest(auditspine.declared(t.tgargs, 'chain')) AS x (name)
+         WHERE NOT EXISTS (SELECT FROM ONLY auditspine.chain AS k WHERE k.name OPERATOR(pg_catalog.=) x.name))
     ) AS problem
 ) AS p
-WHERE t.tgfoid = '@extschema@.audit_chain_append()'::regprocedure
-  AND t.tgparentid = 0 AND t.tgtype & 1 = 1;
+WHERE t.tgfoid OPERATOR(pg_catalog.=) '@extschema@.audit_chain_append()'::regprocedure
+  AND t.tgparentid OPERATOR(pg_catalog.=) 0::oid
+  AND (t.tgtype OPERATOR(pg_catalog.&) 1::smallint) OPERATOR(pg_catalog.=) 1;
 COMMENT ON COLUMN auditspine.audited_table.skip_unchanged IS
     'whether an UPDATE that leaves the recorded columns as they were is no event';
 COMMENT ON FUNCTION auditspine.declared(bytea, text) IS

@@ -6,7 +6,7 @@ CREATE TABLE auditspine.auditor (
     chain_setting text COLLATE "C",
     granted_at    timestamptz NOT NULL,
     granted_by    text NOT NULL,
-    CHECK (num_nulls(chain, chain_setting) > 0)
+    CHECK (pg_catalog.num_nulls(chain, chain_setting) OPERATOR(pg_catalog.>) 0)
 );
 COMMENT ON TABLE auditspine.auditor IS
     'who may see which chains, once some role is kept to one: what the policies on chain and audit_chain are made of';

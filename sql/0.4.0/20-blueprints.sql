@@ -8,7 +8,7 @@ CREATE FUNCTION auditspine.blueprints()
 COMMENT ON FUNCTION auditspine.blueprints() IS 'what the view blueprint shows';
 
 CREATE VIEW auditspine.blueprint AS
-SELECT name, purpose, schemas, tables FROM auditspine.blueprints();
+SELECT b.name, b.purpose, b.schemas, b.tables FROM auditspine.blueprints() AS b;
 COMMENT ON VIEW auditspine.blueprint IS 'systems that install_blueprint() can install';
 COMMENT ON COLUMN auditspine.blueprint.purpose IS 'what it is for';
 COMMENT ON COLUMN auditspine.blueprint.schemas IS 'its usual schemas';

@@ -1,1 +1,114 @@
--- Names in views and function bodies are qualified, operators included.
+-- Names in views and function bodies are qualified, operators included. Whatever could have been chosen from among
+-- objects that others had put into the schema of the extension is made anew.
+
+CREATE OR REPLACE VIEW auditspine.audited_table AS
+SELECT t.tgrelid::regclass AS table_name,
+       n.kind,
+       CASE WHEN p.problem IS NULL THEN
+           coalesce(auditspine.declared(t.tgargs, 'pk'),
+                    (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.place)
+                     FROM pg_catalog.pg_index AS i
+                     CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+                     JOIN pg_catalog.pg_attribute AS a
+                       ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid AND a.attnum OPERATOR(pg_catalog.=) k.attnum
+                     WHERE i.indrelid OPERATOR(pg_catalog.=) t.tgrelid AND i.indisprimary
+                       AND k.place OPERATOR(pg_catalog.<=) i.indnkeyatts))
+       END AS pk,
+       (auditspine.declared(t.tgargs, 'chain'))[1] AS chain,
+       auditspine.declared(t.tgargs, 'chain_by') AS chain_by,
+       (auditspine.declared(t.tgargs, 'payload'))[1] AS payload,
+       auditspine.declared(t.tgargs, 'exclude') AS exclude,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger AS r
+               WHERE r.tgrelid OPERATOR(pg_catalog.=) t.tgrelid
+                 AND r.tgfoid OPERATOR(pg_catalog.=) '@extschema@.audit_refuse_change()'::regprocedure
+                 AND (r.tgtype OPERATOR(pg_catalog.&) 1::smallint) OPERATOR(pg_catalog.=) 1
+                 AND r.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,O}'::"char"[])) AS append_only,
+       t.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,O}'::"char"[]) AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_partition_tree(t.tgrelid) AS m
+           JOIN pg_catalog.pg_trigger AS c ON c.tgrelid OPERATOR(pg_catalog.=) m.relid
+           WHERE c.tgfoid OPERATOR(pg_catalog.=) t.tgfoid AND c.tgname OPERATOR(pg_catalog.=) t.tgname
+             AND c.tgtype OPERATOR(pg_catalog.=) t.tgtype
+             AND c.tgenabled OPERATOR(pg_catalog.<>) ALL ('{A,O}'::"char"[])) AS enabled,
+       CASE WHEN t.tgenabled OPERATOR(pg_catalog.=) 'A'::"char" THEN 'always'
+            WHEN t.tgenabled OPERATOR(pg_catalog.=) 'O'::"char" THEN 'origin'
+            WHEN t.tgenabled OPERATOR(pg_catalog.=) 'R'::"char" THEN 'replica'
+            ELSE 'disabled' END AS trigger_state,
+       NOT EXISTS (
+           SELECT FROM (SELECT t.tgrelid::regclass UNION SELECT relid FROM pg_catalog.pg_partition_tree(t.tgrelid))
+                       AS m (relid)
+           WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS c
+                             WHERE c.tgrelid OPERATOR(pg_catalog.=) m.relid AND c.tgfoid OPERATOR(pg_catalog.=) t.tgfoid
+                               AND (c.tgtype OPERATOR(pg_catalog.&) 1::smallint) OPERATOR(pg_catalog.=) 0
+                               AND (c.tgtype OPERATOR(pg_catalog.&) 32::smallint) OPERATOR(pg_catalog.=) 32
+                               AND c.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,O}'::"char"[]))) AS truncate_covered,
+       (SELECT pg_catalog.count(*)::integer FROM pg_catalog.pg_partition_tree(t.tgrelid) AS m
+        WHERE m.isleaf AND m.level OPERATOR(pg_catalog.>) 0) AS partitions,
+       (SELECT pg_catalog.count(*) FROM ONLY auditspine.audit_chain AS e
+        WHERE e.event_kind OPERATOR(pg_catalog.=) n.kind) AS entries,
+       p.problem,
+       auditspine.declared(t.tgargs, 'unchanged') IS NOT NULL AS skip_unchanged
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid
+CROSS JOIN LATERAL (
+    SELECT coalesce((auditspine.declared(t.tgargs, 'kind'))[1],
+                    (SELECT r.relname::text FROM pg_catalog.pg_class AS r
+                     WHERE r.oid OPERATOR(pg_catalog.=) coalesce(pg_catalog.pg_partition_root(t.tgrelid)::oid, t.tgrelid)))
+           AS kind
+) AS n
+CROSS JOIN LATERAL (
+    SELECT coalesce(
+        auditspine.declaration_problem(t.tgargs),
+        (SELECT pg_catalog.format('the table has no column %I', x.name)
+         FROM pg_catalog.unnest(auditspine.declared(t.tgargs, 'pk')
+                                OPERATOR(pg_catalog.||) auditspine.declared(t.tgargs, 'chain_by')
+                                OPERATOR(pg_catalog.||) auditspine.declared(t.tgargs, 'exclude')) AS x (name)
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+                           WHERE a.attrelid OPERATOR(pg_catalog.=) t.tgrelid AND a.attname OPERATOR(pg_catalog.=) x.name
+                             AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)
+         LIMIT 1),
+        CASE WHEN auditspine.declared(t.tgargs, 'pk') IS NULL
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i
+                              WHERE i.indrelid OPERATOR(pg_catalog.=) t.tgrelid AND i.indisprimary)
+             THEN 'the table has no primary key, and the trigger names no key' END,
+        (SELECT pg_catalog.format('there is no audit chain %L', x.name)
+         FROM pg_catalog.unnest(auditspine.declared(t.tgargs, 'chain')) AS x (name)
+         WHERE NOT EXISTS (SELECT FROM ONLY auditspine.chain AS k WHERE k.name OPERATOR(pg_catalog.=) x.name))
+    ) AS problem
+) AS p
+WHERE t.tgfoid OPERATOR(pg_catalog.=) '@extschema@.audit_chain_append()'::regprocedure
+  AND t.tgparentid OPERATOR(pg_catalog.=) 0::oid
+  AND (t.tgtype OPERATOR(pg_catalog.&) 1::smallint) OPERATOR(pg_catalog.=) 1;
+
+CREATE OR REPLACE VIEW auditspine.blueprint AS
+SELECT b.name, b.purpose, b.schemas, b.tables FROM auditspine.blueprints() AS b;
+
+CREATE OR REPLACE FUNCTION auditspine.removals(kind text) RETURNS SETOF auditspine.audit_chain
+    LANGUAGE sql STABLE PARALLEL SAFE STRICT
+    SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off
+    AS $$
+    WITH name(first, beyond) AS (
+        SELECT pg_catalog.quote_ident(nspname) OPERATOR(pg_catalog.||) '.',
+               pg_catalog.quote_ident(nspname) OPERATOR(pg_catalog.||) '/' FROM pg_catalog.pg_namespace
+        UNION
+        SELECT s.payload OPERATOR(pg_catalog.->>) 'table'::text,
+               (s.payload OPERATOR(pg_catalog.->>) 'table'::text) OPERATOR(pg_catalog.||) pg_catalog.chr(1)
+        FROM ONLY auditspine.audit_chain s
+        WHERE s.event_kind OPERATOR(pg_catalog.=) 'auditspine.attach' AND s.event_pk OPERATOR(pg_catalog.=) removals.kind
+          AND s.op OPERATOR(pg_catalog.=) 'S'
+    )
+    SELECT t.* FROM name n CROSS JOIN LATERAL (
+        SELECT a.* FROM ONLY auditspine.audit_chain a
+        WHERE a.event_kind OPERATOR(pg_catalog.=) removals.kind AND a.op OPERATOR(pg_catalog.=) 'T'
+          AND a.event_pk OPERATOR(pg_catalog.>=) (n.first COLLATE "C") AND a.event_pk OPERATOR(pg_catalog.<) (n.beyond COLLATE "C")
+        -- A few short ranges of the index, however many the planner takes them to be.
+        OFFSET 0) t
+    UNION
+    SELECT a.* FROM ONLY auditspine.audit_chain a
+    WHERE a.event_kind OPERATOR(pg_catalog.=) 'auditspine.partition_detach' AND a.event_pk OPERATOR(pg_catalog.=) removals.kind
+      AND a.op OPERATOR(pg_catalog.=) 'S'
+$$;
+
+-- For functions that take any types, one that takes these was a better match.
+ALTER TABLE auditspine.auditor
+    DROP CONSTRAINT auditor_check,
+    ADD CONSTRAINT auditor_check CHECK (pg_catalog.num_nulls(chain, chain_setting) OPERATOR(pg_catalog.>) 0);

@@ -76,7 +76,7 @@ mod verify;
 ::pgrx::extension_sql_file!(
     "../../sql/0.5.0/10-names.sql",
     name = "names",
-    requires = ["attach_0_3", "routine", "blueprints"]
+    requires = ["attach_0_3", "backfill", "scoped_auditor", "blueprints"]
 );
 ::pgrx::extension_sql_file!(
     "../../sql/0.5.0/20-state.sql",

@@ -14,9 +14,9 @@ pub fn kinds_of(members: &[pg_sys::Oid], name: &str) -> Vec<String> {
     let in_use = kinds_in_use();
     let kinds = texts(
         "SELECT DISTINCT kind FROM ( \
-             SELECT kind FROM auditspine.layout WHERE relation::oid::bigint = ANY ($1) \
+             SELECT kind FROM ONLY auditspine.layout WHERE relation::oid::bigint = ANY ($1) \
              UNION ALL \
-             SELECT event_pk FROM auditspine.audit_chain \
+             SELECT event_pk FROM ONLY auditspine.audit_chain \
              WHERE event_kind = 'auditspine.attach' AND op = 'S' AND payload ->> 'table' = $2 \
          ) AS recorded (kind) ORDER BY kind",
         &[numbers(members).into(), name.into()],
@@ -33,12 +33,12 @@ pub fn table_of(kind: &str) -> Option<String> {
     flush::flush();
     let table = texts(
         "WITH said AS ( \
-             SELECT seq, event_kind, payload ->> 'table' AS table_name FROM auditspine.audit_chain \
+             SELECT seq, event_kind, payload ->> 'table' AS table_name FROM ONLY auditspine.audit_chain \
              WHERE event_kind IN ('auditspine.attach', 'auditspine.detach') \
                AND event_pk = $1 AND op = 'S' \
              UNION ALL \
              SELECT seq, event_kind, payload ->> 'table' \
-             FROM auditspine.layout AS l JOIN auditspine.audit_chain AS e ON event_pk = layout_id::text \
+             FROM ONLY auditspine.layout AS l JOIN ONLY auditspine.audit_chain AS e ON event_pk = layout_id::text \
              WHERE l.kind = $1 AND event_kind = 'auditspine.layout' AND op = 'S' \
          ), last AS (SELECT * FROM said ORDER BY seq DESC LIMIT 1) \
          SELECT coalesce((SELECT table_name FROM said WHERE event_kind = 'auditspine.attach' \
@@ -53,7 +53,7 @@ pub fn table_of(kind: &str) -> Option<String> {
 pub fn layouts_of(kind: &str, members: &[pg_sys::Oid]) -> (Vec<i32>, Vec<i32>) {
     let layouts = |own: &str| {
         let ids = texts(
-            "SELECT layout_id::text FROM auditspine.layout \
+            "SELECT layout_id::text FROM ONLY auditspine.layout \
              WHERE kind = $1 AND (relation::oid::bigint = ANY ($2)) = $3::boolean ORDER BY layout_id",
             &[kind.into(), numbers(members).into(), own.into()],
         );
@@ -64,7 +64,7 @@ pub fn layouts_of(kind: &str, members: &[pg_sys::Oid]) -> (Vec<i32>, Vec<i32>) {
 
 /// Whether there is an entry of this kind.
 pub fn has_entries(kind: &str) -> bool {
-    let query = "SELECT 'some' FROM auditspine.audit_chain WHERE event_kind = $1 LIMIT 1";
+    let query = "SELECT 'some' FROM ONLY auditspine.audit_chain WHERE event_kind = $1 LIMIT 1";
     !texts(query, &[kind.into()]).is_empty()
 }
 

@@ -74,7 +74,7 @@ const AUDITED: &str = "
     UNION
     SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
     WHERE quote_ident(nspname) || '.' || quote_ident(relname) IN (
-        SELECT event_pk FROM auditspine.audit_chain WHERE event_kind = 'auditspine.adopt' AND op = 'S')";
+        SELECT event_pk FROM ONLY auditspine.audit_chain WHERE event_kind = 'auditspine.adopt' AND op = 'S')";
 
 /// What an auditor's rights are, or those that it is to lose.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -50,13 +50,13 @@ const ENTER: &str = "
         SET chain = excluded.chain, chain_setting = excluded.chain_setting,
             granted_at = excluded.granted_at, granted_by = excluded.granted_by";
 const ENTERED: &str = "
-    SELECT 'entered' FROM auditspine.auditor JOIN pg_roles ON rolname = role_name WHERE oid = $1::oid";
+    SELECT 'entered' FROM ONLY auditspine.auditor JOIN pg_roles ON rolname = role_name WHERE oid = $1::oid";
 const FORGET: &str = "
-    DELETE FROM auditspine.auditor USING pg_roles WHERE rolname = role_name AND oid = $1::oid";
+    DELETE FROM ONLY auditspine.auditor USING pg_roles WHERE rolname = role_name AND oid = $1::oid";
 /// Roles that lack a policy: name, name as SQL has it or null if there is no such role, table, scope.
 const WITHOUT_POLICY: &str = "
     SELECT a.role_name::text, r.oid::regrole::text, t.name, a.chain, a.chain_setting
-    FROM auditspine.auditor AS a
+    FROM ONLY auditspine.auditor AS a
     LEFT JOIN pg_roles AS r ON r.rolname = a.role_name
     LEFT JOIN (VALUES ('auditspine.chain'), ('auditspine.audit_chain')) AS t (name) ON r.oid IS NOT NULL
     WHERE NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = t.name::regclass AND polroles = ARRAY[r.oid])
@@ -171,7 +171,7 @@ fn condition(table: &str, scope: Scope<'_>) -> String {
         Scope::Whole => "true".to_owned(),
         // An array, so that entries are found by index; the policy on chains goes for the inner query too.
         _ if table != TABLES[0] => {
-            "chain_id = ANY (ARRAY(SELECT c.chain_id FROM auditspine.chain AS c))".to_owned()
+            "chain_id = ANY (ARRAY(SELECT c.chain_id FROM ONLY auditspine.chain AS c))".to_owned()
         }
         Scope::Chain(name) => format!("name = {}", pgrx::spi::quote_literal(name)),
         Scope::Setting(name) => format!(

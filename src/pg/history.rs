@@ -27,7 +27,7 @@ const COLUMNS: usize = 12;
 
 const HISTORY: &CStr = c"
 WITH own AS (
-    SELECT a.* FROM auditspine.audit_chain a
+    SELECT a.* FROM ONLY auditspine.audit_chain a
     WHERE a.event_kind = $1 AND a.event_pk = $2 AND a.op IN ('I', 'U', 'D')
       AND ($3::int4[] IS NULL OR a.chain_id = ANY ($3))
 ), version AS (
@@ -52,7 +52,7 @@ WITH own AS (
     FROM version
     UNION ALL
     SELECT seq, op, appended_at, db_user, actor, context, xid, chain_id, layout, payload_hash, payload, NULL
-    FROM auditspine.audit_chain WHERE event_kind = $1 AND event_pk = $2 AND op = 'A'
+    FROM ONLY auditspine.audit_chain WHERE event_kind = $1 AND event_pk = $2 AND op = 'A'
       AND ($3::int4[] IS NULL OR chain_id = ANY ($3))
     UNION ALL
     SELECT seq, op, appended_at, db_user, actor, context, xid, chain_id, layout, payload_hash, payload, NULL
@@ -60,12 +60,12 @@ WITH own AS (
 )
 SELECT e.seq, e.op, e.appended_at, e.db_user, e.actor, e.context, e.xid, c.name, e.layout, e.payload_hash,
        e.payload, e.changed
-FROM entry e LEFT JOIN auditspine.chain c USING (chain_id) ORDER BY e.seq";
+FROM entry e LEFT JOIN ONLY auditspine.chain c USING (chain_id) ORDER BY e.seq";
 
 const LAST_ATTACHED: &CStr = c"
 SELECT event_pk, jsonb_array_length(CASE WHEN jsonb_typeof(payload -> 'pk') = 'array'
                                          THEN payload -> 'pk' ELSE '[]' END)
-FROM auditspine.audit_chain
+FROM ONLY auditspine.audit_chain
 WHERE event_kind = 'auditspine.attach' AND op = 'S' AND payload ->> 'table' = $1
 ORDER BY seq DESC LIMIT 1";
 

@@ -265,17 +265,17 @@ impl Recorded {
     fn query(self) -> &'static CStr {
         match self {
             Recorded::All => {
-                c"SELECT chain, lane, pos, seq, published_at, chain_hash FROM auditspine.publication \
+                c"SELECT chain, lane, pos, seq, published_at, chain_hash FROM ONLY auditspine.publication \
                  ORDER BY publication_id, chain_id, lane"
             }
             // From one lane to the next by the index, however many heads of each were published.
             Recorded::Latest => {
                 c"WITH RECURSIVE latest AS ( \
-                     (SELECT * FROM auditspine.publication \
+                     (SELECT * FROM ONLY auditspine.publication \
                       ORDER BY chain DESC, lane DESC, pos DESC, published_at DESC LIMIT 1) \
                      UNION ALL \
                      SELECT next.* FROM latest CROSS JOIN LATERAL ( \
-                         SELECT * FROM auditspine.publication AS p \
+                         SELECT * FROM ONLY auditspine.publication AS p \
                          WHERE (p.chain, p.lane) < (latest.chain, latest.lane) \
                          ORDER BY chain DESC, lane DESC, pos DESC, published_at DESC LIMIT 1) AS next) \
                  SELECT chain, lane, pos, seq, published_at, chain_hash FROM latest \

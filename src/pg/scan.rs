@@ -144,7 +144,8 @@ impl Extent {
 /// First page and number of pages that hold entries of the window; the block-range index on seq
 /// makes this cheap. `None` if there are none.
 fn pages_of_window(start: i64, end: Option<i64>) -> Option<(u32, u32)> {
-    let query = c"SELECT pg_catalog.min(ctid), pg_catalog.max(ctid) FROM auditspine.audit_chain \
+    let query =
+        c"SELECT pg_catalog.min(ctid), pg_catalog.max(ctid) FROM ONLY auditspine.audit_chain \
                   WHERE seq OPERATOR(pg_catalog.>=) $1 AND seq OPERATOR(pg_catalog.<=) $2";
     let arguments = [
         pg_sys::Datum::from(start),
@@ -231,7 +232,7 @@ pub struct ByPlace;
 
 const COLUMNS: &str = "SELECT seq, chain_id, lane, pos, version, op, event_kind, event_pk, xid, \
                        appended_at, db_user, actor, context, layout, payload, payload_hash, \
-                       event_hash, prev_hash, chain_hash FROM auditspine.audit_chain \
+                       event_hash, prev_hash, chain_hash FROM ONLY auditspine.audit_chain \
                        WHERE chain_id OPERATOR(pg_catalog.=) $1 AND lane OPERATOR(pg_catalog.=) $2 \
                        AND pos OPERATOR(pg_catalog.";
 

@@ -32,7 +32,7 @@ const POLICIES: &CStr = c"
       AND EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) AS r (oid)
                   WHERE CASE WHEN r.oid OPERATOR(pg_catalog.=) 0 THEN true
                              ELSE pg_catalog.pg_has_role(r.oid, 'USAGE') END)";
-const CHAINS: &CStr = c"SELECT chain_id, name FROM auditspine.chain";
+const CHAINS: &CStr = c"SELECT chain_id, name FROM ONLY auditspine.chain";
 
 impl Sight {
     /// That of the current user; 42501 where there is row-level security, and no policy for it.

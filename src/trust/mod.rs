@@ -134,7 +134,7 @@ pub fn trust(
                 return;
             }
             Some(_) => run(
-                "UPDATE auditspine.trusted_key SET algorithm = $2, pem = $3, valid_from = $4, valid_until = $5, \
+                "UPDATE ONLY auditspine.trusted_key SET algorithm = $2, pem = $3, valid_from = $4, valid_until = $5, \
                  comment = $6 WHERE fingerprint = $1",
                 &row,
             ),
@@ -166,7 +166,7 @@ pub fn revoke(fingerprint: &str, reason: &str) -> bool {
             return false;
         }
         let revoked = Spi::run_with_args(
-            "UPDATE auditspine.trusted_key SET revoked_at = statement_timestamp(), revoke_reason = $2 \
+            "UPDATE ONLY auditspine.trusted_key SET revoked_at = statement_timestamp(), revoke_reason = $2 \
              WHERE fingerprint = $1",
             &[fingerprint.into(), reason.into()],
         );
@@ -214,7 +214,7 @@ fn locked(fingerprint: &str) -> Option<KeyRow> {
     let mut found = None;
     store::rows(
         c"SELECT fingerprint, algorithm, pem, valid_from, valid_until, revoked_at, revoke_reason, comment, added_at, added_by \
-          FROM auditspine.trusted_key WHERE fingerprint = $1 FOR UPDATE",
+          FROM ONLY auditspine.trusted_key WHERE fingerprint = $1 FOR UPDATE",
         Some(fingerprint),
         &mut |row| found = Some(row),
     );

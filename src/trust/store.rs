@@ -66,7 +66,7 @@ pub fn load() -> Trust {
     let mut keys = 0;
     rows(
         c"SELECT fingerprint, algorithm, pem, valid_from, valid_until, revoked_at, revoke_reason, comment, added_at, added_by \
-          FROM auditspine.trusted_key ORDER BY fingerprint",
+          FROM ONLY auditspine.trusted_key ORDER BY fingerprint",
         None,
         &mut |row| {
             keys += 1;
@@ -127,7 +127,7 @@ fn recorded() -> BTreeMap<String, (i64, Option<Hash>)> {
     let mut recorded = BTreeMap::new();
     let mut arena = DatumArena::default();
     let kind = (pg_sys::TEXTOID, arena.varlena(KIND.as_bytes()));
-    let query = c"SELECT event_pk, seq, payload_hash FROM auditspine.audit_chain \
+    let query = c"SELECT event_pk, seq, payload_hash FROM ONLY auditspine.audit_chain \
         WHERE event_kind OPERATOR(pg_catalog.=) $1 AND op OPERATOR(pg_catalog.=) 'S' \
         ORDER BY seq";
     for_each_row(query, &[kind], &mut |values, nulls| {

@@ -195,7 +195,7 @@ BEGIN
         SELECT h.seq, h.appended_at, h.db_user, h.actor, h.context, 'user_verdict',
                CASE WHEN h.op = 'I' THEN key.event_pk::jsonb ->> 2 END,
                CASE WHEN h.op <> 'I' THEN key.event_pk::jsonb ->> 2 END
-        FROM (SELECT DISTINCT e.event_pk FROM auditspine.audit_chain AS e
+        FROM (SELECT DISTINCT e.event_pk FROM ONLY auditspine.audit_chain AS e
               WHERE e.event_kind = '@schema@.feedbacks'
                 AND e.event_pk >= format('["%s",', finding) COLLATE "C"
                 AND e.event_pk < format('["%s"-', finding) COLLATE "C") AS key

@@ -20,7 +20,7 @@ SELECT k.fingerprint, k.comment, k.algorithm,
        k.valid_from, k.valid_until, k.revoked_at, k.revoke_reason, k.added_at, k.added_by,
        (SELECT count(*) FROM @schema@.proof_spine_decisions AS d
         WHERE k.fingerprint = ANY (string_to_array(d.key_fingerprint, ','))) AS decisions
-FROM auditspine.trusted_key AS k;
+FROM ONLY auditspine.trusted_key AS k;
 COMMENT ON VIEW @schema@.proof_spine_keys IS 'keys that were trusted, by trust_key(), what they are worth now, and how many current decisions rest on them';
 COMMENT ON COLUMN @schema@.proof_spine_keys.state IS 'counts, not yet, retired (for what was signed since valid_until) or revoked';
 COMMENT ON COLUMN @schema@.proof_spine_keys.decisions IS 'current decisions with a good signature by it, as of their last verification';

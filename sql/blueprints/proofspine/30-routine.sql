@@ -3,7 +3,7 @@
 
 CREATE VIEW @schema@.proof_spine_audit_breaks AS
 SELECT a.*
-FROM auditspine.alert AS a
+FROM ONLY auditspine.alert AS a
 WHERE CASE a.layer
           WHEN 'links' THEN a.chain IS NULL OR a.chain = 'main'
           WHEN 'heads' THEN a.chain IS NULL OR a.chain = 'main'
@@ -109,7 +109,7 @@ BEGIN
         unheard := unheard OR NOT of_spine.rows_ok AND EXISTS (
             SELECT FROM @verbs@.spine_findings(of_spine.spine_id, place) AS f
             WHERE f.finding LIKE 'row\_%' AND NOT EXISTS (
-                SELECT FROM auditspine.alert AS a
+                SELECT FROM ONLY auditspine.alert AS a
                 WHERE a.finding = f.finding AND a.pk = coalesce(f.segment_id, f.spine_id)));
     END LOOP;
     IF unheard AND since IS NOT NULL THEN
@@ -133,7 +133,7 @@ BEGIN
           AND NOT (a.event_kind = '@schema@.proof_spine_alerts' AND a.finding = 'row_unrecorded' AND EXISTS (
                 SELECT FROM @schema@.proof_spine_alerts AS s
                 WHERE s.alert_id::text = a.pk AND (s.kind = 'proof_spine_break' OR EXISTS (
-                    SELECT FROM auditspine.alert AS o WHERE o.break_digest = s.break_digest AND o.occurrence = s.occurrence))))
+                    SELECT FROM ONLY auditspine.alert AS o WHERE o.break_digest = s.break_digest AND o.occurrence = s.occurrence))))
         ORDER BY a.alert_id
         ON CONFLICT ON CONSTRAINT proof_spine_alerts_break_key DO NOTHING
         RETURNING 1)
@@ -155,7 +155,7 @@ BEGIN
     INSERT INTO @schema@.proof_spine_runs (started_at, finished_at, which, spines, verified, partial, untrusted, invalid, not_ok,
                                            audit_findings, alerts, ok, verification_id)
     SELECT began, clock_timestamp(), "where", verify_proof_spines.checked, verified, some_good, untrusted, invalid, not_ok, f.sum, raised,
-           not_ok + f.sum = 0, (SELECT max(v.verification_id) FROM auditspine.verification AS v)
+           not_ok + f.sum = 0, (SELECT max(v.verification_id) FROM ONLY auditspine.verification AS v)
     FROM (SELECT coalesce(sum(r.findings), 0) FROM jsonb_to_recordset(audit) AS r (findings bigint)) AS f (sum);
     layer := 'alerts';
     subject := '@schema@.proof_spine_alerts';

@@ -34,7 +34,7 @@ BEGIN
         WHILE low < high LOOP
             -- Entries may be missing: the next one there is speaks for them.
             SELECT e.pos, e.seq, e.appended_at INTO entry
-            FROM auditspine.audit_chain AS e
+            FROM ONLY auditspine.audit_chain AS e
             WHERE e.chain_id = head.chain_id AND e.lane = head.lane AND e.pos >= (low + high) / 2
             ORDER BY e.pos LIMIT 1;
             IF entry.appended_at < at THEN
@@ -46,7 +46,7 @@ BEGIN
         END LOOP;
         lowest := least(lowest, first_seq);
     END LOOP;
-    RETURN least(lowest, beyond, (SELECT 1 + max(v.to_seq) FROM auditspine.verification AS v WHERE v.started_at <= at));
+    RETURN least(lowest, beyond, (SELECT 1 + max(v.to_seq) FROM ONLY auditspine.verification AS v WHERE v.started_at <= at));
 END $$;
 COMMENT ON FUNCTION @schema@.window_start(timestamptz) IS
     'seq from which on entries of the chain were linked at that time or later; rather too low than too high';
@@ -74,7 +74,7 @@ BEGIN
         CONTINUE WHEN to_regclass(t.kind) IS NULL;
         RETURN QUERY EXECUTE format(
             'SELECT $1, r.%1$I::text FROM %2$s AS r WHERE r.recorded_at >= $2 AND NOT EXISTS (
-                 SELECT FROM auditspine.audit_chain AS e
+                 SELECT FROM ONLY auditspine.audit_chain AS e
                  WHERE e.event_kind = $1 AND e.event_pk = r.%1$I::text AND e.op IN (''I'', ''U''))', t.key, t.kind)
         USING t.kind, since;
     END LOOP;

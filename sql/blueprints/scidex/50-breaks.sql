@@ -8,10 +8,10 @@ SELECT a.alert_id, a.raised_at, a.layer, a.finding, a.detail, a.chain, (a.eviden
        CASE
            WHEN a.layer = 'heads' THEN (a.evidence ->> 'published_at')::timestamptz
            WHEN a.finding IN ('head_missing', 'head_changed') THEN
-               coalesce((SELECT max(v.started_at) FROM auditspine.verification AS v WHERE v.ok AND v.started_at < a.raised_at),
+               coalesce((SELECT max(v.started_at) FROM ONLY auditspine.verification AS v WHERE v.ok AND v.started_at < a.raised_at),
                         '-infinity')
        END AS end_seen_at
-FROM auditspine.alert AS a
+FROM ONLY auditspine.alert AS a
 WHERE CASE a.layer
           WHEN 'links' THEN a.chain IS NULL OR a.chain IN ('@schema@', 'main')
           WHEN 'heads' THEN a.chain IS NULL OR a.chain IN ('@schema@', 'main')
@@ -53,7 +53,7 @@ BEGIN
                 WHERE s.break_digest = n.break_digest AND s.occurrence = n.occurrence)
           AND NOT (n.event_kind = '@schema@.senate_alerts' AND n.finding = 'row_unrecorded' AND EXISTS (
                 SELECT FROM @schema@.senate_alerts AS s
-                JOIN auditspine.alert AS o ON o.break_digest = s.break_digest AND o.occurrence = s.occurrence
+                JOIN ONLY auditspine.alert AS o ON o.break_digest = s.break_digest AND o.occurrence = s.occurrence
                 WHERE s.alert_id::text = n.event_key))
         -- What was published says more of the end of a lane than what a run has seen.
         ORDER BY n.end_seen_at IS NOT NULL AND n.layer = 'links', n.alert_id

@@ -112,8 +112,8 @@ BEGIN
     FOR subject IN
         SELECT f FROM unnest(listed) AS f
         UNION
-        SELECT p.file FROM auditspine.publication AS p
-        WHERE p.publication_id > (SELECT max(l.publication_id) - 100 FROM auditspine.publication AS l)
+        SELECT p.file FROM ONLY auditspine.publication AS p
+        WHERE p.publication_id > (SELECT max(l.publication_id) - 100 FROM ONLY auditspine.publication AS l)
         ORDER BY 1
     LOOP
         first_bad_seq := NULL;
@@ -128,7 +128,7 @@ BEGIN
             WHEN undefined_file OR io_error OR character_not_in_repertoire THEN
                 -- What is not listed any more may have been carried off; what was never written is not there yet.
                 found := CASE
-                    WHEN subject = ANY (listed) AND EXISTS (SELECT FROM auditspine.publication AS p WHERE p.file = subject) THEN
+                    WHEN subject = ANY (listed) AND EXISTS (SELECT FROM ONLY auditspine.publication AS p WHERE p.file = subject) THEN
                         ARRAY[ROW(0, NULL, NULL, NULL, NULL, NULL, 'file_unreadable', SQLERRM, NULL, NULL)::auditspine.publication_finding]
                 END;
                 detail := SQLERRM;

@@ -59,13 +59,13 @@ BEGIN
     BEGIN
         first_seq := @schema@.window_start("from");
         last_seq := CASE WHEN "to" < now() THEN greatest(@schema@.window_start("to") - 1, first_seq) END;
-        SELECT coalesce(max(a.alert_id), 0) INTO last_alert FROM auditspine.alert AS a;
+        SELECT coalesce(max(a.alert_id), 0) INTO last_alert FROM ONLY auditspine.alert AS a;
         SELECT jsonb_agg(v) INTO run FROM @verbs@.verify_all(concat_ws('-', first_seq, last_seq)) AS v;
-        IF EXISTS (SELECT FROM auditspine.alert AS a WHERE a.alert_id > last_alert)
+        IF EXISTS (SELECT FROM ONLY auditspine.alert AS a WHERE a.alert_id > last_alert)
            OR EXISTS (
                SELECT FROM @schema@.unrecorded_since("from") AS u
                WHERE NOT EXISTS (
-                   SELECT FROM auditspine.alert AS a
+                   SELECT FROM ONLY auditspine.alert AS a
                    WHERE a.event_kind = u.event_kind AND a.pk = u.event_key AND a.finding = 'row_unrecorded')) THEN
             run := NULL;
             RAISE EXCEPTION 'something is new';

@@ -137,7 +137,7 @@ fn latest(table: &str) -> Option<Stored> {
     let name = arena.varlena(table.as_bytes());
     let mut stored = None;
     for_each_row(
-        c"SELECT seq, payload::text, payload_hash FROM auditspine.audit_chain \
+        c"SELECT seq, payload::text, payload_hash FROM ONLY auditspine.audit_chain \
           WHERE event_kind = 'auditspine.adopt' AND op = 'S' AND event_pk = $1 ORDER BY seq DESC LIMIT 1",
         &[(pg_sys::TEXTOID, name)],
         &mut |values, nulls| {
@@ -196,7 +196,7 @@ pub fn verify_all(sink: &mut dyn FnMut(&str, Finding)) -> Vec<Report> {
     for_each_row(
         // Names are compared, not parsed: a forged one is just not found.
         c"SELECT e.event_pk, coalesce(t.oid, 0::oid) \
-          FROM (SELECT DISTINCT event_pk FROM auditspine.audit_chain \
+          FROM (SELECT DISTINCT event_pk FROM ONLY auditspine.audit_chain \
                 WHERE event_kind = 'auditspine.adopt' AND op = 'S' AND event_pk IS NOT NULL) AS e \
           LEFT JOIN (SELECT c.oid, quote_ident(nspname) || '.' || quote_ident(relname) AS name \
                      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace) AS t ON t.name = e.event_pk \

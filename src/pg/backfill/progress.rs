@@ -18,7 +18,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 // The lock on the table says that no other run of it goes on; any other run has a backend.
 const FORGOTTEN: &CStr = c"
-UPDATE auditspine.progress p SET state = 'interrupted', finished_at = pg_catalog.clock_timestamp()
+UPDATE ONLY auditspine.progress p SET state = 'interrupted', finished_at = pg_catalog.clock_timestamp()
 WHERE p.what OPERATOR(pg_catalog.=) $1 AND p.state OPERATOR(pg_catalog.=) 'running'
   AND (p.target OPERATOR(pg_catalog.=) $2 OR NOT EXISTS (
       SELECT FROM pg_catalog.pg_stat_activity s
@@ -30,7 +30,7 @@ VALUES (pg_catalog.nextval('auditspine.progress_id_seq'), $1, $2, pg_catalog.clo
         pg_catalog.clock_timestamp(), 'running', 0, 0, 0, $3, pg_catalog.pg_backend_pid(), SESSION_USER)
 RETURNING progress_id";
 const UPDATE: &CStr = c"
-UPDATE auditspine.progress SET state = $2, done = $3, recorded = $4, skipped = $5, rate = $6,
+UPDATE ONLY auditspine.progress SET state = $2, done = $3, recorded = $4, skipped = $5, rate = $6,
     remaining = pg_catalog.make_interval(secs => $7), last_key = coalesce($8, last_key),
     updated_at = pg_catalog.clock_timestamp(),
     finished_at = CASE WHEN $2 OPERATOR(pg_catalog.<>) 'running' THEN pg_catalog.clock_timestamp() END

@@ -104,7 +104,7 @@ fn in_window(start: i64, end: Option<i64>, sink: &mut dyn FnMut(Finding)) -> Vec
 
 /// Where clean runs ended, as the active snapshot sees it.
 fn verified_heads() -> Vec<Head> {
-    let query = c"SELECT chain_id, lane, pos, seq, chain_hash FROM auditspine.verified_head \
+    let query = c"SELECT chain_id, lane, pos, seq, chain_hash FROM ONLY auditspine.verified_head \
                   ORDER BY chain_id, lane";
     let mut heads = Vec::new();
     as_owner(|| {

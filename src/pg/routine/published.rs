@@ -67,7 +67,7 @@ fn against_entries(which: Recorded, run: &mut Run) -> Line {
 
 fn anything_published() -> bool {
     let mut anything = false;
-    let query = c"SELECT 1 FROM auditspine.publication LIMIT 1";
+    let query = c"SELECT 1 FROM ONLY auditspine.publication LIMIT 1";
     as_owner(|| {
         scan::select(query, &[], &[], |_, _| {
             anything = true;

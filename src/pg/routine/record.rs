@@ -37,11 +37,11 @@ const INSERT_ALERT: &str = "
                                   finding, detail, evidence, verification_id, break_digest, occurrence)
     SELECT pg_catalog.nextval('auditspine.alert_id_seq'), pg_catalog.clock_timestamp(), $1, $2, $3, $4, $5, $6, $7, $8,
            $9, $10, $11::pg_catalog.jsonb, $12, $13,
-           1 + (SELECT pg_catalog.count(*) FROM auditspine.alert AS a WHERE a.break_digest = $13)
+           1 + (SELECT pg_catalog.count(*) FROM ONLY auditspine.alert AS a WHERE a.break_digest = $13)
     WHERE NOT EXISTS (
-        SELECT FROM auditspine.alert AS a
+        SELECT FROM ONLY auditspine.alert AS a
         WHERE a.break_digest = $13 AND NOT EXISTS (
-            SELECT FROM auditspine.verification AS v
+            SELECT FROM ONLY auditspine.verification AS v
             WHERE v.ok AND v.scope = 'full' AND v.started_at > a.raised_at))
     ON CONFLICT ON CONSTRAINT alert_break_key DO NOTHING
     RETURNING alert_id";

@@ -73,7 +73,7 @@ pub fn read(
 }
 
 const READ: &str = "SELECT e.ctid, e.seq, e.op, e.event_pk, e.layout, e.payload_hash \
-                    FROM auditspine.audit_chain AS e";
+                    FROM ONLY auditspine.audit_chain AS e";
 const OF_KIND: &str = "e.event_kind OPERATOR(pg_catalog.=) $1";
 
 /// The query for these entries, and its second and third parameter.

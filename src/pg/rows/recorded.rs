@@ -83,7 +83,7 @@ pub struct Recorded {
 impl Recorded {
     /// Reads the entries.
     pub fn read() -> Recorded {
-        let query = c"SELECT seq, event_kind, event_pk, payload, payload_hash FROM auditspine.audit_chain \
+        let query = c"SELECT seq, event_kind, event_pk, payload, payload_hash FROM ONLY auditspine.audit_chain \
             WHERE event_kind OPERATOR(pg_catalog.=) ANY ('{auditspine.layout,auditspine.attach,auditspine.detach,auditspine.partition_detach}') \
             AND op OPERATOR(pg_catalog.=) 'S'";
         let mut recorded = Recorded::default();
