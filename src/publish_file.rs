@@ -29,12 +29,12 @@ struct Target<'a> {
 }
 
 /// Appends `lines` (whole lines) to each of the files and flushes them to disk; makes those that are not
-/// there, readable by their owner alone. `wait` is called, again and again, while another process
-/// appends. Of an error it is told which file it is about; what the files before it got, they keep.
+/// there, readable by their owner alone. `wait` is called, again and again, with the file that another
+/// process has locked. Of an error it is told which file it is about; what the files before it got, they keep.
 pub fn append_to_all(
     paths: &[PathBuf],
     lines: &[u8],
-    wait: &mut dyn FnMut(),
+    wait: &mut dyn FnMut(&Path),
 ) -> Result<(), (PathBuf, AppendError)> {
     let mut targets: Vec<Target<'_>> = Vec::with_capacity(paths.len());
     for path in paths {
@@ -82,10 +82,10 @@ impl<'a> Target<'a> {
     }
 
     /// Publishers of one database take turns anyway; this is for several that share a file.
-    fn lock(&self, wait: &mut dyn FnMut()) -> Result<(), AppendError> {
+    fn lock(&self, wait: &mut dyn FnMut(&Path)) -> Result<(), AppendError> {
         while let Err(error) = self.file.try_lock() {
             match error {
-                TryLockError::WouldBlock => wait(),
+                TryLockError::WouldBlock => wait(self.path),
                 // A file system without locks.
                 TryLockError::Error(error) if error.kind() == io::ErrorKind::Unsupported => break,
                 TryLockError::Error(error) => return Err(AppendError::Io("lock", error)),

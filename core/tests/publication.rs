@@ -128,6 +128,11 @@ impl Facts for Database {
             .map(|entry| entry.seq)
     }
 
+    fn began_at(&mut self) -> Option<i64> {
+        let all = self.chains.iter().flat_map(|(_, lanes)| lanes).flatten();
+        all.map(|entry| entry.appended_at).min()
+    }
+
     fn replayed_until(&mut self) -> Option<i64> {
         self.replayed_until
     }
@@ -313,6 +318,55 @@ fn a_restored_database_is_told_as_such() {
     // New publications are recorded and hold, in a file of their own.
     let new = restored.publish();
     assert_eq!(restored.kinds(&new), []);
+}
+
+#[test]
+fn a_history_that_began_anew_is_no_restore() {
+    let (old, lines) = history();
+    let mut anew = Database::new();
+    anew.clock = old.clock + 10;
+    // Without entries, with fewer than were published, with as many, with more.
+    for _ in 0..100 {
+        let (summary, findings) = anew.judge(&lines);
+        assert!(!summary.restored && !summary.ok());
+        assert_eq!(findings.len(), 9);
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.kind == FindingKind::HistoryBeganAnew),
+            "{findings:?}"
+        );
+        anew.append(0, 0);
+        anew.append(1, 0);
+    }
+    // One older entry is what a state has that came before the publications.
+    let mut older = Database::new();
+    older.append(0, 0);
+    assert!(older.judge(&lines).0.restored);
+    older.clock = old.clock + 10;
+    older.append(0, 0);
+    assert_eq!(
+        older
+            .kinds(&lines)
+            .iter()
+            .filter(|(_, kind)| *kind == "database_restored")
+            .count(),
+        9
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let (mut database, lines) = history();
+    for text in [
+        format!("\u{feff}{lines}"),
+        lines.replace('\n', "\r\n\u{feff}"),
+    ] {
+        assert_eq!(database.kinds(&text), []);
+        assert_eq!(database.judge(&text).0.heads, 9);
+    }
+    assert_eq!(database.judge("\u{feff}").0.lines, 0);
+    assert_eq!(database.kinds(" \u{feff}{}"), [(1, "malformed")]);
 }
 
 #[test]

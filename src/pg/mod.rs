@@ -45,6 +45,7 @@ pub mod rows;
 pub mod saved_plans;
 mod scan;
 mod sequence;
+mod server_file;
 mod shape;
 pub mod sight;
 pub mod sink;

@@ -16,11 +16,11 @@ use super::relation::OpenRelation;
 use super::rows::receiver::for_each_row;
 use super::scan;
 use super::sequence;
+use super::server_file;
 use super::sight::Sight;
 use super::srf::RowStore;
 use super::state::{self, broken, state};
 use super::verify::expect_select;
-use crate::error::Failure;
 
 /// Columns of auditspine.publication, as sql/0.2.0/60-heads.sql creates them.
 mod publication_column {
@@ -121,6 +121,8 @@ pub struct Database {
     searches: u32,
     /// A number up to which numbers were drawn.
     drawn: Option<i64>,
+    /// When the oldest entry was linked, once it was asked for.
+    began_at: Option<Option<i64>>,
 }
 
 /// How far below a published `seq` an entry is looked for that was linked later.
@@ -147,6 +149,7 @@ impl Database {
             witness: None,
             searches: 0,
             drawn: None,
+            began_at: None,
         }
     }
 }
@@ -192,6 +195,19 @@ impl Facts for Database {
             self.witness = latest_linked(from, seq).or(self.witness);
         }
         self.witness.filter(proves).map(|(number, _)| number)
+    }
+
+    fn began_at(&mut self) -> Option<i64> {
+        let places = &self.places;
+        *self.began_at.get_or_insert_with(|| {
+            let heads = heads::heads(None, &Sight::Whole);
+            let firsts = heads.iter().map(|head| {
+                places
+                    .entry(head.chain_id, head.lane, 1)
+                    .unwrap_or_else(|| head.entry.clone())
+            });
+            firsts.map(|entry| entry.appended_at).min()
+        })
     }
 
     fn replayed_until(&mut self) -> Option<i64> {
@@ -246,7 +262,7 @@ pub fn verify(source: &Source<'_>, sink: &mut dyn FnMut(Finding)) -> Summary {
     };
     match source {
         Source::Text(text) => lines.feed(text, &mut show),
-        Source::File(path) => read_pieces(path, |piece| lines.feed(piece, &mut show)),
+        Source::File(path) => server_file::read_pieces(path, |piece| lines.feed(piece, &mut show)),
     }
     lines.finish(&mut show);
     judge.finish()
@@ -314,35 +330,6 @@ pub fn verify_recorded(which: Recorded, sink: &mut dyn FnMut(Finding)) -> Summar
         }
     });
     judge.finish()
-}
-
-/// Bytes of a file that are read at once.
-const PIECE: i64 = 4 * 1024 * 1024;
-
-/// Reads a file of the server in pieces, as far as the caller may.
-fn read_pieces(path: &[u8], mut show: impl FnMut(&[u8])) {
-    let path = String::from_utf8_lossy(path);
-    let mut offset = 0i64;
-    loop {
-        let length = Spi::connect(|client| {
-            let rows = client.select(
-                "SELECT pg_read_binary_file($1, $2, $3)",
-                None,
-                &[path.as_ref().into(), offset.into(), PIECE.into()],
-            )?;
-            let piece = rows.first().get_one::<&[u8]>()?.unwrap_or_default();
-            show(piece);
-            Ok::<i64, pgrx::spi::Error>(piece.len() as i64)
-        });
-        match length {
-            Ok(0) => break,
-            Ok(length) => offset += length,
-            Err(error) => Failure::FileError.raise(
-                format!("could not read file \"{path}\": {error}"),
-                "see that pg_read_binary_file() can read it",
-            ),
-        }
-    }
 }
 
 /// A row of auditspine.publication_verdict.

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auditspine_core::hash::{Hash, Sink};
 use auditspine_core::publication::Published;
@@ -157,10 +157,18 @@ fn flush_wal() {
 }
 
 fn append(paths: &[PathBuf], lines: &[u8]) {
-    let mut wait = || {
-        std::thread::sleep(Duration::from_millis(20));
-        pgrx::check_for_interrupts!();
-    };
+    let (begun, limit) = (Instant::now(), guc::lane_timeout());
+    let mut wait =
+        |path: &Path| {
+            std::thread::sleep(Duration::from_millis(20));
+            pgrx::check_for_interrupts!();
+            if limit > 0 && begun.elapsed() > Duration::from_millis(limit as u64) {
+                Failure::LaneTimeout.raise(
+                format!("another process kept file \"{}\" locked for {limit} ms", path.display()),
+                "heads were not published; see who has it open, or raise auditspine.lane_timeout",
+            );
+            }
+        };
     let Err((path, error)) = publish_file::append_to_all(paths, lines, &mut wait) else {
         return;
     };

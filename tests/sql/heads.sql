@@ -141,6 +141,11 @@ FROM auditspine.publication WHERE publication_id > :before ORDER BY 1, chain_id;
 SELECT count(DISTINCT pg_read_file(file)) AS contents, count(*) AS files
 FROM unnest(ARRAY['regress_auditspine_heads.one', 'regress_auditspine_heads.two, and more', 'regress_auditspine_heads.three']) AS file;
 SELECT ok, lines, heads FROM verify_publication_file('regress_auditspine_heads.two, and more');
+-- A byte order mark, in a file and before a later line; a pipe, a folder and a device, which are no files.
+COPY (SELECT WHERE false) TO PROGRAM 'for i in 1 2; do printf "\357\273\277"; cat "regress_auditspine_heads.two, and more"; done > regress_auditspine_heads.bom';
+SELECT ok, lines, heads FROM verify_publication_file('regress_auditspine_heads.bom');
+SELECT attempt(format('SELECT publication_file_findings(%L)', 'regress_auditspine_heads.' || name)) FROM unnest('{p,d}'::text[]) AS name;
+SELECT attempt('SELECT verify_publication_file(''/dev/zero'')');
 SELECT layer, ok, checked, findings FROM verify_all() WHERE layer = 'heads';
 SELECT count(*), count(DISTINCT (chain, lane, pos, published_at)) AS heads FROM auditspine.publication;
 BEGIN;
@@ -301,6 +306,20 @@ SET ROLE regress_auditspine_reader;
 SELECT ok FROM verify_publication(:'head_lines');
 SELECT attempt('SELECT verify_publication_file(''regress_auditspine_heads.jsonl'')');
 RESET ROLE;
+-- Who may read is up to PostgreSQL: inside of the data folder, or anywhere for those who may read files.
+GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint) TO regress_auditspine_reader;
+SET ROLE regress_auditspine_reader;
+SELECT lines > 0 AS read FROM verify_publication_file('regress_auditspine_heads.jsonl');
+SELECT lines > 0 AS read FROM verify_publication_file('base/../regress_auditspine_heads.jsonl');
+SELECT attempt('SELECT verify_publication_file(''/dev/zero'')');
+SELECT attempt('SELECT verify_publication_file(''../../nosuch'')');
+RESET ROLE;
+GRANT pg_read_server_files TO regress_auditspine_reader;
+SET ROLE regress_auditspine_reader;
+SELECT attempt('SELECT verify_publication_file(''/dev/zero'')');
+RESET ROLE;
+REVOKE pg_read_server_files FROM regress_auditspine_reader;
+REVOKE EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint) FROM regress_auditspine_reader;
 -- EXECUTE is enough to publish, and nothing else on the state; the record is the extension's.
 GRANT EXECUTE ON FUNCTION publish_head(text) TO regress_auditspine_reader;
 REVOKE SELECT ON auditspine.chain, auditspine.audit_chain, auditspine.publication FROM regress_auditspine_reader;

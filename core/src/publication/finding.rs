@@ -16,6 +16,8 @@ pub enum FindingKind {
     HistoryRewritten,
     /// The database as a whole is older than the publication, or went on from an older state.
     DatabaseRestored,
+    /// No entry of the database is as old as the publication: the history is another one.
+    HistoryBeganAnew,
     /// In the lines themselves, a lane goes backwards or says two things of one position.
     Unordered,
     /// The line is no published head.
@@ -28,12 +30,13 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// Every kind.
-    pub const ALL: [FindingKind; 9] = [
+    pub const ALL: [FindingKind; 10] = [
         FindingKind::HeadTruncated,
         FindingKind::LaneMissing,
         FindingKind::ChainMissing,
         FindingKind::HistoryRewritten,
         FindingKind::DatabaseRestored,
+        FindingKind::HistoryBeganAnew,
         FindingKind::Unordered,
         FindingKind::Malformed,
         FindingKind::LineCutShort,
@@ -48,6 +51,7 @@ impl FindingKind {
             FindingKind::ChainMissing => "chain_missing",
             FindingKind::HistoryRewritten => "history_rewritten",
             FindingKind::DatabaseRestored => "database_restored",
+            FindingKind::HistoryBeganAnew => "history_began_anew",
             FindingKind::Unordered => "unordered",
             FindingKind::Malformed => "malformed",
             FindingKind::LineCutShort => "line_cut_short",

@@ -3,8 +3,9 @@
 //! A head that is not there any more was cut off, or the database is older than the publication.
 //! These are told apart by what cannot come from cutting: numbers (`seq`) that the database has not
 //! drawn yet, or has given out again after the publication, while it knows nothing of the publication
-//! itself. Whoever may write to the database can forge either appearance, but not make the finding go
-//! away.
+//! itself. An older state has entries that are older than the publication; where there are none, the
+//! history began anew, as after the extension was dropped and created again. Whoever may write to the
+//! database can forge each appearance, but not make the finding go away.
 
 use std::collections::HashMap;
 
@@ -55,6 +56,8 @@ pub trait Facts {
     /// The `seq` of an entry that is numbered `seq` or a little less, and was linked later than
     /// `time`, if there is one.
     fn numbered_again(&mut self, seq: i64, time: i64) -> Option<i64>;
+    /// When the oldest entry of all was linked; `None` if there are none.
+    fn began_at(&mut self) -> Option<i64>;
     /// On a standby, the time up to which it has replayed; `None` on a primary.
     fn replayed_until(&mut self) -> Option<i64>;
 }
@@ -75,6 +78,9 @@ pub struct Judge {
     line: u64,
 }
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What is shown of a value that has not the length of a hash.
 const SHOWN: usize = 64;
 
@@ -82,6 +88,8 @@ impl Judge {
     /// Judges the next line; white space alone is none, but counts in the numbers of lines.
     pub fn line(&mut self, line: &[u8], facts: &mut dyn Facts, sink: &mut dyn FnMut(Finding)) {
         self.line += 1;
+        // What an editor put there, or what stood at the beginning of a file that this one was added to.
+        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         if line.trim_ascii().is_empty() {
             return;
         }
@@ -244,10 +252,9 @@ impl<'a> Telling<'a> {
                     facts.numbered_again(head.seq, head.published_at)
                 };
                 if let Some(seq) = again {
-                    kind = FindingKind::DatabaseRestored;
-                    detail.push_str(&format!(
-                        "; number {seq} was given out after it: the database went on from an older state"
-                    ));
+                    detail.push_str(&format!("; number {seq} was given out after it"));
+                    let older = ": the database went on from an older state";
+                    kind = older_or_another(&head, facts, older, &mut detail);
                 }
             }
         }
@@ -302,19 +309,46 @@ impl<'a> Telling<'a> {
         let last_seq = facts.last_seq();
         if last_seq < head.seq {
             detail.push_str(
-                "; the database has not drawn seq that far and knows nothing of this publication: it is older",
+                "; the database has not drawn seq that far and knows nothing of this publication",
             );
-            return self.tell(FindingKind::DatabaseRestored, detail, hashes);
+            let kind = older_or_another(head, facts, ": it is older", &mut detail);
+            return self.tell(kind, detail, hashes);
         }
         if let Some(seq) = facts.numbered_again(head.seq, head.published_at) {
             detail.push_str(&format!(
-                "; number {seq} was given out after the publication, of which the database knows nothing: it went on from an older state"
+                "; number {seq} was given out after the publication, of which the database knows nothing"
             ));
-            return self.tell(FindingKind::DatabaseRestored, detail, hashes);
+            let older = ": it went on from an older state";
+            let kind = older_or_another(head, facts, older, &mut detail);
+            return self.tell(kind, detail, hashes);
         }
         // Cut off with the record, or lost with it: numbers that a recovery skips are not given again.
         detail.push_str("; the database has no record of this publication");
         self.tell(kind, detail, hashes);
+    }
+}
+
+/// Which of the two, of a database that has not come to the published head: it is in an older state, or went
+/// on from one, which `older` says, or its history is another.
+fn older_or_another(
+    head: &Published,
+    facts: &mut dyn Facts,
+    older: &str,
+    detail: &mut String,
+) -> FindingKind {
+    match facts.began_at() {
+        Some(began_at) if began_at <= head.published_at => {
+            detail.push_str(older);
+            FindingKind::DatabaseRestored
+        }
+        Some(_) => {
+            detail.push_str(", and no entry is as old as that: its history began anew");
+            FindingKind::HistoryBeganAnew
+        }
+        None => {
+            detail.push_str(", and there are no entries at all: its history began anew");
+            FindingKind::HistoryBeganAnew
+        }
     }
 }
 
