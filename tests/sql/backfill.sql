@@ -348,7 +348,7 @@ CALL audit_backfill('secret');
 ALTER ROLE regress_auditspine_owner BYPASSRLS;
 CALL audit_backfill('secret');
 SELECT * FROM wrong('secret', 'id::text');
--- What the owner's types do when they are read, they do as the owner, also for a superuser.
+-- Casts of the owner's to json are not called at all.
 CREATE TABLE who (ran_as text);
 GRANT INSERT ON who TO regress_auditspine_owner;
 SET ROLE regress_auditspine_owner;
@@ -364,7 +364,7 @@ INSERT INTO baited VALUES (1, 'set');
 RESET ROLE;
 SELECT attach('baited');
 CALL audit_backfill('baited');
-SELECT DISTINCT ran_as FROM who;
+SELECT count(*) FROM who;
 DROP TABLE baited;
 DROP OWNED BY regress_auditspine_owner, regress_auditspine_other CASCADE;
 DROP ROLE regress_auditspine_owner, regress_auditspine_other;

@@ -1,6 +1,12 @@
 //! Values of types that have no native writer: their output function, or their cast to json.
+//!
+//! Output functions are code of superusers, since only they can make base types, or PostgreSQL's own
+//! (enums, ranges, composites). A cast to json can be made by any owner of a type, and would run with
+//! the rights of whoever writes or verifies a row. So one counts only if nobody but a superuser could
+//! have made it.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::collections::HashSet;
 use std::ffi::CStr;
 
 use auditspine_core::hash::Sink;
@@ -26,7 +32,7 @@ enum Kind {
     Text,
     /// The output function of text: such a type, citext for one, is text in all but name.
     PlainText,
-    /// A cast to json, which `to_jsonb` prefers for types that are not built in.
+    /// A superuser's cast to json, which `to_jsonb` prefers for types that are not built in.
     Json,
 }
 
@@ -129,6 +135,10 @@ fn is_built_in(type_oid: pg_sys::Oid) -> bool {
     type_oid.to_u32() < pg_sys::FirstNormalObjectId
 }
 
+/// The function that casts a type to json, if both are superusers'.
+///
+/// # Safety
+/// `type_oid` is a type that exists.
 unsafe fn cast_to_json(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     if is_built_in(type_oid) {
         return None;
@@ -143,19 +153,73 @@ unsafe fn cast_to_json(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
             &mut function,
         )
     };
-    (path == pg_sys::CoercionPathType::COERCION_PATH_FUNC && function != pg_sys::InvalidOid)
-        .then_some(function)
+    if path != pg_sys::CoercionPathType::COERCION_PATH_FUNC || function == pg_sys::InvalidOid {
+        return None;
+    }
+    watch_type(type_oid);
+    // SAFETY: looks up catalogs; an oid that is not there has no owner.
+    let trusted = unsafe {
+        [
+            owner_in(pg_sys::SysCacheIdentifier::TYPEOID, type_oid, |tuple| {
+                (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_type>()).typowner
+            }),
+            owner_in(pg_sys::SysCacheIdentifier::PROCOID, function, |tuple| {
+                (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>()).proowner
+            }),
+        ]
+        .into_iter()
+        .all(|owner| owner.is_some_and(|owner| pg_sys::superuser_arg(owner)))
+    };
+    trusted.then_some(function)
 }
 
-/// How often casts, functions or enum labels have changed in this database since this was first
-/// asked, as far as the backend has heard; only ever grows. Output functions looked up before may be
-/// others now, and labels read otherwise.
+/// The owner that a row of a catalog names, by oid.
+///
+/// # Safety
+/// `owner` reads a tuple of that catalog.
+unsafe fn owner_in(
+    cache: pg_sys::SysCacheIdentifier::Type,
+    oid: pg_sys::Oid,
+    owner: unsafe fn(pg_sys::HeapTuple) -> pg_sys::Oid,
+) -> Option<pg_sys::Oid> {
+    // SAFETY: the tuple is read before it is released.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(cache as i32, oid.into());
+        if tuple.is_null() {
+            return None;
+        }
+        let found = owner(tuple);
+        pg_sys::ReleaseSysCache(tuple);
+        Some(found)
+    }
+}
+
+/// From now on a change of this type, of its owner for one, counts as a change of functions.
+fn watch_type(type_oid: pg_sys::Oid) {
+    // SAFETY: only works out a hash.
+    let hash = unsafe {
+        pg_sys::GetSysCacheHashValue(
+            pg_sys::SysCacheIdentifier::TYPEOID as i32,
+            type_oid.into(),
+            pg_sys::Datum::null(),
+            pg_sys::Datum::null(),
+            pg_sys::Datum::null(),
+        )
+    };
+    WATCHED_TYPES.with_borrow_mut(|types| types.insert(hash));
+}
+
+/// How often casts, functions, enum labels, roles, or types with a cast to json have changed in this
+/// database since this was first asked, as far as the backend has heard; only ever grows. Output
+/// functions looked up before may be others now, and labels read otherwise.
 pub fn function_changes() -> u64 {
     if !WATCHING.get() {
         for cache in [
             pg_sys::SysCacheIdentifier::CASTSOURCETARGET,
             pg_sys::SysCacheIdentifier::PROCOID,
             pg_sys::SysCacheIdentifier::ENUMOID,
+            pg_sys::SysCacheIdentifier::AUTHOID,
+            pg_sys::SysCacheIdentifier::TYPEOID,
         ] {
             // SAFETY: registers a callback, once, for the backend's life.
             unsafe {
@@ -174,10 +238,17 @@ pub fn function_changes() -> u64 {
 thread_local! {
     static FUNCTION_CHANGES: Cell<u64> = const { Cell::new(0) };
     static WATCHING: Cell<bool> = const { Cell::new(false) };
+    /// Hashes, as the system cache has them, of the types that [`watch_type`] was told of.
+    static WATCHED_TYPES: RefCell<HashSet<u32>> = RefCell::default();
 }
 
 #[pgrx::pg_guard]
-unsafe extern "C-unwind" fn on_function_change(_arg: pg_sys::Datum, _cache: i32, _hash: u32) {
+unsafe extern "C-unwind" fn on_function_change(_arg: pg_sys::Datum, cache: i32, hash: u32) {
+    // Every new table brings types of its own, which nobody here has met.
+    let of_types = cache == pg_sys::SysCacheIdentifier::TYPEOID as i32;
+    if of_types && hash != 0 && !WATCHED_TYPES.with_borrow(|types| types.contains(&hash)) {
+        return;
+    }
     FUNCTION_CHANGES.set(FUNCTION_CHANGES.get() + 1);
 }
 

@@ -60,8 +60,9 @@ pub fn with_pinned<R>(settings: Settings, body: impl FnOnce() -> R) -> R {
     }
     let result = body();
     if let Some(level) = level {
+        // Undone as after an error, so that what a function has set goes as well.
         // SAFETY: closes the level opened above.
-        unsafe { pg_sys::AtEOXact_GUC(true, level) };
+        unsafe { pg_sys::AtEOXact_GUC(false, level) };
     }
     result
 }
