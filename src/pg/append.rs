@@ -83,7 +83,8 @@ fn row_at(place: flush::Place) -> pg_sys::Datum {
         Condition::equal(2, pg_sys::F_INT2EQ, place.lane.into()),
         Condition::equal(3, pg_sys::F_INT8EQ, place.pos.into()),
     ];
-    let row = last_row(&table, state.head_index(), &conditions, |values, nulls| {
+    let row = last_row(&table, state.head_index(), &conditions, |row| {
+        let (values, nulls) = row.parts();
         // SAFETY: values and nulls are a row of the table, in its own row type; the copy lives in
         // the current context.
         unsafe {

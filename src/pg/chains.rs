@@ -16,8 +16,7 @@ use crate::error::Failure;
 
 /// Lanes of a chain unless somebody says otherwise.
 pub const DEFAULT_LANES: i16 = 32;
-/// The most lanes a chain can have.
-pub const MAX_LANES: i16 = 256;
+pub use auditspine_core::verify::MAX_LANES;
 /// The chain of events that name none.
 pub const MAIN: &[u8] = b"main";
 /// The longest name, in bytes.
@@ -78,9 +77,19 @@ pub fn find(name: &[u8]) -> Option<Chain> {
     let state = state();
     let mut arena = DatumArena::default();
     let by_name = Condition::equal(1, pg_sys::F_TEXTEQ, arena.varlena(name));
-    let chain = last_row(&table, state.name_index(), &[by_name], |values, _| Chain {
-        id: values[chain_column::CHAIN_ID].value() as i32,
-        lanes: values[chain_column::LANES].value() as i16,
+    let chain = last_row(&table, state.name_index(), &[by_name], |row| {
+        let of = || {
+            let name = String::from_utf8_lossy(name);
+            format!("the row of chain \"{name}\" in auditspine.chain")
+        };
+        let Some(id) = row.int4(chain_column::CHAIN_ID) else {
+            row.unusable(chain_column::CHAIN_ID, of())
+        };
+        // Lanes are counted by it.
+        match row.int2(chain_column::LANES) {
+            Some(lanes) if (1..=MAX_LANES).contains(&lanes) => Chain { id, lanes },
+            _ => row.unusable(chain_column::LANES, of()),
+        }
     })?;
     remember(name, chain);
     Some(chain)

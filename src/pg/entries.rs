@@ -9,6 +9,13 @@ use super::jsonb::write_jsonb;
 use super::memory::SideContext;
 use super::state::column;
 
+/// What [`EntryReader`] shows for a `chain_id` that is null: no chain has this number.
+pub const NO_CHAIN: i32 = i32::MIN;
+/// The same for a `lane`.
+pub const NO_LANE: i16 = -1;
+/// The same for a `pos`.
+pub const NO_POS: i64 = i64::MIN;
+
 /// Decodes tuples of auditspine.audit_chain, reusing its buffers.
 pub struct EntryReader {
     values: [pg_sys::Datum; column::COUNT],
@@ -31,7 +38,8 @@ impl EntryReader {
     }
 
     /// Calls `show` with the entry that a tuple holds. Nothing in it is trusted: nulls where the
-    /// table allows none come out as zero or empty.
+    /// table allows none come out as what no entry has: the above, zero or empty, and version 0 where the
+    /// text could be empty.
     ///
     /// # Safety
     /// `tuple` must be a valid tuple of descriptor `desc`, whose columns are those of
@@ -82,10 +90,14 @@ impl EntryReader {
         });
         let answer = show(&EntryView {
             seq: self.value(column::SEQ) as i64,
-            chain_id: self.value(column::CHAIN_ID) as i32,
-            lane: self.value(column::LANE) as i16,
-            pos: self.value(column::POS) as i64,
-            version: self.value(column::VERSION) as i16,
+            chain_id: self.or(column::CHAIN_ID, NO_CHAIN, |value| value as i32),
+            lane: self.or(column::LANE, NO_LANE, |value| value as i16),
+            pos: self.or(column::POS, NO_POS, |value| value as i64),
+            version: if kind.is_some() {
+                self.value(column::VERSION) as i16
+            } else {
+                0
+            },
             op: self.value(column::OP) as u8,
             kind: kind.unwrap_or_default(),
             pk,
@@ -106,10 +118,14 @@ impl EntryReader {
     }
 
     fn value(&self, at: usize) -> usize {
+        self.or(at, 0, |value| value)
+    }
+
+    fn or<T>(&self, at: usize, null: T, read: impl FnOnce(usize) -> T) -> T {
         if self.nulls[at] {
-            0
+            null
         } else {
-            self.values[at].value()
+            read(self.values[at].value())
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
-use super::lookup::{Condition, bytes_of, last_row};
+use super::lookup::{Condition, last_row};
 use super::relation::OpenRelation;
 use super::state::{broken, column};
 
@@ -25,6 +25,8 @@ thread_local! {
 }
 
 const SEEN_LIMIT: usize = 16 * 1024;
+/// A transaction can add as many entries behind it as there is memory for.
+const LAST_POS: i64 = i64::MAX / 2;
 
 /// Notes a position, so that the next search of the lane starts near its end.
 pub fn remember(chain_id: i32, lane: i16, pos: i64) {
@@ -68,12 +70,19 @@ fn search(
         function: pg_sys::F_INT8GE,
         value: pos.into(),
     }));
-    last_row(table, index, &conditions, |values, nulls| {
-        let hash = (!nulls[column::CHAIN_HASH])
-            .then(|| Hash::from_slice(&bytes_of(values[column::CHAIN_HASH])))
-            .flatten();
-        let pos = values[column::POS].value() as i64;
-        let chain_hash = hash.unwrap_or_else(|| {
+    last_row(table, index, &conditions, |row| {
+        let Some(pos) = row.int8(column::POS) else {
+            broken(format!(
+                "the last entry of chain {chain_id}, lane {lane} in auditspine.audit_chain has no pos"
+            ))
+        };
+        // Behind it no position would be left, or one that no entry can have.
+        if !(1..=LAST_POS).contains(&pos) {
+            broken(format!(
+                "the last entry of chain {chain_id}, lane {lane} in auditspine.audit_chain has pos {pos}"
+            ));
+        }
+        let chain_hash = row.hash(column::CHAIN_HASH).unwrap_or_else(|| {
             broken(format!(
                 "the last entry of chain {chain_id}, lane {lane}, position {pos} has no chain_hash of 32 bytes"
             ))

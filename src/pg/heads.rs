@@ -5,7 +5,7 @@ use auditspine_core::publication::StoredEntry;
 use pgrx::pg_sys;
 
 use super::arena::DatumArena;
-use super::lookup::{Condition, all_rows, bytes_of, last_row};
+use super::lookup::{Condition, all_rows, last_row};
 use super::relation::OpenRelation;
 use super::sight::Sight;
 use super::srf::RowStore;
@@ -52,7 +52,7 @@ impl Places {
 
     /// The last entry of a lane.
     pub fn head(&self, chain_id: i32, lane: i16) -> Option<StoredEntry> {
-        self.last(&[of_chain(chain_id), of_lane(lane)])
+        self.last(&[of_chain(chain_id), of_lane(lane), any_pos()])
             .map(|(_, entry)| entry)
     }
 
@@ -60,7 +60,7 @@ impl Places {
     pub fn heads(&self, chain_id: i32) -> Vec<(i16, StoredEntry)> {
         let mut heads = Vec::new();
         // Downwards from one lane that has entries to the next, however many there may be.
-        let mut next = self.last(&[of_chain(chain_id)]);
+        let mut next = self.last(&[of_chain(chain_id), any_lane(), any_pos()]);
         while let Some((lane, entry)) = next {
             let below = Condition {
                 column: 2,
@@ -69,31 +69,45 @@ impl Places {
                 value: lane.into(),
             };
             heads.push((lane, entry));
-            next = self.last(&[of_chain(chain_id), below]);
+            next = self.last(&[of_chain(chain_id), below, any_pos()]);
         }
         heads.reverse();
         heads
     }
 
     fn last(&self, conditions: &[Condition]) -> Option<(i16, StoredEntry)> {
-        last_row(&self.table, self.index, conditions, |values, nulls| {
-            let hash = |at: usize| {
-                if nulls[at] {
-                    Vec::new()
-                } else {
-                    bytes_of(values[at])
-                }
-            };
+        last_row(&self.table, self.index, conditions, |row| {
+            let hash = |at: usize| row.bytes(at).unwrap_or_default();
+            let number = |at: usize| row.int8(at).unwrap_or(0);
             let entry = StoredEntry {
-                pos: values[column::POS].value() as i64,
-                seq: values[column::SEQ].value() as i64,
-                appended_at: values[column::APPENDED_AT].value() as i64,
+                pos: number(column::POS),
+                seq: number(column::SEQ),
+                appended_at: number(column::APPENDED_AT),
                 event_hash: hash(column::EVENT_HASH),
                 prev_hash: hash(column::PREV_HASH),
                 chain_hash: hash(column::CHAIN_HASH),
             };
-            (values[column::LANE].value() as i16, entry)
+            (row.int2(column::LANE).unwrap_or(0), entry)
         })
+    }
+}
+
+/// Nulls come last in the index, and would stand for the end of a lane.
+fn any_lane() -> Condition {
+    Condition {
+        column: 2,
+        strategy: pg_sys::BTGreaterEqualStrategyNumber,
+        function: pg_sys::F_INT2GE,
+        value: i16::MIN.into(),
+    }
+}
+
+fn any_pos() -> Condition {
+    Condition {
+        column: 3,
+        strategy: pg_sys::BTGreaterEqualStrategyNumber,
+        function: pg_sys::F_INT8GE,
+        value: i64::MIN.into(),
     }
 }
 
@@ -111,9 +125,10 @@ pub fn chain_id(name: &[u8]) -> Option<i32> {
     let index = state().name_index();
     let mut arena = DatumArena::default();
     let by_name = Condition::equal(1, pg_sys::F_TEXTEQ, arena.varlena(name));
-    last_row(&table, index, &[by_name], |values, _| {
-        values[chain_column::CHAIN_ID].value() as i32
+    last_row(&table, index, &[by_name], |row| {
+        row.int4(chain_column::CHAIN_ID)
     })
+    .flatten()
 }
 
 /// The heads of a chain, or of all in order of their numbers, as far as `sight` reaches; an ERROR if
@@ -154,9 +169,9 @@ pub fn expect_chain(name: &[u8], sight: &Sight) -> i32 {
 fn all_chains() -> Vec<(i32, Vec<u8>)> {
     let table = OpenRelation::table(state().chain, pg_sys::AccessShareLock);
     let mut chains = Vec::new();
-    all_rows(&table, |values, _| {
-        let id = values[chain_column::CHAIN_ID].value() as i32;
-        chains.push((id, bytes_of(values[chain_column::NAME])));
+    all_rows(&table, |row| {
+        let name = row.bytes(chain_column::NAME);
+        chains.extend(row.int4(chain_column::CHAIN_ID).zip(name));
     });
     chains.sort();
     chains

@@ -13,7 +13,6 @@ use super::arena::DatumArena;
 use super::audited::{self, Audited};
 use super::flush;
 use super::layouts::shown_name;
-use super::lookup::bytes_of;
 use super::owner::as_owner;
 use super::query;
 use super::relation::OpenRelation;
@@ -100,7 +99,7 @@ pub fn history(target: pg_sys::Oid, key: &[Option<Vec<u8>>], rows: &mut RowStore
     ];
     as_owner(|| {
         query::run(HISTORY, &arguments, |row| {
-            if let Ok(row) = <[_; COLUMNS]>::try_from(row) {
+            if let Ok(row) = <[_; COLUMNS]>::try_from(row.all()) {
                 rows.put(row);
             }
         })
@@ -124,10 +123,10 @@ fn naming(table: &OpenRelation) -> Naming {
     let mut found = None;
     as_owner(|| {
         query::run(LAST_ATTACHED, &[argument], |row| {
-            if let [Some(kind), Some(parts)] = row {
+            if let (Some(kind), Some(parts)) = (row.bytes(0), row.int4(1)) {
                 found = Some(Naming {
-                    kind: bytes_of(*kind),
-                    parts: parts.value(),
+                    kind,
+                    parts: usize::try_from(parts).unwrap_or(0),
                 });
             }
         })

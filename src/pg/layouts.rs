@@ -156,13 +156,12 @@ fn find(table: pg_sys::Oid, description: &Description) -> Option<i32> {
         Condition::equal(1, pg_sys::F_OIDEQ, description.relation.into()),
         Condition::equal(2, pg_sys::F_TEXTEQ, arena.varlena(&description.kind)),
     ];
-    let (id, digest) = last_row(&table, index, &conditions, |values, _| {
-        (
-            values[layout_column::LAYOUT_ID].value() as i32,
-            lookup::bytes_of(values[layout_column::DIGEST]),
-        )
+    let (id, digest) = last_row(&table, index, &conditions, |row| {
+        let id = row.int4(layout_column::LAYOUT_ID);
+        (id, row.hash(layout_column::DIGEST))
     })?;
-    (digest == description.digest.0).then_some(id)
+    // One that cannot be used is recorded anew; that it was altered is for verification to tell.
+    id.filter(|id| *id > 0 && digest == Some(description.digest))
 }
 
 fn record(table: pg_sys::Oid, description: &Description) -> i32 {
@@ -196,9 +195,9 @@ pub fn of_relation(relation: pg_sys::Oid) -> Vec<i32> {
     };
     let table = OpenRelation::table(layouts.table, pg_sys::AccessShareLock);
     let mut ids = Vec::new();
-    lookup::all_rows(&table, |values, _| {
-        if values[layout_column::RELATION].value() as u32 == relation.to_u32() {
-            ids.push(values[layout_column::LAYOUT_ID].value() as i32);
+    lookup::all_rows(&table, |row| {
+        if row.oid(layout_column::RELATION) == Some(relation) {
+            ids.extend(row.int4(layout_column::LAYOUT_ID));
         }
     });
     ids.sort_unstable();

@@ -5,6 +5,7 @@
 use pgrx::pg_sys;
 
 use super::relation::{OpenRelation, index_columns};
+use super::values::Values;
 
 /// One equality or lower-bound condition on an index column (from 1).
 pub struct Condition {
@@ -30,13 +31,13 @@ impl Condition {
     }
 }
 
-/// Calls `read` with the last row in index order (deformed: values and null flags) that meets the
+/// Calls `read` with the last row in index order that meets the
 /// conditions, and returns its answer; `None` if there is none.
 pub fn last_row<R>(
     table: &OpenRelation,
     index: pg_sys::Oid,
     conditions: &[Condition],
-    read: impl FnOnce(&[pg_sys::Datum], &[bool]) -> R,
+    read: impl FnOnce(&Values<'_>) -> R,
 ) -> Option<R> {
     let snapshot = &raw mut pg_sys::SnapshotSelfData;
     // SAFETY: a static snapshot of PostgreSQL's, which lives as long as the backend.
@@ -61,7 +62,7 @@ pub fn underway(table: &OpenRelation, index: pg_sys::Oid, conditions: &[Conditio
     let (found, xmin) = unsafe {
         let mut dirty: pg_sys::SnapshotData = std::mem::zeroed();
         dirty.snapshot_type = pg_sys::SnapshotType::SNAPSHOT_DIRTY;
-        let found = last_row_under(&raw mut dirty, table, index, conditions, |_, _| ());
+        let found = last_row_under(&raw mut dirty, table, index, conditions, |_| ());
         (found.is_some(), dirty.xmin)
     };
     match (found, xmin == pg_sys::InvalidTransactionId) {
@@ -78,7 +79,7 @@ unsafe fn last_row_under<R>(
     table: &OpenRelation,
     index: pg_sys::Oid,
     conditions: &[Condition],
-    read: impl FnOnce(&[pg_sys::Datum], &[bool]) -> R,
+    read: impl FnOnce(&Values<'_>) -> R,
 ) -> Option<R> {
     let index = OpenRelation::index(index, pg_sys::AccessShareLock);
     debug_assert!(conditions.len() <= index_columns(&index).len());
@@ -121,10 +122,11 @@ unsafe fn last_row_under<R>(
             let natts = (*table.tuple_desc()).natts;
             pg_sys::slot_getsomeattrs_int(slot, natts);
             let count = natts as usize;
-            read(
+            read(&Values::new(
                 std::slice::from_raw_parts((*slot).tts_values, count),
                 std::slice::from_raw_parts((*slot).tts_isnull, count),
-            )
+                table.tuple_desc(),
+            ))
         });
         pg_sys::index_endscan(scan);
         pg_sys::ExecDropSingleTupleTableSlot(slot);
@@ -142,8 +144,8 @@ pub fn bytes_of(datum: pg_sys::Datum) -> Vec<u8> {
     }
 }
 
-/// Calls `read` with every row (deformed: values and null flags) under SnapshotSelf. For small tables.
-pub fn all_rows(table: &OpenRelation, mut read: impl FnMut(&[pg_sys::Datum], &[bool])) {
+/// Calls `read` with every row under SnapshotSelf. For small tables.
+pub fn all_rows(table: &OpenRelation, mut read: impl FnMut(&Values<'_>)) {
     // SAFETY: the table is open, and its descriptor fits its tuples; a tuple is valid until the next
     // is fetched; the scan is ended here, or by the resource owner on an ERROR.
     unsafe {
@@ -166,7 +168,7 @@ pub fn all_rows(table: &OpenRelation, mut read: impl FnMut(&[pg_sys::Datum], &[b
                 break;
             }
             pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
-            read(&values, &nulls);
+            read(&Values::new(&values, &nulls, desc));
         }
         pg_sys::table_endscan(scan);
     }

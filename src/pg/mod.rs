@@ -66,6 +66,7 @@ pub mod text_rows;
 pub mod threads;
 mod trigger;
 mod tuple;
+pub mod values;
 pub mod varlena;
 pub mod verify;
 

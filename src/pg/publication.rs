@@ -4,14 +4,13 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::CStr;
 
-use auditspine_core::hash::Hash;
 use auditspine_core::publication::{Facts, Finding, Judge, Lines, Published, StoredEntry, Summary};
 use pgrx::prelude::*;
 
 use super::arena::DatumArena;
 use super::entries::EntryReader;
 use super::heads::{self, Places};
-use super::lookup::{Condition, bytes_of, last_row};
+use super::lookup::{Condition, last_row};
 use super::relation::OpenRelation;
 use super::rows::receiver::for_each_row;
 use super::scan;
@@ -20,6 +19,7 @@ use super::server_file;
 use super::sight::Sight;
 use super::srf::RowStore;
 use super::state::{self, broken, state};
+use super::values::Values;
 use super::verify::expect_select;
 
 /// Columns of auditspine.publication, as sql/0.2.0/60-heads.sql creates them.
@@ -89,25 +89,22 @@ impl Table {
             Condition::equal(3, pg_sys::F_INT8EQ, head.pos.into()),
             Condition::equal(4, pg_sys::F_TIMESTAMPTZ_EQ, head.published_at.into()),
         ];
-        last_row(&self.table, index, &conditions, |values, nulls| {
-            read(values, nulls).is_some_and(|recorded| recorded == *head)
+        last_row(&self.table, index, &conditions, |row| {
+            read(row).is_some_and(|recorded| recorded == *head)
         })
         .unwrap_or(false)
     }
 }
 
-fn read(values: &[pg_sys::Datum], nulls: &[bool]) -> Option<Published> {
+fn read(row: &Values<'_>) -> Option<Published> {
     use publication_column::*;
-    if [CHAIN, CHAIN_HASH].iter().any(|at| nulls[*at]) {
-        return None;
-    }
     Some(Published {
-        chain: String::from_utf8(bytes_of(values[CHAIN])).ok()?,
-        chain_hash: Hash::from_slice(&bytes_of(values[CHAIN_HASH]))?,
-        lane: values[LANE].value() as i16,
-        pos: values[POS].value() as i64,
-        published_at: values[PUBLISHED_AT].value() as i64,
-        seq: values[SEQ].value() as i64,
+        chain: String::from_utf8(row.bytes(CHAIN)?).ok()?,
+        chain_hash: row.hash(CHAIN_HASH)?,
+        lane: row.int2(LANE)?,
+        pos: row.int8(POS)?,
+        published_at: row.int8(PUBLISHED_AT)?,
+        seq: row.int8(SEQ)?,
     })
 }
 
@@ -308,19 +305,24 @@ pub fn verify_recorded(which: Recorded, sink: &mut dyn FnMut(Finding)) -> Summar
     let mut database = Database::open();
     let mut judge = Judge::default();
     let mut last: HashMap<(String, i16), Published> = HashMap::new();
-    for_each_row(which.query(), &[], &mut |values, _| {
+    for_each_row(which.query(), &[], &mut |row| {
         pgrx::check_for_interrupts!();
-        // All columns are NOT NULL.
-        let chain_hash = Hash::from_slice(&bytes_of(values[5])).unwrap_or_else(|| {
-            broken("a row of auditspine.publication has a chain_hash that is none".to_owned())
-        });
-        let head = Published {
-            chain: String::from_utf8_lossy(&bytes_of(values[0])).into_owned(),
-            chain_hash,
-            lane: values[1].value() as i16,
-            pos: values[2].value() as i64,
-            seq: values[3].value() as i64,
-            published_at: values[4].value() as i64,
+        let head = (|| {
+            Some(Published {
+                chain: row.text(0)?,
+                chain_hash: row.hash(5)?,
+                lane: row.int2(1)?,
+                pos: row.int8(2)?,
+                seq: row.int8(3)?,
+                published_at: row.int8(4)?,
+            })
+        })();
+        let Some(head) = head else {
+            // As a line of a file that is none: a finding, and the others are verified.
+            return judge.malformed(
+                "a row of auditspine.publication has a null, or a chain_hash that is none",
+                sink,
+            );
         };
         let lane = (head.chain.clone(), head.lane);
         // Written to another file at the same time.

@@ -5,19 +5,17 @@ use std::ops::ControlFlow;
 
 use pgrx::pg_sys;
 
+use super::values::Values;
+
 /// An argument: its type, and its value or `None` for NULL.
 pub type Argument = (pg_sys::Oid, Option<pg_sys::Datum>);
 
-/// Runs a statement that sees what this transaction has done so far, and shows its rows (`None` is
-/// NULL). Values are valid while they are shown. Returns how many rows it returned or changed.
+/// Runs a statement that sees what this transaction has done so far, and shows its rows, valid while
+/// they are shown. Returns how many rows it returned or changed.
 ///
 /// The statement is ours, and names what it uses by schema unless the running function pins
 /// `search_path`.
-pub fn run(
-    statement: &CStr,
-    arguments: &[Argument],
-    show: impl FnMut(&[Option<pg_sys::Datum>]),
-) -> u64 {
+pub fn run(statement: &CStr, arguments: &[Argument], mut show: impl FnMut(&Values<'_>)) -> u64 {
     let mut types: Vec<pg_sys::Oid> = arguments.iter().map(|(oid, _)| *oid).collect();
     let (mut values, nulls) = split(arguments.iter().map(|(_, value)| *value));
     let session = Session::connect();
@@ -33,7 +31,11 @@ pub fn run(
             0,
         );
         let count = pg_sys::SPI_processed;
-        show_all(pg_sys::SPI_tuptable, show);
+        let table = pg_sys::SPI_tuptable;
+        let rows = if table.is_null() { 0 } else { (*table).numvals };
+        for at in 0..rows as usize {
+            show_tuple(*(*table).vals.add(at), (*table).tupdesc, &mut show);
+        }
         count
     };
     session.close();
@@ -117,6 +119,25 @@ pub fn split(
             None => (pg_sys::Datum::null(), b'n' as std::ffi::c_char),
         })
         .unzip()
+}
+
+/// Shows a row of a result.
+///
+/// # Safety
+/// Tuple and descriptor belong together, and stay valid during the call.
+pub unsafe fn show_tuple<R>(
+    tuple: pg_sys::HeapTuple,
+    desc: pg_sys::TupleDesc,
+    show: impl FnOnce(&Values<'_>) -> R,
+) -> R {
+    // SAFETY: the caller's; both arrays have a member per column.
+    unsafe {
+        let count = (*desc).natts.max(0) as usize;
+        let mut values = vec![pg_sys::Datum::null(); count];
+        let mut nulls = vec![true; count];
+        pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
+        show(&Values::new(&values, &nulls, desc))
+    }
 }
 
 /// Shows all rows of a result.

@@ -7,11 +7,12 @@ use std::ops::ControlFlow;
 use auditspine_core::verify::{Chains, EntryView, Store};
 use pgrx::pg_sys;
 
-use super::entries::EntryReader;
-use super::lookup::bytes_of;
+use super::entries::{EntryReader, NO_CHAIN, NO_LANE, NO_POS};
 use super::owner::as_owner;
+use super::query::show_tuple;
 use super::relation::OpenRelation;
 use super::state::{chain_column, state};
+use super::values::Values;
 
 /// Pages from which on it pays to ask which of them a window is on.
 const WINDOW_PAGES: u32 = 1024;
@@ -58,20 +59,15 @@ pub fn chains(only: Option<&[u8]>) -> Vec<(i32, Vec<u8>, i16)> {
     let table = OpenRelation::table(state().chain, pg_sys::AccessShareLock);
     let mut chains = Vec::new();
     scan_heap(&table, None, |tuple, desc| {
-        let mut values = [pg_sys::Datum::from(0usize); chain_column::COUNT];
-        let mut nulls = [false; chain_column::COUNT];
-        // SAFETY: tuple and descriptor belong together; both arrays have a member per column.
-        unsafe {
-            pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
-        }
-        if nulls[chain_column::NAME] {
-            return;
-        }
-        let name = bytes_of(values[chain_column::NAME]);
-        if only.is_none_or(|only| only == name) {
-            let id = values[chain_column::CHAIN_ID].value() as i32;
-            chains.push((id, name, values[chain_column::LANES].value() as i16));
-        }
+        // SAFETY: tuple and descriptor belong together.
+        let row = unsafe {
+            show_tuple(tuple, desc, |row| {
+                let id = row.int4(chain_column::CHAIN_ID)?;
+                let name = row.bytes(chain_column::NAME)?;
+                Some((id, name, row.int2(chain_column::LANES).unwrap_or(0)))
+            })
+        };
+        chains.extend(row.filter(|(_, name, _)| only.is_none_or(|only| only == name)));
     });
     chains
 }
@@ -156,19 +152,11 @@ fn pages_of_window(start: i64, end: Option<i64>) -> Option<(u32, u32)> {
         query,
         &[pg_sys::INT8OID, pg_sys::INT8OID],
         &arguments,
-        |tuple, desc| {
-            // SAFETY: the query returns one row of two tids.
-            let block = |column: i32| unsafe {
-                let mut null = false;
-                let datum = pg_sys::SPI_getbinval(tuple, desc, column, &mut null);
-                (!null).then(|| {
-                    let tid = datum.cast_mut_ptr::<pg_sys::ItemPointerData>();
-                    pgrx::itemptr::item_pointer_get_block_number(tid)
-                })
-            };
-            limits = block(1)
-                .zip(block(2))
-                .map(|(first, last)| (first, last - first + 1));
+        |row| {
+            limits = row
+                .place(0)
+                .zip(row.place(1))
+                .map(|((first, _), (last, _))| (first, last - first + 1));
             ControlFlow::Break(())
         },
     );
@@ -178,6 +166,18 @@ fn pages_of_window(start: i64, end: Option<i64>) -> Option<(u32, u32)> {
 /// Runs a query under the active snapshot, with the rights of the extension's owner, and shows its rows
 /// until told to break. What the caller may see of it is for whoever asks to say.
 pub fn select(
+    query: &CStr,
+    types: &[pg_sys::Oid],
+    arguments: &[pg_sys::Datum],
+    mut show: impl FnMut(&Values<'_>) -> ControlFlow<()>,
+) {
+    select_tuples(query, types, arguments, |tuple, desc| {
+        // SAFETY: a row of the query.
+        unsafe { show_tuple(tuple, desc, &mut show) }
+    });
+}
+
+fn select_tuples(
     query: &CStr,
     types: &[pg_sys::Oid],
     arguments: &[pg_sys::Datum],
@@ -232,9 +232,16 @@ pub struct ByPlace;
 
 const COLUMNS: &str = "SELECT seq, chain_id, lane, pos, version, op, event_kind, event_pk, xid, \
                        appended_at, db_user, actor, context, layout, payload, payload_hash, \
-                       event_hash, prev_hash, chain_hash FROM ONLY auditspine.audit_chain \
-                       WHERE chain_id OPERATOR(pg_catalog.=) $1 AND lane OPERATOR(pg_catalog.=) $2 \
-                       AND pos OPERATOR(pg_catalog.";
+                       event_hash, prev_hash, chain_hash FROM ONLY auditspine.audit_chain";
+
+/// That a column of a place is the parameter, as [`EntryReader`] shows it: `none` stands for null.
+fn at_place(column: &str, parameter: u8, is_none: bool) -> String {
+    if is_none {
+        format!("({column} OPERATOR(pg_catalog.=) ${parameter} OR {column} IS NULL)")
+    } else {
+        format!("{column} OPERATOR(pg_catalog.=) ${parameter}")
+    }
+}
 
 impl ByPlace {
     fn select(
@@ -242,13 +249,19 @@ impl ByPlace {
         place: (i32, i16, i64),
         mut show: impl FnMut(&EntryView<'_>) -> ControlFlow<()>,
     ) {
-        let query = format!("{COLUMNS}{condition}\0");
+        let query = format!(
+            "{COLUMNS} WHERE {} AND {} AND {condition}\0",
+            at_place("chain_id", 1, place.0 == NO_CHAIN),
+            at_place("lane", 2, place.1 == NO_LANE),
+        );
         let query = CStr::from_bytes_until_nul(query.as_bytes()).unwrap_or_default();
         let types = [pg_sys::INT4OID, pg_sys::INT2OID, pg_sys::INT8OID];
         let arguments = [place.0.into(), place.1.into(), place.2.into()];
         let mut reader = EntryReader::new();
-        select(query, &types, &arguments, |tuple, desc| {
-            // SAFETY: the query selects the columns of the table, in its order.
+        // What the columns are is looked at anew: this may be long after the pass began.
+        state();
+        select_tuples(query, &types, &arguments, |tuple, desc| {
+            // SAFETY: the query selects the columns of the table, in its order, and `state` checked them.
             unsafe { reader.read(tuple, desc, &mut show) }
         });
     }
@@ -264,7 +277,8 @@ impl Store for ByPlace {
         pos: i64,
         show: &mut dyn FnMut(&EntryView<'_>),
     ) -> Result<(), Self::Error> {
-        Self::select("=) $3", (chain_id, lane, pos), |entry| {
+        let condition = at_place("pos", 3, pos == NO_POS);
+        Self::select(&condition, (chain_id, lane, pos), |entry| {
             show(entry);
             ControlFlow::Continue(())
         });
@@ -278,7 +292,19 @@ impl Store for ByPlace {
         pos: i64,
         show: &mut dyn FnMut(&EntryView<'_>) -> ControlFlow<()>,
     ) -> Result<(), Self::Error> {
-        Self::select(">=) $3 ORDER BY pos", (chain_id, lane, pos), show);
+        let place = (chain_id, lane, pos);
+        let mut ended = false;
+        if pos == NO_POS {
+            Self::select("pos IS NULL AND $3 IS NOT NULL", place, |entry| {
+                let answer = show(entry);
+                ended = answer.is_break();
+                answer
+            });
+        }
+        if !ended {
+            let from = "pos OPERATOR(pg_catalog.>=) $3 ORDER BY pos";
+            Self::select(from, place, show);
+        }
         Ok(())
     }
 }

@@ -56,7 +56,9 @@ pub fn drawn_at_least(sequence: pg_sys::Oid) -> i64 {
             .cast::<u8>()
             .add(usize::from((*header).t_hoff))
             .cast::<SequenceData>();
-        let last = (*data).last_value - i64::from(!(*data).is_called);
+        let last = (*data)
+            .last_value
+            .saturating_sub(i64::from(!(*data).is_called));
         let may_be_ahead = (*data).is_called && (*data).log_cnt == 0;
         pg_sys::UnlockReleaseBuffer(buffer);
         if may_be_ahead {

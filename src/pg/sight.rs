@@ -8,7 +8,6 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
-use super::lookup::bytes_of;
 use super::query;
 use super::state::state;
 use crate::error::Failure;
@@ -44,7 +43,7 @@ impl Sight {
         let (mut whole, mut any) = (false, false);
         let chain = (pg_sys::OIDOID, Some(state.chain.into()));
         query::run(POLICIES, &[chain], |row| {
-            let [all, some] = [0, 1].map(|at| row[at].is_some_and(|value| value.value() != 0));
+            let [all, some] = [0, 1].map(|at| row.bool(at).unwrap_or(false));
             (whole, any) = (all, some);
         });
         if whole {
@@ -61,9 +60,7 @@ impl Sight {
         }
         let mut chains = HashMap::new();
         query::run(CHAINS, &[], |row| {
-            if let [Some(id), Some(name)] = row {
-                chains.insert(id.value() as i32, bytes_of(*name));
-            }
+            chains.extend(row.int4(0).zip(row.bytes(1)));
         });
         Sight::Of(chains)
     }

@@ -296,6 +296,16 @@ pub fn check(
     let table = OpenRelation::table(table, lock).briefly(lock);
     // SAFETY: the descriptor of an open relation has natts attributes.
     let desc = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(table.tuple_desc()) };
+    // SAFETY: rd_rel of an open relation is set. What is read natively is a heap.
+    let (relkind, method) = unsafe {
+        let form = (*table.raw()).rd_rel;
+        ((*form).relkind as u8, (*form).relam)
+    };
+    if relkind != pg_sys::RELKIND_RELATION || method != pg_sys::HEAP_TABLE_AM_OID {
+        broken(format!(
+            "auditspine.{name} is not the table that it was created as"
+        ));
+    }
     let as_created = desc.len() == columns.len()
         && desc.iter().zip(columns).all(|(attribute, (name, oid))| {
             !attribute.attisdropped

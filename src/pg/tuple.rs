@@ -14,7 +14,8 @@ const NATTS_MASK: u16 = 0x07ff;
 const HAS_NULL: u16 = 0x0001;
 
 /// The entry in a tuple of auditspine.audit_chain. `None` if it takes PostgreSQL to read it: a value
-/// is compressed or stored elsewhere, there is a jsonb to be walked, or the bytes make no sense.
+/// is compressed or stored elsewhere, there is a jsonb to be walked, a null stands where none may be, or
+/// the bytes make no sense.
 pub fn decode(tuple: &[u8]) -> Option<EntryView<'_>> {
     if cfg!(target_endian = "big") {
         return None;
@@ -43,19 +44,19 @@ pub fn decode(tuple: &[u8]) -> Option<EntryView<'_>> {
         pos: i64::from_le_bytes(row.fixed()?),
         version: i16::from_le_bytes(row.fixed()?),
         op: u8::from_le_bytes(row.fixed()?),
-        kind: row.bytes()?.unwrap_or_default(),
+        kind: row.bytes()??,
         pk: row.bytes()?,
         xid: u64::from_le_bytes(row.fixed()?),
         appended_at: i64::from_le_bytes(row.fixed()?),
-        db_user: row.bytes()?.unwrap_or_default(),
+        db_user: row.bytes()??,
         actor: row.bytes()?,
         context: row.absent()?,
         layout: row.optional_i32()?,
         stored_payload_hash: row.absent().map(|_: Option<()>| None)?,
-        payload_hash: row.bytes()?.unwrap_or_default(),
-        event_hash: row.bytes()?.unwrap_or_default(),
-        prev_hash: row.bytes()?.unwrap_or_default(),
-        chain_hash: row.bytes()?.unwrap_or_default(),
+        payload_hash: row.bytes()??,
+        event_hash: row.bytes()??,
+        prev_hash: row.bytes()??,
+        chain_hash: row.bytes()??,
     };
     Some(view)
 }
@@ -76,10 +77,10 @@ impl<'a> Row<'a> {
             .is_some_and(|bits| bits[column / 8] & (1 << (column % 8)) == 0)
     }
 
-    /// A value of `N` bytes, aligned to its size; zero if it is null, which the table does not allow.
+    /// A value of `N` bytes, aligned to its size, which may not be null.
     fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
         if self.next_is_null() {
-            return Some([0; N]);
+            return None;
         }
         self.at = self.at.next_multiple_of(N);
         let value = self.values.get(self.at..self.at + N)?;
@@ -91,8 +92,11 @@ impl<'a> Row<'a> {
         let null = self
             .nulls
             .is_some_and(|bits| bits[self.column / 8] & (1 << (self.column % 8)) == 0);
-        let value = i32::from_le_bytes(self.fixed()?);
-        Some((!null).then_some(value))
+        if null {
+            self.column += 1;
+            return Some(None);
+        }
+        Some(Some(i32::from_le_bytes(self.fixed()?)))
     }
 
     /// The content of a varlena value that is stored inline and uncompressed.

@@ -11,9 +11,9 @@ use pgrx::pg_sys;
 use super::{KIND, KeyRow};
 use crate::pg::arena::DatumArena;
 use crate::pg::flush;
-use crate::pg::lookup::bytes_of;
 use crate::pg::query;
 use crate::pg::rows::receiver::for_each_row;
+use crate::pg::values::Values;
 
 /// A key whose row is not as its last entry tells. It counts for nothing.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ pub fn is_installed() -> bool {
     for_each_row(
         c"SELECT pg_catalog.to_regclass('auditspine.trusted_key') IS NOT NULL",
         &[],
-        &mut |values, _| installed = values[0].value() != 0,
+        &mut |row| installed = row.bool(0).unwrap_or(false),
     );
     installed
 }
@@ -130,11 +130,9 @@ fn recorded() -> BTreeMap<String, (i64, Option<Hash>)> {
     let query = c"SELECT event_pk, seq, payload_hash FROM ONLY auditspine.audit_chain \
         WHERE event_kind OPERATOR(pg_catalog.=) $1 AND op OPERATOR(pg_catalog.=) 'S' \
         ORDER BY seq";
-    for_each_row(query, &[kind], &mut |values, nulls| {
-        let text = |at: usize| (!nulls[at]).then(|| bytes_of(values[at]));
-        let fingerprint = String::from_utf8_lossy(&text(0).unwrap_or_default()).into_owned();
-        let hash = text(2).and_then(|bytes| Hash::from_slice(bytes.as_slice()));
-        recorded.insert(fingerprint, (values[1].value() as i64, hash));
+    for_each_row(query, &[kind], &mut |row| {
+        let fingerprint = row.text(0).unwrap_or_default();
+        recorded.insert(fingerprint, (row.int8(1).unwrap_or(0), row.hash(2)));
     });
     recorded
 }
@@ -143,9 +141,9 @@ fn recorded() -> BTreeMap<String, (i64, Option<Hash>)> {
 pub(super) fn rows(query: &CStr, fingerprint: Option<&str>, show: &mut dyn FnMut(KeyRow)) {
     let mut arena = DatumArena::default();
     let argument = fingerprint.map(|text| (pg_sys::TEXTOID, Some(arena.varlena(text.as_bytes()))));
-    let mut shown = |row: &[Option<pg_sys::Datum>]| {
-        let text = |at: usize| row[at].map(|datum| to_text(&bytes_of(datum)));
-        let time = |at: usize| row[at].map(|datum| datum.value() as i64);
+    let mut shown = |row: &Values<'_>| {
+        let text = |at: usize| row.text(at);
+        let time = |at: usize| row.int8(at);
         show(KeyRow {
             fingerprint: text(0).unwrap_or_default(),
             algorithm: text(1).unwrap_or_default(),
@@ -163,17 +161,6 @@ pub(super) fn rows(query: &CStr, fingerprint: Option<&str>, show: &mut dyn FnMut
         Some(argument) => {
             query::run(query, &[argument], shown);
         }
-        None => for_each_row(query, &[], &mut |values, nulls| {
-            let row: Vec<_> = values
-                .iter()
-                .zip(nulls)
-                .map(|(value, null)| (!null).then_some(*value))
-                .collect();
-            shown(&row);
-        }),
+        None => for_each_row(query, &[], &mut shown),
     }
-}
-
-fn to_text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

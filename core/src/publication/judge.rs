@@ -114,6 +114,14 @@ impl Judge {
         self.judge(head, facts, sink);
     }
 
+    /// Tells of a head that is not one, for the reason given, as of a line that is malformed.
+    pub fn malformed(&mut self, reason: &str, sink: &mut dyn FnMut(Finding)) {
+        self.line += 1;
+        self.summary.lines += 1;
+        let mut tell = Telling::new(&mut self.summary, self.line, None, sink);
+        tell.tell(FindingKind::Malformed, reason.to_owned(), None);
+    }
+
     /// What all lines together say.
     pub fn finish(self) -> Summary {
         self.summary

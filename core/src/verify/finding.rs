@@ -37,11 +37,13 @@ pub enum FindingKind {
     HeadMissing,
     /// Where an earlier verification ended, something else stands now.
     HeadChanged,
+    /// The chain's row in `auditspine.chain` is as that of no chain can be.
+    ChainAltered,
 }
 
 impl FindingKind {
     /// Every kind.
-    pub const ALL: [FindingKind; 15] = [
+    pub const ALL: [FindingKind; 16] = [
         FindingKind::EntryEdited,
         FindingKind::PayloadEdited,
         FindingKind::EntryRewritten,
@@ -57,6 +59,7 @@ impl FindingKind {
         FindingKind::Malformed,
         FindingKind::HeadMissing,
         FindingKind::HeadChanged,
+        FindingKind::ChainAltered,
     ];
 
     /// Stable name, in snake case.
@@ -117,6 +120,10 @@ impl FindingKind {
             FindingKind::HeadChanged => (
                 "head_changed",
                 "where an earlier verification ended, something else stands now",
+            ),
+            FindingKind::ChainAltered => (
+                "chain_altered",
+                "the chain's row in auditspine.chain is as that of no chain can be",
             ),
         }
     }

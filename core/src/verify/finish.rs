@@ -33,6 +33,9 @@ pub(super) fn finish<S: Store>(
     let mut output = Output::new(&chains, sink);
     let mut moves = Moves::new(limits.candidates);
     let mut ends = BTreeMap::new();
+    for (chain_id, what) in chains.altered() {
+        output.emit(output.of_chain(chain_id, FindingKind::ChainAltered, what));
+    }
     for (at, lane) in lanes.iter().enumerate() {
         let place = (lane.chain_id, lane.lane);
         let Some(chain) = chains.get(lane.chain_id) else {

@@ -46,7 +46,7 @@ pub use check::{Checked, Checker};
 pub use finding::{ChainReport, Finding, FindingKind, Neighbour};
 pub use resume::check_heads;
 pub use scope::Head;
-pub use view::{Chain, Chains, EntryView, Limits, Store, Window};
+pub use view::{Chain, Chains, EntryView, Limits, MAX_LANES, Store, Window};
 
 use lanes::Lanes;
 use scope::Scope;

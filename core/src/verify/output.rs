@@ -48,6 +48,25 @@ impl<'a> Output<'a> {
         self.counts.get(&chain_id).copied().unwrap_or_default()
     }
 
+    /// A finding about a chain itself, at no entry.
+    pub fn of_chain(&self, chain_id: i32, kind: FindingKind, detail: &str) -> Finding {
+        Finding {
+            chain_id,
+            chain: self.chains.name(chain_id).map(str::to_owned),
+            lane: 0,
+            pos: 0,
+            seq: 0,
+            kind,
+            detail: detail.to_owned(),
+            expected: None,
+            found: None,
+            event_kind: Vec::new(),
+            event_pk: None,
+            predecessor: None,
+            successor: None,
+        }
+    }
+
     /// A finding at `entry`, without neighbours.
     pub fn finding(
         &self,

@@ -1,7 +1,7 @@
 //! What the verifier is given: entries as they are stored, the chains there are, the window that is
 //! asked for, and the way back to single entries.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use crate::hash::Hash;
@@ -52,7 +52,14 @@ pub struct EntryView<'a> {
 
 /// The chains that exist, by `chain_id`. An entry of any other chain is a finding.
 #[derive(Clone, Debug, Default)]
-pub struct Chains(HashMap<i32, Chain>);
+pub struct Chains {
+    by_id: HashMap<i32, Chain>,
+    /// What is wrong with a chain itself.
+    altered: BTreeMap<i32, String>,
+}
+
+/// The most lanes that a chain can have.
+pub const MAX_LANES: i16 = 256;
 
 /// What is known of a chain.
 #[derive(Clone, Debug)]
@@ -71,28 +78,52 @@ impl Chains {
 
     /// What is known of a chain.
     pub fn get(&self, chain_id: i32) -> Option<&Chain> {
-        self.0.get(&chain_id)
+        self.by_id.get(&chain_id)
     }
 
     /// All `chain_id`s, in no particular order.
     pub fn ids(&self) -> impl Iterator<Item = i32> + '_ {
-        self.0.keys().copied()
+        self.by_id.keys().copied()
+    }
+
+    /// Chains that are not as any chain can be, in order of `chain_id`, with what is wrong.
+    pub(super) fn altered(&self) -> impl Iterator<Item = (i32, &str)> {
+        self.altered.iter().map(|(id, what)| (*id, &**what))
     }
 }
 
 /// From the number, name and lanes of each chain.
 impl<N: Into<Box<str>>> FromIterator<(i32, N, i16)> for Chains {
     fn from_iter<I: IntoIterator<Item = (i32, N, i16)>>(chains: I) -> Chains {
-        let chain = |(id, name, lanes): (i32, N, i16)| {
-            (
-                id,
-                Chain {
-                    name: name.into(),
-                    lanes,
-                },
-            )
-        };
-        Chains(chains.into_iter().map(chain).collect())
+        let mut all = Chains::default();
+        let mut names: HashMap<Box<str>, i32> = HashMap::new();
+        for (id, name, lanes) in chains {
+            let possible = (1..=MAX_LANES).contains(&lanes);
+            if !possible {
+                let what = format!(
+                    "the chain has {lanes} lanes in auditspine.chain, which no chain can have"
+                );
+                all.altered.insert(id, what);
+            }
+            let chain = Chain {
+                name: name.into(),
+                // The chain is at fault then, not each of its entries.
+                lanes: if possible { lanes } else { MAX_LANES },
+            };
+            if let Some(other) = names.insert(chain.name.clone(), id)
+                && other != id
+            {
+                let what = format!(
+                    "the chain's name is also that of chain_id {other} in auditspine.chain"
+                );
+                all.altered.insert(id, what);
+            }
+            if all.by_id.insert(id, chain).is_some() {
+                let what = "the chain's number stands twice in auditspine.chain";
+                all.altered.insert(id, what.to_owned());
+            }
+        }
+        all
     }
 }
 

@@ -13,7 +13,6 @@ use pgrx::pg_sys;
 use self::source::{Problem, Source};
 use super::arena::DatumArena;
 use super::audited;
-use super::lookup::bytes_of;
 use super::rows::receiver::for_each_row;
 use super::sight;
 use super::state::state;
@@ -140,15 +139,14 @@ fn latest(table: &str) -> Option<Stored> {
         c"SELECT seq, payload::text, payload_hash FROM ONLY auditspine.audit_chain \
           WHERE event_kind = 'auditspine.adopt' AND op = 'S' AND event_pk = $1 ORDER BY seq DESC LIMIT 1",
         &[(pg_sys::TEXTOID, name)],
-        &mut |values, nulls| {
-            let payload = if nulls[1] {
-                Vec::new()
-            } else {
-                canonical_text(&bytes_of(values[1]), Numbers::Exact).unwrap_or_default()
-            };
-            let sound = !nulls[2] && bytes_of(values[2]) == Hash::of(&payload).0;
+        &mut |row| {
+            let payload = row
+                .bytes(1)
+                .and_then(|text| canonical_text(&text, Numbers::Exact).ok())
+                .unwrap_or_default();
+            let sound = row.hash(2) == Some(Hash::of(&payload));
             stored = Some(Stored {
-                seq: values[0].value() as i64,
+                seq: row.int8(0).unwrap_or(0),
                 anchor: sound.then(|| Anchor::parse(&payload)).flatten(),
                 payload,
             });
@@ -202,9 +200,10 @@ pub fn verify_all(sink: &mut dyn FnMut(&str, Finding)) -> Vec<Report> {
                      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace) AS t ON t.name = e.event_pk \
           ORDER BY e.event_pk",
         &[],
-        &mut |values, _| {
-            let name = String::from_utf8_lossy(&bytes_of(values[0])).into_owned();
-            tables.push((name, pg_sys::Oid::from(values[1].value() as u32)));
+        &mut |row| {
+            if let (Some(name), Some(oid)) = (row.text(0), row.oid(1)) {
+                tables.push((name, oid));
+            }
         },
     );
     let mut reports = Vec::new();

@@ -7,7 +7,6 @@ use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
 use crate::error::Failure;
-use crate::pg::lookup::bytes_of;
 use crate::pg::relation::{OpenRelation, name_of};
 use crate::pg::row::attributes;
 use crate::pg::rows::receiver::for_each_row;
@@ -169,8 +168,8 @@ impl Source {
     pub fn count(&self) -> u64 {
         let mut count = 0;
         let query = statement(format!("SELECT count(*) FROM {}", self.name));
-        for_each_row(&query, &[], &mut |values, _| {
-            count = values[0].value() as u64;
+        for_each_row(&query, &[], &mut |row| {
+            count = row.int8(0).map_or(0, |count| count.max(0) as u64);
         });
         count
     }
@@ -198,18 +197,14 @@ impl Source {
         ));
         let mut variant = variant;
         let mut sample = Vec::new();
-        for_each_row(&query, &[], &mut |values, nulls| {
+        for_each_row(&query, &[], &mut |values| {
             pgrx::check_for_interrupts!();
-            let bytes = |at: usize| (!nulls[at]).then(|| bytes_of(values[at]));
             let row = Row {
-                seq: values[0].value() as i64,
-                prev: bytes(1),
-                event: bytes(2),
-                chain: bytes(3),
-                content: bytes(4)
-                    .as_deref()
-                    .and_then(Hash::from_slice)
-                    .unwrap_or(Hash::ZERO),
+                seq: values.int8(0).unwrap_or(i64::MAX),
+                prev: values.bytes(1),
+                event: values.bytes(2),
+                chain: values.bytes(3),
+                content: values.hash(4).unwrap_or(Hash::ZERO),
             };
             match variant {
                 Some(variant) => show(variant, &row),

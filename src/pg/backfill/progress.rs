@@ -85,13 +85,13 @@ impl Progress {
         let mut id = None;
         as_owner(|| {
             query::run(FORGOTTEN, &arguments[..2], |_| ());
-            query::run(BEGIN, &arguments, |row| id = row.first().copied().flatten());
+            query::run(BEGIN, &arguments, |row| id = row.int8(0));
         });
         let Some(id) = id else {
             broken("auditspine.progress takes no rows".to_owned())
         };
         Progress {
-            id: id.value() as i64,
+            id,
             table: table.to_owned(),
             total,
             started: Instant::now(),

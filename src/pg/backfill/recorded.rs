@@ -155,14 +155,13 @@ impl Removals {
         let arguments = [(pg_sys::TEXTOID, Some(arena.varlena(kind)))];
         as_owner(|| {
             query::run(REMOVALS, &arguments, |row| {
-                let [Some(seq), Some(all), layout] = row else {
+                let (Some(seq), Some(all)) = (row.int8(0), row.bool(1)) else {
                     return;
                 };
-                let seq = seq.value() as i64;
-                if all.value() != 0 {
+                if all {
                     removals.all = removals.all.max(seq);
-                } else if let Some(layout) = layout {
-                    let last = removals.of_layout.entry(layout.value() as i32).or_default();
+                } else if let Some(layout) = row.int4(2) {
+                    let last = removals.of_layout.entry(layout).or_default();
                     *last = seq.max(*last);
                 }
             });

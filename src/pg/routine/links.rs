@@ -10,13 +10,11 @@ use auditspine_core::verify::{
     ChainReport, Chains, EntryView, Finding, FindingKind, Head, Limits, Store, Verifier,
     check_heads,
 };
-use pgrx::pg_sys;
 
 use super::breaks::Break;
 use super::record::Run;
 use super::{Line, Scope};
 use crate::pg::by_lane::ByLane;
-use crate::pg::lookup::bytes_of;
 use crate::pg::owner::as_owner;
 use crate::pg::scan::{self, ByPlace};
 use crate::pg::verify::{self, CurrentSnapshot, Request};
@@ -108,22 +106,16 @@ fn verified_heads() -> Vec<Head> {
                   ORDER BY chain_id, lane";
     let mut heads = Vec::new();
     as_owner(|| {
-        scan::select(query, &[], &[], |tuple, desc| {
-            // SAFETY: the query returns these five columns, none of which is null.
-            unsafe {
-                let value = |column| {
-                    let mut null = false;
-                    pg_sys::SPI_getbinval(tuple, desc, column, &mut null)
-                };
-                heads.push(Head {
-                    chain_id: value(1).value() as i32,
-                    lane: value(2).value() as i16,
-                    pos: value(3).value() as i64,
-                    seq: value(4).value() as i64,
-                    // No entry has the hash that stands for one of another length.
-                    chain_hash: Hash::from_slice(&bytes_of(value(5))).unwrap_or(Hash::ZERO),
-                });
-            }
+        scan::select(query, &[], &[], |row| {
+            // What no entry has stands for what is null, and for a hash of another length: such a head is
+            // not as it was.
+            heads.push(Head {
+                chain_id: row.int4(0).unwrap_or(i32::MIN),
+                lane: row.int2(1).unwrap_or(-1),
+                pos: row.int8(2).unwrap_or(0),
+                seq: row.int8(3).unwrap_or(0),
+                chain_hash: row.hash(4).unwrap_or(Hash::ZERO),
+            });
             ControlFlow::Continue(())
         });
     });

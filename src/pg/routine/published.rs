@@ -69,7 +69,7 @@ fn anything_published() -> bool {
     let mut anything = false;
     let query = c"SELECT 1 FROM ONLY auditspine.publication LIMIT 1";
     as_owner(|| {
-        scan::select(query, &[], &[], |_, _| {
+        scan::select(query, &[], &[], |_| {
             anything = true;
             ControlFlow::Break(())
         });

@@ -12,7 +12,6 @@ use super::guard::{guarded, not_verified};
 use super::links::summary;
 use super::record::Run;
 use crate::pg::audited;
-use crate::pg::lookup::bytes_of;
 use crate::pg::relation::OpenRelation;
 use crate::pg::rows::{
     self, Detail, Finding, Recorded, Request, Rows as Which, TableReport, Tracked,
@@ -205,14 +204,8 @@ fn audited_tables() -> Vec<(pg_sys::Oid, String)> {
             AND t.tgtype OPERATOR(pg_catalog.&) 1::pg_catalog.int2 OPERATOR(pg_catalog.=) 1::pg_catalog.int2) \
         ORDER BY 2";
     let mut tables = Vec::new();
-    scan::select(query, &[], &[], |tuple, desc| {
-        let value = |column| {
-            let mut null = false;
-            // SAFETY: a row of the query, whose columns are never null.
-            unsafe { pg_sys::SPI_getbinval(tuple, desc, column, &mut null) }
-        };
-        let name = String::from_utf8_lossy(&bytes_of(value(2))).into_owned();
-        tables.push((pg_sys::Oid::from(value(1).value() as u32), name));
+    scan::select(query, &[], &[], |row| {
+        tables.extend(row.oid(0).zip(row.text(1)));
         ControlFlow::Continue(())
     });
     tables
@@ -237,11 +230,8 @@ fn table_of(tracked: &Tracked) -> Option<pg_sys::Oid> {
         query,
         &[pg_sys::OIDOID, pg_sys::TEXTOID],
         &arguments,
-        |tuple, desc| {
-            let mut null = false;
-            // SAFETY: a row of the query, whose column is never null.
-            let datum = unsafe { pg_sys::SPI_getbinval(tuple, desc, 1, &mut null) };
-            found = Some(pg_sys::Oid::from(datum.value() as u32));
+        |row| {
+            found = row.oid(0);
             ControlFlow::Break(())
         },
     );

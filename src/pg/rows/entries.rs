@@ -17,6 +17,7 @@ use crate::pg::jsonb::write_jsonb;
 use crate::pg::owner::as_owner;
 use crate::pg::relation::OpenRelation;
 use crate::pg::state::{column, state};
+use crate::pg::values::Values;
 use crate::pg::varlena::Varlena;
 
 /// What a pass over the entries of a kind found, beside what each says of its key.
@@ -139,18 +140,23 @@ fn read_source(
     let parameters: Vec<_> = std::iter::once(kind).chain(more).collect();
     // Neighbours mostly name the same one.
     let (mut last_layout, mut counts) = (None, true);
-    let mut take_in = |values: &[pg_sys::Datum], nulls: &[bool]| {
+    let mut take_in = |row: &Values<'_>| {
         if pass.entries.is_multiple_of(4096) {
             pgrx::check_for_interrupts!();
         }
-        let op = values[2].value() as u8;
+        let op = row.char(2).unwrap_or(0);
+        let seq = row.int8(1).unwrap_or(0);
+        // The place of a tuple is its own, and never null.
+        let Some((block, offset)) = row.place(0) else {
+            return;
+        };
+        let place = Place { block, offset };
         let alive = match op {
             b'I' | b'U' => true,
             b'D' => false,
             b'T' => {
-                let seq = values[1].value() as i64;
                 if seq < source.until {
-                    pass.truncated.push((seq, place_of(values[0])));
+                    pass.truncated.push((seq, place));
                     pass.entries += 1;
                 }
                 return;
@@ -158,8 +164,7 @@ fn read_source(
             // Appended by hand under a kind that is a table's too.
             _ => return,
         };
-        let seq = values[1].value() as i64;
-        let layout = (!nulls[4]).then(|| values[4].value() as i32);
+        let layout = row.int4(4);
         if layout != last_layout {
             last_layout = layout;
             counts = layout.is_none_or(|id| source.has(id));
@@ -172,13 +177,15 @@ fn read_source(
             return;
         }
         pass.entries += 1;
-        // SAFETY: a non-null text of the row that is being shown.
-        let key = (!nulls[3]).then(|| unsafe { Varlena::packed(values[3]) });
+        // SAFETY: a non-null value of variable length, of the row that is being shown.
+        let content = |at: usize| {
+            row.varlena(at)
+                .map(|datum| unsafe { Varlena::packed(datum) })
+        };
+        let key = content(3);
         let key = key.as_deref().unwrap_or_default();
-        // SAFETY: as above; the column is declared NOT NULL, but that can be undone.
-        let hash = (!nulls[5])
-            .then(|| Hash::from_slice(&unsafe { Varlena::packed(values[5]) }))
-            .flatten()
+        let hash = content(5)
+            .and_then(|hash| Hash::from_slice(&hash))
             .unwrap_or(Hash::ZERO);
         show(Entry {
             key,
@@ -187,7 +194,7 @@ fn read_source(
                 seq,
                 layout,
                 hash,
-                place: place_of(values[0]),
+                place,
                 alive,
             },
         });
@@ -202,17 +209,6 @@ fn texts(keys: &[Vec<u8>]) -> Option<pg_sys::Datum> {
         .map(|key| String::from_utf8_lossy(key).into_owned())
         .collect();
     texts.into_datum()
-}
-
-fn place_of(datum: pg_sys::Datum) -> Place {
-    // SAFETY: a non-null tid of the row that is being shown.
-    unsafe {
-        let tid = datum.cast_mut_ptr::<pg_sys::ItemPointerData>();
-        Place {
-            block: pgrx::itemptr::item_pointer_get_block_number(tid),
-            offset: pgrx::itemptr::item_pointer_get_offset_number(tid),
-        }
-    }
 }
 
 /// An entry read again, as evidence.

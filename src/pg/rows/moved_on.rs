@@ -24,8 +24,10 @@ pub fn moved_on(relations: &[pg_sys::Oid]) -> bool {
     let query = c"SELECT oid, xmin FROM pg_catalog.pg_class \
         WHERE oid OPERATOR(pg_catalog.=) ANY (CAST($1 AS pg_catalog.oid[]))";
     let mut then: HashMap<u32, usize> = HashMap::new();
-    for_each_row(query, &[(pg_sys::TEXTOID, list)], &mut |values, _| {
-        then.insert(values[0].value() as u32, values[1].value());
+    for_each_row(query, &[(pg_sys::TEXTOID, list)], &mut |row| {
+        if let (Some(oid), Some(version)) = (row.oid(0), row.datum(1)) {
+            then.insert(oid.to_u32(), version.value());
+        }
     });
     relations
         .iter()

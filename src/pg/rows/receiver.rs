@@ -4,19 +4,21 @@ use std::ffi::CStr;
 
 use pgrx::{pg_guard, pg_sys};
 
+use crate::pg::values::Values;
+
 /// A destination of PostgreSQL's executor that calls a closure.
 #[repr(C)]
 struct Receiver<'a> {
     destination: pg_sys::DestReceiver,
-    show: &'a mut dyn FnMut(&[pg_sys::Datum], &[bool]),
+    show: &'a mut dyn FnMut(&Values<'_>),
 }
 
 /// Runs a query under the active snapshot, as the current user, and shows each
-/// of its rows: values and null flags, valid during the call. PostgreSQL chooses the plan.
+/// of its rows, valid during the call. PostgreSQL chooses the plan.
 pub fn for_each_row(
     query: &CStr,
     parameters: &[(pg_sys::Oid, pg_sys::Datum)],
-    show: &mut dyn FnMut(&[pg_sys::Datum], &[bool]),
+    show: &mut dyn FnMut(&Values<'_>),
 ) {
     let mut receiver = Receiver {
         destination: pg_sys::DestReceiver {
@@ -65,10 +67,11 @@ unsafe extern "C-unwind" fn receive(
             pg_sys::slot_getsomeattrs_int(slot, natts);
         }
         let receiver = &mut *receiver.cast::<Receiver>();
-        (receiver.show)(
+        (receiver.show)(&Values::new(
             std::slice::from_raw_parts((*slot).tts_values, natts as usize),
             std::slice::from_raw_parts((*slot).tts_isnull, natts as usize),
-        );
+            (*slot).tts_tupleDescriptor,
+        ));
     }
     true
 }

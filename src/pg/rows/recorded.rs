@@ -7,13 +7,11 @@ use std::ops::ControlFlow;
 use auditspine_core::canonical::Numbers;
 use auditspine_core::hash::Hash;
 use auditspine_core::rows::{Incarnation, Layout};
-use pgrx::pg_sys;
 use serde_json::Value;
 
 use crate::declaration::{ChainOf, Declaration};
 use crate::pg::jsonb::write_jsonb;
 use crate::pg::layouts;
-use crate::pg::lookup::bytes_of;
 use crate::pg::scan;
 
 /// Kinds of the system's entries that matter here.
@@ -87,26 +85,15 @@ impl Recorded {
             WHERE event_kind OPERATOR(pg_catalog.=) ANY ('{auditspine.layout,auditspine.attach,auditspine.detach,auditspine.partition_detach}') \
             AND op OPERATOR(pg_catalog.=) 'S'";
         let mut recorded = Recorded::default();
-        scan::select(query, &[], &[], |tuple, desc| {
-            let value = |column| {
-                let mut null = false;
-                // SAFETY: a row of the query, which has five columns.
-                let datum = unsafe { pg_sys::SPI_getbinval(tuple, desc, column, &mut null) };
-                (!null).then_some(datum)
-            };
-            let text = |column| {
-                value(column)
-                    .map(|datum| String::from_utf8_lossy(&bytes_of(datum)).into_owned())
-                    .unwrap_or_default()
-            };
-            let seq = value(1).map_or(0, |datum| datum.value() as i64);
-            let payload = value(4).map(|datum| {
+        scan::select(query, &[], &[], |row| {
+            let text = |at| row.text(at).unwrap_or_default();
+            let payload = row.bytes(3).map(|content| {
                 let mut json = Vec::new();
-                write_jsonb(&bytes_of(datum), Numbers::Exact, &mut json);
+                write_jsonb(&content, Numbers::Exact, &mut json);
                 json
             });
-            let hash = value(5).and_then(|datum| Hash::from_slice(&bytes_of(datum)));
-            recorded.take_in(seq, text(2), text(3), payload, hash);
+            let seq = row.int8(0).unwrap_or(0);
+            recorded.take_in(seq, text(1), text(2), payload, row.hash(4));
             ControlFlow::Continue(())
         });
         recorded

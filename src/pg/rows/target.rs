@@ -337,11 +337,8 @@ fn audited_relations() -> Vec<pg_sys::Oid> {
         JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid \
         WHERE p.prosrc OPERATOR(pg_catalog.=) 'auditspine_append_trigger'";
     let mut oids = Vec::new();
-    scan::select(query, &[], &[], |tuple, desc| {
-        let mut null = false;
-        // SAFETY: a row of the query, which has one column.
-        let datum = unsafe { pg_sys::SPI_getbinval(tuple, desc, 1, &mut null) };
-        oids.push(pg_sys::Oid::from(datum.value() as u32));
+    scan::select(query, &[], &[], |row| {
+        oids.extend(row.oid(0));
         ControlFlow::Continue(())
     });
     oids

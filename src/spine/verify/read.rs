@@ -12,8 +12,8 @@ use crate::error::Failure;
 use crate::pg::arena::DatumArena;
 use crate::pg::jsonb::write_jsonb;
 use crate::pg::jsonb_read::{self, Value};
-use crate::pg::lookup::bytes_of;
 use crate::pg::rows::receiver::for_each_row;
+use crate::pg::values::Values;
 
 /// The tables of one schema of spines.
 pub struct Tables {
@@ -37,9 +37,7 @@ impl Tables {
             for_each_row(
                 c"SELECT pg_catalog.to_regclass($1)::pg_catalog.oid",
                 &[argument],
-                &mut |values, nulls| {
-                    found = (!nulls[0]).then(|| pg_sys::Oid::from(values[0].value() as u32));
-                },
+                &mut |row| found = row.oid(0),
             );
             found.unwrap_or_else(|| {
                 Failure::UnknownTable.raise(
@@ -104,9 +102,9 @@ impl Tables {
                 root_hash: row.text(5),
                 segment_count: row.integer(6),
                 superseded_by: row.optional(7),
-                cached: row.value(8).map(|valid| Cached {
-                    all_segments_valid: valid.value() != 0,
-                    evidence_digest: row.value(9).map(|digest| bytes_of(digest).to_vec()),
+                cached: row.0.bool(8).map(|all_segments_valid| Cached {
+                    all_segments_valid,
+                    evidence_digest: row.0.bytes(9),
                 }),
                 segments: Vec::new(),
             });
@@ -127,7 +125,7 @@ impl Tables {
             let Some(at) = places.get(&row.text(0)) else {
                 return;
             };
-            let envelope = row.value(7).map(|json| stored(&bytes_of(json)));
+            let envelope = row.0.bytes(7).map(|json| stored(&json));
             spines[*at].segments.push(Segment {
                 segment_id: row.text(1),
                 idx: row.integer(2),
@@ -137,7 +135,7 @@ impl Tables {
                 prev_segment_hash: row.optional(6),
                 envelope: envelope.unwrap_or(StoredEnvelope::Other(Vec::new())),
                 status: row.text(8),
-                created_at: row.value(9).map_or(0, |time| time.value() as i64),
+                created_at: row.0.int8(9).unwrap_or(0),
             });
         });
         for spine in &mut spines {
@@ -201,16 +199,11 @@ fn signature(value: Value<'_>) -> Option<(Option<String>, String)> {
 }
 
 /// A row of a query.
-struct Row<'a>(&'a [pg_sys::Datum], &'a [bool]);
+struct Row<'a>(&'a Values<'a>);
 
 impl Row<'_> {
-    fn value(&self, at: usize) -> Option<pg_sys::Datum> {
-        (!self.1[at]).then(|| self.0[at])
-    }
-
     fn optional(&self, at: usize) -> Option<String> {
-        let text = String::from_utf8(bytes_of(self.value(at)?));
-        Some(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        self.0.text(at)
     }
 
     fn text(&self, at: usize) -> String {
@@ -218,7 +211,7 @@ impl Row<'_> {
     }
 
     fn integer(&self, at: usize) -> i32 {
-        self.value(at).map_or(0, |value| value.value() as i32)
+        self.0.int4(at).unwrap_or(0)
     }
 }
 
@@ -232,7 +225,5 @@ fn select(query: &str, texts: Option<&[String]>, show: &mut dyn FnMut(Row<'_>)) 
         .map(|array| (pg_sys::TEXTARRAYOID, array))
         .into_iter()
         .collect();
-    for_each_row(&query, &arguments, &mut |values, nulls| {
-        show(Row(values, nulls));
-    });
+    for_each_row(&query, &arguments, &mut |values| show(Row(values)));
 }
