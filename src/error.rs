@@ -33,6 +33,8 @@ pub enum Failure {
     KindStillRecorded,
     /// A kind was to be closed whose table is audited.
     KindInUse,
+    /// The extension was to be dropped while changes are still to be recorded.
+    ChangesPending,
     /// A table whose policy is append-only was to be changed.
     TableIsAppendOnly,
     /// The audit trigger of a table is disabled, or has changed meanwhile.
@@ -127,6 +129,8 @@ pub enum Failure {
     SupersessionCycle,
     /// Some of the tables that are to be created are there.
     PartlyThere,
+    /// Others have functions of our names beside ours.
+    ForeignFunction,
     /// No blueprint of that name.
     UnknownBlueprint,
     /// A schema does not exist.
@@ -165,7 +169,7 @@ impl Failure {
             Failure::PartitionPending => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::KindTaken => ERRCODE_DUPLICATE_OBJECT,
             Failure::KindStillRecorded => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            Failure::KindInUse => ERRCODE_OBJECT_IN_USE,
+            Failure::KindInUse | Failure::ChangesPending => ERRCODE_OBJECT_IN_USE,
             Failure::TableIsAppendOnly => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::TriggerDisabled | Failure::RowGone => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::CannotCommit => ERRCODE_INVALID_TRANSACTION_TERMINATION,
@@ -211,6 +215,7 @@ impl Failure {
             | Failure::SupersessionCycle => ERRCODE_CHECK_VIOLATION,
             Failure::AlreadySuperseded => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::PartlyThere => ERRCODE_DUPLICATE_TABLE,
+            Failure::ForeignFunction => ERRCODE_AMBIGUOUS_FUNCTION,
             Failure::UnknownSchema => ERRCODE_INVALID_SCHEMA_NAME,
             Failure::SpineDiffers => ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
             Failure::DecisionChanged => ERRCODE_T_R_SERIALIZATION_FAILURE,

@@ -313,7 +313,8 @@ pub fn warn_of_privileges(table: pg_sys::Oid, name: &str, append_only: bool) {
     for function in functions {
         let lacking = Spi::get_one_with_args::<String>(
             "SELECT pg_catalog.quote_ident(r.rolname) FROM pg_catalog.pg_class AS c \
-             JOIN pg_catalog.pg_roles AS r ON r.oid = c.relowner WHERE c.oid = $1 \
+             JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) c.relowner \
+             WHERE c.oid OPERATOR(pg_catalog.=) $1 \
              AND NOT pg_catalog.has_function_privilege(r.oid, pg_catalog.to_regprocedure($2), 'EXECUTE')",
             &[table.into(), function.as_str().into()],
         );

@@ -14,10 +14,11 @@ pub fn kinds_of(members: &[pg_sys::Oid], name: &str) -> Vec<String> {
     let in_use = kinds_in_use();
     let kinds = texts(
         "SELECT DISTINCT kind FROM ( \
-             SELECT kind FROM ONLY auditspine.layout WHERE relation::oid::bigint = ANY ($1) \
+             SELECT kind FROM ONLY auditspine.layout WHERE relation::oid::bigint OPERATOR(pg_catalog.=) ANY ($1) \
              UNION ALL \
              SELECT event_pk FROM ONLY auditspine.audit_chain \
-             WHERE event_kind = 'auditspine.attach' AND op = 'S' AND payload ->> 'table' = $2 \
+             WHERE event_kind OPERATOR(pg_catalog.=) 'auditspine.attach' AND op OPERATOR(pg_catalog.=) 'S' \
+               AND (payload OPERATOR(pg_catalog.->>) 'table'::text) OPERATOR(pg_catalog.=) $2 \
          ) AS recorded (kind) ORDER BY kind",
         &[numbers(members).into(), name.into()],
     );
@@ -33,17 +34,20 @@ pub fn table_of(kind: &str) -> Option<String> {
     flush::flush();
     let table = texts(
         "WITH said AS ( \
-             SELECT seq, event_kind, payload ->> 'table' AS table_name FROM ONLY auditspine.audit_chain \
-             WHERE event_kind IN ('auditspine.attach', 'auditspine.detach') \
-               AND event_pk = $1 AND op = 'S' \
+             SELECT seq, event_kind, payload OPERATOR(pg_catalog.->>) 'table'::text AS table_name \
+             FROM ONLY auditspine.audit_chain \
+             WHERE event_kind OPERATOR(pg_catalog.=) ANY ('{auditspine.attach,auditspine.detach}'::text[]) \
+               AND event_pk OPERATOR(pg_catalog.=) $1 AND op OPERATOR(pg_catalog.=) 'S' \
              UNION ALL \
-             SELECT seq, event_kind, payload ->> 'table' \
-             FROM ONLY auditspine.layout AS l JOIN ONLY auditspine.audit_chain AS e ON event_pk = layout_id::text \
-             WHERE l.kind = $1 AND event_kind = 'auditspine.layout' AND op = 'S' \
+             SELECT seq, event_kind, payload OPERATOR(pg_catalog.->>) 'table'::text \
+             FROM ONLY auditspine.layout AS l JOIN ONLY auditspine.audit_chain AS e \
+               ON event_pk OPERATOR(pg_catalog.=) layout_id::text \
+             WHERE l.kind OPERATOR(pg_catalog.=) $1 AND event_kind OPERATOR(pg_catalog.=) 'auditspine.layout' \
+               AND op OPERATOR(pg_catalog.=) 'S' \
          ), last AS (SELECT * FROM said ORDER BY seq DESC LIMIT 1) \
-         SELECT coalesce((SELECT table_name FROM said WHERE event_kind = 'auditspine.attach' \
+         SELECT coalesce((SELECT table_name FROM said WHERE event_kind OPERATOR(pg_catalog.=) 'auditspine.attach' \
                           ORDER BY seq DESC LIMIT 1), table_name, '') \
-         FROM last WHERE event_kind <> 'auditspine.detach'",
+         FROM last WHERE event_kind OPERATOR(pg_catalog.<>) 'auditspine.detach'",
         &[kind.into()],
     );
     table.into_iter().next()
@@ -54,7 +58,8 @@ pub fn layouts_of(kind: &str, members: &[pg_sys::Oid]) -> (Vec<i32>, Vec<i32>) {
     let layouts = |own: &str| {
         let ids = texts(
             "SELECT layout_id::text FROM ONLY auditspine.layout \
-             WHERE kind = $1 AND (relation::oid::bigint = ANY ($2)) = $3::boolean ORDER BY layout_id",
+             WHERE kind OPERATOR(pg_catalog.=) $1 \
+               AND (relation::oid::bigint OPERATOR(pg_catalog.=) ANY ($2)) OPERATOR(pg_catalog.=) $3::boolean ORDER BY layout_id",
             &[kind.into(), numbers(members).into(), own.into()],
         );
         ids.iter().filter_map(|id| id.parse().ok()).collect()
@@ -64,7 +69,7 @@ pub fn layouts_of(kind: &str, members: &[pg_sys::Oid]) -> (Vec<i32>, Vec<i32>) {
 
 /// Whether there is an entry of this kind.
 pub fn has_entries(kind: &str) -> bool {
-    let query = "SELECT 'some' FROM ONLY auditspine.audit_chain WHERE event_kind = $1 LIMIT 1";
+    let query = "SELECT 'some' FROM ONLY auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1 LIMIT 1";
     !texts(query, &[kind.into()]).is_empty()
 }
 

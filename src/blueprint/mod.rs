@@ -23,6 +23,18 @@ const SCHEMA: &str = "SELECT nspname::text FROM pg_namespace WHERE nspname = $1"
 const RELATION: &str = "
     SELECT c.relkind::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE nspname = $1 AND relname = $2";
+/// Functions in the schema of ours that have the name of one of ours, and are not.
+const NAMESAKES: &str = "
+    WITH own AS (
+        SELECT p.oid, p.proname, p.pronamespace
+        FROM pg_extension AS e
+        JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+        JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+        WHERE e.extname = 'auditspine')
+    SELECT p.oid::regprocedure::text FROM pg_proc AS p
+    WHERE (p.pronamespace, p.proname) IN (SELECT pronamespace, proname FROM own)
+      AND p.oid NOT IN (SELECT oid FROM own)
+    ORDER BY p.oid::regprocedure::text COLLATE \"C\"";
 
 /// Installs a blueprint with the caller's rights, in its usual schemas or those that `schema` says.
 /// Answers `installed`, or `unchanged` if it is there.
@@ -36,6 +48,7 @@ pub fn install(name: &str, schema: Option<&str>) -> &'static str {
     lane::lock(&lane::tag(0, 0, INSTALL_LOCK), false);
     let (there, missing) = look(&schemas);
     if there.is_empty() {
+        expect_no_namesakes();
         create(blueprint, &schemas);
         return "installed";
     }
@@ -106,6 +119,16 @@ fn look(schemas: &[(&Schema, String)]) -> (Vec<String>, Vec<String>) {
                 (there, missing)
             },
         )
+}
+
+/// Raises 42725 if a call of ours could be taken for one of somebody else's function.
+fn expect_no_namesakes() {
+    if let Some(Some(other)) = query(NAMESAKES, &[]).into_iter().flatten().next() {
+        Failure::ForeignFunction.raise(
+            format!("function {other} has the name of one of auditspine's, and stands beside it"),
+            "drop or rename it; functions of auditspine's belong in a schema where others may create nothing",
+        );
+    }
 }
 
 fn create(blueprint: &Blueprint, schemas: &[(&Schema, String)]) {

@@ -15,6 +15,7 @@ mod callbacks;
 pub mod capture;
 pub mod chains;
 pub mod ddl;
+mod dropping;
 mod entries;
 mod entry_points;
 pub mod flush;
@@ -89,4 +90,5 @@ pub extern "C-unwind" fn _PG_init() {
         pgrx::pg_sys::MarkGUCPrefixReserved(c"auditspine".as_ptr());
     }
     callbacks::register();
+    dropping::register();
 }

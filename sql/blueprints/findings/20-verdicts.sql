@@ -178,7 +178,7 @@ BEGIN
     WITH change AS (
         SELECT h.seq, h.appended_at, h.db_user, h.actor, h.context, verdict.what, verdict.value,
                lag(verdict.value) OVER (PARTITION BY verdict.what ORDER BY h.seq) AS before
-        FROM @verbs@.audit_history('@schema@.findings', finding::text) AS h
+        FROM @verbs@.audit_history('@schema@.findings'::regclass, VARIADIC ARRAY[finding::text]) AS h
         CROSS JOIN LATERAL (
             -- DELETE and TRUNCATE end a verdict.
             SELECT name, CASE WHEN h.op IN ('I', 'U') THEN h.payload ->> name END
@@ -188,7 +188,7 @@ BEGIN
         UNION ALL
         -- Nobody can tell what such a version said: the next one is held against the one before it.
         SELECT h.seq, h.appended_at, h.db_user, h.actor, h.context, 'erased', 'erased', NULL
-        FROM @verbs@.audit_history('@schema@.findings', finding::text) AS h
+        FROM @verbs@.audit_history('@schema@.findings'::regclass, VARIADIC ARRAY[finding::text]) AS h
         WHERE h.op IN ('I', 'U') AND h.payload IS NULL
         UNION ALL
         -- The keys of feedback begin with their finding, and end with the verdict.
@@ -199,7 +199,7 @@ BEGIN
               WHERE e.event_kind = '@schema@.feedbacks'
                 AND e.event_pk >= format('["%s",', finding) COLLATE "C"
                 AND e.event_pk < format('["%s"-', finding) COLLATE "C") AS key
-        CROSS JOIN LATERAL @verbs@.audit_history('@schema@.feedbacks', key.event_pk) AS h
+        CROSS JOIN LATERAL @verbs@.audit_history('@schema@.feedbacks'::regclass, VARIADIC ARRAY[key.event_pk]) AS h
         WHERE h.op IN ('I', 'D', 'T')
     )
     SELECT c.seq, c.appended_at, c.what, c.before, nullif(c.value, 'erased'), c.context ->> 'by', c.context ->> 'model', c.actor, c.db_user

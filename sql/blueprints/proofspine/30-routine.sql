@@ -95,7 +95,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('@schema@.verify_proof_spines', 0));
     -- Rows first: they are looked at as they are before anything is recorded of them.
     SELECT jsonb_agg(v) INTO audit FROM @verbs@.verify_all(since) AS v WHERE @schema@.proof_spine_concerns(v.layer, v.subject);
-    FOR of_spine IN SELECT * FROM @verbs@.verify_spines("where", place, record => true) LOOP
+    FOR of_spine IN SELECT * FROM @verbs@.verify_spines("where", place, true) LOOP
         CASE of_spine.status
             WHEN 'Verified' THEN verified := verified + 1;
             WHEN 'Partial' THEN some_good := some_good + 1;
@@ -113,7 +113,7 @@ BEGIN
                 WHERE a.finding = f.finding AND a.pk = coalesce(f.segment_id, f.spine_id)));
     END LOOP;
     IF unheard AND since IS NOT NULL THEN
-        SELECT jsonb_agg(v) INTO audit FROM @verbs@.verify_all() AS v WHERE @schema@.proof_spine_concerns(v.layer, v.subject);
+        SELECT jsonb_agg(v) INTO audit FROM @verbs@.verify_all(NULL::text) AS v WHERE @schema@.proof_spine_concerns(v.layer, v.subject);
     END IF;
     WITH known AS (
         INSERT INTO @schema@.proof_spine_alerts (kind, severity, subject, spine_id, finding, detail, seq, event_key, evidence,

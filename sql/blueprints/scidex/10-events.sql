@@ -6,7 +6,7 @@
 -- the chain is a window of all that happened on the platform. It may be there: entries outlive a schema that was dropped.
 DO $$
 BEGIN
-    PERFORM @verbs@.create_chain('@schema@');
+    PERFORM @verbs@.create_chain('@schema@'::text, 32);
 EXCEPTION WHEN duplicate_object THEN
     NULL;
 END $$;

@@ -21,10 +21,10 @@ BEGIN
         RETURN 1;
     END IF;
     FOR head IN
-        SELECT h.chain_id, h.lane, h.pos, h.seq FROM @verbs@.chain_heads('@schema@') AS h
+        SELECT h.chain_id, h.lane, h.pos, h.seq FROM @verbs@.chain_heads('@schema@'::text) AS h
         UNION ALL
         -- Where tables are attached, and their columns told.
-        SELECT h.chain_id, h.lane, h.pos, h.seq FROM @verbs@.chain_heads('main') AS h
+        SELECT h.chain_id, h.lane, h.pos, h.seq FROM @verbs@.chain_heads('main'::text) AS h
     LOOP
         beyond := greatest(beyond, head.seq + 1);
         -- The first position whose entry is not before the window is within low and high.
@@ -94,11 +94,11 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT 'links', f.chain, f.finding, f.seq, f.event_kind, f.event_pk, f.detail
-    FROM @verbs@.chain_findings('@schema@', first_seq, last_seq) AS f;
+    FROM @verbs@.chain_findings('@schema@'::text, first_seq, last_seq) AS f;
     RETURN QUERY
     WITH recorded AS (SELECT '@schema@.' || r.name AS kind, to_regclass('@schema@.' || r.name) AS found FROM @schema@.recorded_tables() AS r)
     SELECT 'rows', f.table_name, f.finding, f.seq, r.kind, f.key, f.detail
-    FROM recorded AS r CROSS JOIN LATERAL @verbs@.verify_table_findings(r.found, first_seq) AS f
+    FROM recorded AS r CROSS JOIN LATERAL @verbs@.verify_table_findings(r.found, first_seq, NULL::text) AS f
     WHERE r.found IS NOT NULL AND f.finding <> 'row_unverifiable'
     UNION
     SELECT 'rows', u.event_kind, 'row_unrecorded', NULL, u.event_kind, u.event_key, 'no entry tells of this row'

@@ -92,7 +92,7 @@ DECLARE
     run jsonb;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('@schema@.verify_window', 0));
-    SELECT jsonb_agg(v) INTO run FROM @verbs@.verify_all() AS v;
+    SELECT jsonb_agg(v) INTO run FROM @verbs@.verify_all(NULL::text) AS v;
     RETURN QUERY SELECT * FROM @schema@.conclude(run, NULL);
 END $$;
 COMMENT ON FUNCTION @schema@.verify_everything() IS

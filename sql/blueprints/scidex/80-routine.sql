@@ -13,7 +13,7 @@ BEGIN
             HINT = 'have these commands run at these times by other means';
     END IF;
     FOR job, schedule, command IN VALUES
-        ('@schema@-publish', '*/5 * * * *', 'SELECT @verbs@.publish_head()'),
+        ('@schema@-publish', '*/5 * * * *', 'SELECT @verbs@.publish_head(NULL::text)'),
         ('@schema@-verify-hourly', '7 * * * *', 'SELECT @schema@.verify_window()'),
         ('@schema@-verify-nightly', '37 3 * * *', 'SELECT @schema@.verify_everything()')
     LOOP
@@ -43,7 +43,7 @@ BEGIN
     EXCEPTION WHEN duplicate_object OR unique_violation THEN
         NULL; -- Made meanwhile, for another database.
     END;
-    PERFORM @verbs@.grant_auditor('scidex_audit_ro');
+    PERFORM @verbs@.grant_auditor('scidex_audit_ro'::regrole, NULL::text, NULL::text);
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE NOTICE USING
         MESSAGE = format('role scidex_audit_ro was not set up: %s', SQLERRM),

@@ -3,7 +3,7 @@
 
 CREATE FUNCTION @authority@.digest(document jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$ SELECT 'sha256:' || pg_catalog.encode(@verbs@.canonical_json_hash(document), 'hex') $$;
+    AS $$ SELECT 'sha256:' OPERATOR(pg_catalog.||) pg_catalog.encode(@verbs@.canonical_json_hash(document), 'hex') $$;
 COMMENT ON FUNCTION @authority@.digest(jsonb) IS
     'sha256: and the SHA-256 of a document''s canonical JSON in hex: the same for the same content, however it is written';
 

@@ -7,8 +7,11 @@ COMMENT ON TABLE @vex@.schema_migrations IS 'migrations of this schema, each as 
 CREATE FUNCTION @vex@.vulnerability_of(statement jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
-    SELECT CASE pg_catalog.jsonb_typeof(statement -> 'vulnerability')
-        WHEN 'object' THEN statement #>> '{vulnerability,name}' WHEN 'string' THEN statement ->> 'vulnerability' END
+    SELECT CASE
+        WHEN pg_catalog.jsonb_typeof(statement OPERATOR(pg_catalog.->) 'vulnerability'::text) OPERATOR(pg_catalog.=) 'object'::text
+            THEN statement OPERATOR(pg_catalog.#>>) '{vulnerability,name}'::text[]
+        WHEN pg_catalog.jsonb_typeof(statement OPERATOR(pg_catalog.->) 'vulnerability'::text) OPERATOR(pg_catalog.=) 'string'::text
+            THEN statement OPERATOR(pg_catalog.->>) 'vulnerability'::text END
 $$;
 COMMENT ON FUNCTION @vex@.vulnerability_of(jsonb) IS 'the vulnerability that an OpenVEX statement is about';
 

@@ -89,8 +89,10 @@ BEGIN
     EXECUTE format('COMMENT ON TABLE @policy@.%I IS %L', history, 'versions of the findings of policy ' || policy_id || '; written by triggers, append-only');
     EXECUTE format('COMMENT ON COLUMN @policy@.%I.op IS %L', history, 'I: came, U: changed, D: went; the columns behind are those of that version, with D of the last one');
 
-    PERFORM @verbs@.audit_attach(format('@policy@.%I', finding)::regclass, kind => '@policy@.' || finding, payload => 'full');
-    PERFORM @verbs@.audit_attach(format('@policy@.%I', history)::regclass, kind => '@policy@.' || history, append_only => true);
+    PERFORM @verbs@.audit_attach(format('@policy@.%I', finding)::regclass, '@policy@.' || finding, 'main'::text, NULL::text[], NULL::text[],
+                                 'full'::text, '{}'::text[], false, false, false);
+    PERFORM @verbs@.audit_attach(format('@policy@.%I', history)::regclass, '@policy@.' || history, 'main'::text, NULL::text[], NULL::text[],
+                                 'hash'::text, '{}'::text[], true, false, false);
     RETURN format('@policy@.%I', finding)::regclass;
 END $$;
 COMMENT ON FUNCTION @policy@.create_effective_finding(text) IS

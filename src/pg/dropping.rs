@@ -1,0 +1,69 @@
+//! DROP EXTENSION, by whatever command, while changes of this transaction are still to be recorded: their
+//! chains would be gone at the commit, which could only fail then.
+//!
+//! An event trigger of ours would not do: it goes with the extension, and is told too little. The hook is
+//! called for every object that is dropped, and a backend that has pending events has loaded it.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use pgrx::pg_guard;
+use pgrx::pg_sys;
+
+use super::buffer::{self, Buffer};
+use crate::error::Failure;
+
+thread_local! {
+    /// What was called before us, and is called still.
+    static NEXT: Cell<pg_sys::object_access_hook_type> = const { Cell::new(None) };
+}
+
+/// Puts the hook in; once, when the library is loaded.
+pub fn register() {
+    // SAFETY: a plain global of this backend; the function lives as long as the library, which PostgreSQL
+    // never unloads.
+    unsafe {
+        NEXT.set(pg_sys::object_access_hook);
+        pg_sys::object_access_hook = Some(on_access);
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn on_access(
+    access: pg_sys::ObjectAccessType::Type,
+    class: pg_sys::Oid,
+    object: pg_sys::Oid,
+    part: c_int,
+    details: *mut c_void,
+) {
+    if let Some(next) = NEXT.get() {
+        // SAFETY: the arguments that PostgreSQL gave.
+        unsafe { next(access, class, object, part, details) };
+    }
+    if access == pg_sys::ObjectAccessType::OAT_DROP
+        && class == pg_sys::ExtensionRelationId
+        && is_ours(object)
+    {
+        expect_nothing_pending();
+    }
+}
+
+fn is_ours(extension: pg_sys::Oid) -> bool {
+    // SAFETY: a lookup in the catalogs; the name is NUL-terminated.
+    unsafe { pg_sys::get_extension_oid(c"auditspine".as_ptr(), true) == extension }
+}
+
+/// Raises 55006 if there are events that are not linked yet. What is linked already goes with its tables.
+fn expect_nothing_pending() {
+    let pending = buffer::with(|buffer: &Buffer| buffer.pending().len());
+    if pending > 0 {
+        Failure::ChangesPending.raise(
+            format!(
+                "extension auditspine cannot be dropped: {pending} change{} of this transaction {} still to be recorded",
+                if pending == 1 { "" } else { "s" },
+                if pending == 1 { "is" } else { "are" },
+            ),
+            "COMMIT first, then drop the extension in a transaction of its own",
+        );
+    }
+}
