@@ -86,6 +86,18 @@ impl Description {
     }
 }
 
+/// Digest of a layout, as auditspine.layout has it, whose payload an entry tells; `None` if that is none.
+pub fn digest_of(payload: &[u8]) -> Option<Hash> {
+    // The table's name is the last member, and no text within JSON holds a bare quote.
+    let member = b",\"table\":";
+    let at = payload
+        .windows(member.len())
+        .rposition(|text| text == member)?;
+    let mut without_table = payload.get(..at)?.to_vec();
+    without_table.put_byte(b'}');
+    Some(Hash::of(&without_table))
+}
+
 /// Identifies this cluster; another after a restore.
 pub fn system_identifier() -> u64 {
     // SAFETY: reads what the control file says.

@@ -14,7 +14,7 @@ const NOTIFIED_BYTES: usize = 256;
 
 /// A finding of any layer.
 pub struct Break<'a> {
-    /// `links`, `rows`, `heads`, `keys` or `adopted`.
+    /// `links`, `rows`, `heads`, `keys`, `adopted` or `state`.
     pub layer: &'static str,
     /// Name of the chain.
     pub chain: Option<&'a str>,

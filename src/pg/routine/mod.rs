@@ -9,6 +9,7 @@ mod links;
 mod published;
 mod record;
 mod rows;
+mod state;
 
 use pgrx::pg_sys;
 
@@ -69,7 +70,7 @@ impl Scope {
 
 /// A row of the result.
 pub struct Line {
-    /// `links`, `rows`, `heads`, `keys` or `adopted`.
+    /// `links`, `rows`, `heads`, `keys`, `adopted` or `state`.
     pub layer: &'static str,
     /// Name of the chain or table.
     pub subject: String,
@@ -105,6 +106,7 @@ pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
     if links.scope == Scope::Full {
         adopted::verify(&mut run, &mut lines);
     }
+    state::verify(&mut run, &mut lines);
     // Before a window there may be entries that nobody has verified yet.
     let heads = match links.scope {
         Scope::Since(..) => &[],
