@@ -43,8 +43,11 @@ SELECT fact FROM (
                                    FROM pg_index WHERE indexrelid = conindid), true) THEN 'without a valid index' END)
     FROM relation JOIN pg_constraint AS k ON conrelid = relation.oid WHERE contype IN ('p', 'u', 'c', 'f', 'x')
     UNION ALL
-    -- Users forward alerts and runs with triggers that fire after they are written.
-    SELECT name, concat_ws(' ', name, 'trigger', quote_ident(tgname), tgtype, tgenabled,
+    -- Users forward alerts and runs with triggers that fire after they are written. What keeps replicated rows out may be
+    -- on in any way: ENABLE TRIGGER USER makes it so, and rows that come in all the same are found by the links.
+    SELECT name, concat_ws(' ', name, 'trigger', quote_ident(tgname), tgtype,
+           CASE WHEN prosrc = 'auditspine_keep_replicated_out' AND tgenabled <> 'D' THEN 'on'
+                WHEN prosrc = 'auditspine_refuse_change' AND tgenabled = 'A' THEN 'O' ELSE tgenabled::text END,
            CASE WHEN tgqual IS NOT NULL OR tgattr <> '' OR tgconstraint <> 0 THEN 'conditional' END,
            prosrc, CASE WHEN NOT EXISTS (SELECT FROM member WHERE classid = 'pg_proc'::regclass AND objid = tgfoid)
                         THEN 'of another function' END)
@@ -79,7 +82,7 @@ SELECT fact FROM (
           AND name IN ('chain', 'audit_chain')
           AND CASE WHEN a.chain IS NULL AND a.chain_setting IS NULL THEN pg_get_expr(polqual, polrelid) = 'true'
                    ELSE position(CASE WHEN name = 'chain' THEN quote_literal(coalesce(a.chain, a.chain_setting))
-                                      ELSE 'FROM auditspine.chain' END IN pg_get_expr(polqual, polrelid)) > 0
+                                      ELSE 'auditspine.chain' END IN pg_get_expr(polqual, polrelid)) > 0
                         AND pg_get_expr(polqual, polrelid) !~ ' OR ' END)
     UNION ALL
     SELECT t.name, concat_ws(' ', t.name, 'without a policy for auditor', quote_ident(a.role_name))
