@@ -89,6 +89,8 @@ pub enum Failure {
     FileError,
     /// There is no room left on a disk.
     DiskFull,
+    /// A state table does not hold what was written to it.
+    NotAsWritten,
     /// A state table was written directly.
     StateIsAppendOnly,
     /// Text that is not JSON.
@@ -196,6 +198,7 @@ impl Failure {
             Failure::FileNotFound => ERRCODE_UNDEFINED_FILE,
             Failure::FileError => ERRCODE_IO_ERROR,
             Failure::DiskFull => ERRCODE_DISK_FULL,
+            Failure::NotAsWritten => ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
             Failure::StateIsAppendOnly => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::InvalidJson => ERRCODE_INVALID_JSON_TEXT,
             Failure::DuplicateJsonName => ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE,

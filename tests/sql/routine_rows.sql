@@ -51,7 +51,7 @@ SELECT * FROM everything;
 -- From an entry on: rows that were recorded since.
 SELECT layer, subject, ok, checked, findings FROM verify_all('43') WHERE layer = 'rows';
 SELECT * FROM alerts;
-SELECT evidence -> 'recorded' AS recorded, evidence -> 'current' AS current FROM auditspine.alert WHERE pk = '7';
+SELECT evidence ?| '{recorded,current}' AS shows_content FROM auditspine.alert WHERE pk = '7';
 CALL tamper('event', 'UPDATE event SET v = 0 WHERE id = 5');
 CALL tamper('app."order"', 'INSERT INTO app."order" VALUES (100, 1, ''w'')');
 CALL tamper('app.product', 'DELETE FROM app.product WHERE id = 8');

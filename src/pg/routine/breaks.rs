@@ -8,9 +8,8 @@ use auditspine_core::verify::Finding;
 
 use crate::pg::verify::evidence_of;
 
-/// Bytes of each text in a notification: even if every byte is escaped, the payload stays below the
-/// 8000 that PostgreSQL allows.
-const NOTIFIED_BYTES: usize = 256;
+/// Bytes of a key in a sentence.
+const KEY_BYTES: usize = 256;
 
 /// A finding of any layer.
 pub struct Break<'a> {
@@ -102,7 +101,8 @@ impl<'a> Break<'a> {
         Hash::of(&object(&members))
     }
 
-    /// The evidence, as canonical JSON.
+    /// The evidence, as canonical JSON: places, hashes and numbers, and nothing that rows contain, since
+    /// every auditor reads it.
     pub fn evidence(&self) -> Vec<u8> {
         let mut members = self.facts();
         for (name, json) in &self.more {
@@ -120,19 +120,16 @@ impl<'a> Break<'a> {
         ])
     }
 
-    /// What is sent to those who listen, as canonical JSON. Long texts are cut; the alert has them.
+    /// What is sent to those who listen, as canonical JSON: whoever may connect may listen, so it says
+    /// neither where nor about what. The alert does.
     pub fn notification(&self, alert_id: i64, kind: &str, severity: &str) -> Vec<u8> {
-        let text = |text: Option<&[u8]>| string(text.map(|text| beginning(text, NOTIFIED_BYTES)));
         object(&BTreeMap::from([
             ("alert_id", number(Some(alert_id))),
-            ("chain", text(self.chain.map(str::as_bytes))),
-            ("finding", text(Some(self.finding.as_bytes()))),
-            ("kind", text(Some(kind.as_bytes()))),
-            ("layer", text(Some(self.layer.as_bytes()))),
-            ("pk", text(self.pk)),
+            ("finding", string(Some(self.finding.as_bytes()))),
+            ("kind", string(Some(kind.as_bytes()))),
+            ("layer", string(Some(self.layer.as_bytes()))),
             ("seq", number(self.seq)),
-            ("severity", text(Some(severity.as_bytes()))),
-            ("table", text(self.table.map(str::as_bytes))),
+            ("severity", string(Some(severity.as_bytes()))),
         ]))
     }
 
@@ -140,7 +137,7 @@ impl<'a> Break<'a> {
     pub fn sentence(&self) -> String {
         let mut sentence = self.finding.to_owned();
         if let Some(pk) = self.pk.filter(|_| self.layer == "rows") {
-            let pk = String::from_utf8_lossy(beginning(pk, NOTIFIED_BYTES));
+            let pk = String::from_utf8_lossy(beginning(pk, KEY_BYTES));
             sentence.push_str(&format!(", key {pk}"));
         }
         if let Some(seq) = self.seq {

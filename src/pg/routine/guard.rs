@@ -26,11 +26,29 @@ pub fn guarded<R>(run: &mut Run, part: impl FnOnce(&mut Run) -> R) -> Result<R, 
                 if !run.is_alerting() && is_verdict(report.sql_error_code()) =>
             {
                 run.return_to(before);
-                Err(report.message().to_owned())
+                Err(told(report.sql_error_code(), report.message()))
             }
             other => other.rethrow(),
         },
     }
+}
+
+/// The message, unless it quotes a value: that of a row is not shown to everybody who sees alerts.
+fn told(code: PgSqlErrorCode, message: &str) -> String {
+    let quotes = class(code) == class(PgSqlErrorCode::ERRCODE_DATA_EXCEPTION)
+        && code != PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE;
+    if !quotes {
+        return message.to_owned();
+    }
+    let state: String = (0..5)
+        .map(|at| char::from(b'0' + (code as i32 >> (6 * at) & 0x3f) as u8))
+        .collect();
+    format!("an ERROR that quotes a value, SQLSTATE {state}: verify_table() raises it")
+}
+
+/// A SQLSTATE is five characters of six bits each, the class in the first two.
+fn class(code: PgSqlErrorCode) -> i32 {
+    code as i32 & 0xfff
 }
 
 /// Raises the alert for what could not be verified, and returns its line.
@@ -56,8 +74,6 @@ pub fn not_verified(layer: &'static str, subject: &str, message: &str, run: &mut
 /// run cannot go on: a cancelled statement, a lock not granted, no memory, a serialization failure.
 fn is_verdict(code: PgSqlErrorCode) -> bool {
     use PgSqlErrorCode::*;
-    // A SQLSTATE is five characters of six bits each, the class in the first two.
-    let class = |code: PgSqlErrorCode| code as i32 & 0xfff;
     let classes = [
         ERRCODE_FEATURE_NOT_SUPPORTED,
         ERRCODE_DATA_EXCEPTION,

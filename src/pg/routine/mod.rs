@@ -2,14 +2,20 @@
 //! each break that is new raises an alert.
 
 mod adopted;
+mod alerts;
 mod breaks;
 mod guard;
+mod heads;
 mod keys;
 mod links;
 mod published;
 mod record;
 mod rows;
+<<<<<<< HEAD
 mod state;
+=======
+mod written;
+>>>>>>> 4b772ab (Alerts cannot be swallowed or written ahead; a break that comes again is told of again; evidence and NOTIFY show no content)
 
 use pgrx::pg_sys;
 
@@ -112,7 +118,7 @@ pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
         Scope::Since(..) => &[],
         Scope::Full | Scope::Last => &links.heads[..],
     };
-    run.finish(&links.scope.label(), links.reason, heads);
+    run.finish(links.scope, links.reason, heads);
     let mut arena = DatumArena::default();
     for line in lines {
         let text = |arena: &mut DatumArena, text: &str| Some(arena.varlena(text.as_bytes()));

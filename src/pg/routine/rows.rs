@@ -22,9 +22,6 @@ use crate::pg::verify::CurrentSnapshot;
 /// A table that entries say is audited does not exist.
 const TABLE_MISSING: &str = "table_missing";
 
-/// Rows longer than this are not shown in the evidence.
-const SHOWN_BYTES: usize = 64 * 1024;
-
 /// Verifies the rows that entries from `since` on tell of, or all, and adds a line per table.
 pub fn verify(since: Option<i64>, run: &mut Run, lines: &mut Vec<Line>) {
     let _snapshot = CurrentSnapshot::push();
@@ -156,11 +153,8 @@ fn tell(finding: &Finding, kind: Option<&[u8]>, run: &mut Run, first: &mut Optio
     if finding.kind == RowFindingKind::RowUnverifiable {
         return;
     }
-    let shown = |json: &Option<Vec<u8>>| json.clone().filter(|json| json.len() <= SHOWN_BYTES);
     let number = |number: Option<i32>| number.map(|number| number.to_string().into_bytes());
     let more = [
-        ("recorded", shown(&finding.recorded)),
-        ("current", shown(&finding.current)),
         ("layout", number(finding.layout)),
         ("current_layout", number(finding.current_layout)),
     ];

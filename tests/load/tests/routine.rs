@@ -174,7 +174,7 @@ fn runs_at_once_raise_each_alert_once() {
         &format!(
             "SELECT count(*) FROM unnest(ARRAY[{}]::jsonb[]) AS sent
              LEFT JOIN auditspine.alert ON alert_id = (sent ->> 'alert_id')::bigint
-                 AND seq IS NOT DISTINCT FROM (sent ->> 'seq')::bigint AND finding = sent ->> 'finding' AND pk = sent ->> 'pk'
+                 AND seq IS NOT DISTINCT FROM (sent ->> 'seq')::bigint AND finding = sent ->> 'finding'
              WHERE alert_id IS NULL",
             payloads.iter().map(|payload| format!("$x${payload}$x$")).collect::<Vec<_>>().join(",")
         ),
