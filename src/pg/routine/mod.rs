@@ -11,11 +11,8 @@ mod links;
 mod published;
 mod record;
 mod rows;
-<<<<<<< HEAD
 mod state;
-=======
 mod written;
->>>>>>> 4b772ab (Alerts cannot be swallowed or written ahead; a break that comes again is told of again; evidence and NOTIFY show no content)
 
 use pgrx::pg_sys;
 

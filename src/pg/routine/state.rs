@@ -181,7 +181,10 @@ fn recorded_layouts() -> Vec<Altered> {
     findings.extend(gone.map(|entry| {
         altered(
             &entry.id,
-            format!("layout {}: the row is gone, and an entry tells of it", entry.id),
+            format!(
+                "layout {}: the row is gone, and an entry tells of it",
+                entry.id
+            ),
         )
     }));
     findings
