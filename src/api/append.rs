@@ -6,21 +6,21 @@ use crate::pg::{chains, flush};
 
 extension_sql!(
     r#"
-CREATE FUNCTION audit_chain_append() RETURNS trigger
+CREATE FUNCTION @extschema@.audit_chain_append() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'auditspine_append_trigger';
 -- Whoever may attach it to a table of their own can write entries of any kind to any chain. Needed at
 -- CREATE TRIGGER only.
-REVOKE ALL ON FUNCTION audit_chain_append() FROM PUBLIC;
-COMMENT ON FUNCTION audit_chain_append() IS
+REVOKE ALL ON FUNCTION @extschema@.audit_chain_append() FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.audit_chain_append() IS
     'trigger: records each row change (AFTER … FOR EACH ROW) and TRUNCATE (FOR EACH STATEMENT) in an audit chain';
 
-CREATE FUNCTION audit_chain_append(kind text, pk text, payload jsonb, chain text DEFAULT 'main')
+CREATE FUNCTION @extschema@.audit_chain_append(kind text, pk text, payload jsonb, chain text DEFAULT 'main')
     RETURNS auditspine.audit_chain
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
     AS 'MODULE_PATHNAME', 'auditspine_append_by_hand';
-COMMENT ON FUNCTION audit_chain_append(text, text, jsonb, text) IS
+COMMENT ON FUNCTION @extschema@.audit_chain_append(text, text, jsonb, text) IS
     'appends an event that no table row stands for, and returns its entry';
-REVOKE ALL ON FUNCTION audit_chain_append(text, text, jsonb, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.audit_chain_append(text, text, jsonb, text) FROM PUBLIC;
 "#,
     name = "append",
     requires = ["schema"],
@@ -43,10 +43,10 @@ fn audit_flush() -> i64 {
 
 extension_sql!(
     r#"
-COMMENT ON FUNCTION create_chain(text, integer) IS
+COMMENT ON FUNCTION @extschema@.create_chain(text, integer) IS
     'creates an audit chain with 1 (strict order) to 256 lanes; returns its number';
-REVOKE ALL ON FUNCTION create_chain(text, integer) FROM PUBLIC;
-COMMENT ON FUNCTION audit_flush() IS
+REVOKE ALL ON FUNCTION @extschema@.create_chain(text, integer) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.audit_flush() IS
     'links this transaction''s pending events now rather than at commit; returns how many';
 "#,
     name = "append_comments",

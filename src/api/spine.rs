@@ -44,13 +44,13 @@ fn spine_root_final(state: Internal, caller: Caller) -> Option<TextResult> {
 }
 
 extension_sql!(
-    "CREATE AGGREGATE spine_root_hash(text) (
-    SFUNC = spine_root_accum,
+    "CREATE AGGREGATE @extschema@.spine_root_hash(text) (
+    SFUNC = @extschema@.spine_root_accum,
     STYPE = internal,
-    FINALFUNC = spine_root_final,
+    FINALFUNC = @extschema@.spine_root_final,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE spine_root_hash(text) IS
+COMMENT ON AGGREGATE @extschema@.spine_root_hash(text) IS
     'root of an evidence spine; say ORDER BY inside: spine_root_hash(result_hash ORDER BY idx)';
 ",
     name = "spine_root_aggregate",

@@ -34,22 +34,22 @@ CREATE TYPE auditspine.chain_finding AS (
 );
 COMMENT ON TYPE auditspine.chain_finding IS 'one thing that is wrong with a chain, and the evidence';
 
-CREATE FUNCTION verify_chain(
+CREATE FUNCTION @extschema@.verify_chain(
     chain text DEFAULT NULL, start_seq bigint DEFAULT 1, end_seq bigint DEFAULT NULL
 ) RETURNS SETOF auditspine.chain_verdict
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
     COST 1000000 ROWS 10
     AS 'MODULE_PATHNAME', 'auditspine_verify_chain';
-COMMENT ON FUNCTION verify_chain(text, bigint, bigint) IS
+COMMENT ON FUNCTION @extschema@.verify_chain(text, bigint, bigint) IS
     'recomputes every hash and link of a chain (NULL: of all), within a window of seq; one row per chain';
 
-CREATE FUNCTION chain_findings(
+CREATE FUNCTION @extschema@.chain_findings(
     chain text DEFAULT NULL, start_seq bigint DEFAULT 1, end_seq bigint DEFAULT NULL
 ) RETURNS SETOF auditspine.chain_finding
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
     COST 1000000 ROWS 10
     AS 'MODULE_PATHNAME', 'auditspine_chain_findings';
-COMMENT ON FUNCTION chain_findings(text, bigint, bigint) IS
+COMMENT ON FUNCTION @extschema@.chain_findings(text, bigint, bigint) IS
     'as verify_chain(), but lists everything that is wrong, with the evidence';
 "#,
     name = "verify",

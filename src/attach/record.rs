@@ -14,11 +14,11 @@ pub fn kinds_of(members: &[pg_sys::Oid], name: &str) -> Vec<String> {
     let in_use = kinds_in_use();
     let kinds = texts(
         "SELECT DISTINCT kind FROM ( \
-             SELECT kind FROM ONLY auditspine.layout WHERE relation::oid::bigint OPERATOR(pg_catalog.=) ANY ($1) \
+             SELECT kind FROM ONLY auditspine.layout WHERE relation::pg_catalog.oid::bigint OPERATOR(pg_catalog.=) ANY ($1) \
              UNION ALL \
              SELECT event_pk FROM ONLY auditspine.audit_chain \
              WHERE event_kind OPERATOR(pg_catalog.=) 'auditspine.attach' AND op OPERATOR(pg_catalog.=) 'S' \
-               AND (payload OPERATOR(pg_catalog.->>) 'table'::text) OPERATOR(pg_catalog.=) $2 \
+               AND (payload OPERATOR(pg_catalog.->>) 'table'::pg_catalog.text) OPERATOR(pg_catalog.=) $2 \
          ) AS recorded (kind) ORDER BY kind",
         &[numbers(members).into(), name.into()],
     );
@@ -34,14 +34,14 @@ pub fn table_of(kind: &str) -> Option<String> {
     flush::flush();
     let table = texts(
         "WITH said AS ( \
-             SELECT seq, event_kind, payload OPERATOR(pg_catalog.->>) 'table'::text AS table_name \
+             SELECT seq, event_kind, payload OPERATOR(pg_catalog.->>) 'table'::pg_catalog.text AS table_name \
              FROM ONLY auditspine.audit_chain \
-             WHERE event_kind OPERATOR(pg_catalog.=) ANY ('{auditspine.attach,auditspine.detach}'::text[]) \
+             WHERE event_kind OPERATOR(pg_catalog.=) ANY ('{auditspine.attach,auditspine.detach}'::pg_catalog.text[]) \
                AND event_pk OPERATOR(pg_catalog.=) $1 AND op OPERATOR(pg_catalog.=) 'S' \
              UNION ALL \
-             SELECT seq, event_kind, payload OPERATOR(pg_catalog.->>) 'table'::text \
+             SELECT seq, event_kind, payload OPERATOR(pg_catalog.->>) 'table'::pg_catalog.text \
              FROM ONLY auditspine.layout AS l JOIN ONLY auditspine.audit_chain AS e \
-               ON event_pk OPERATOR(pg_catalog.=) layout_id::text \
+               ON event_pk OPERATOR(pg_catalog.=) layout_id::pg_catalog.text \
              WHERE l.kind OPERATOR(pg_catalog.=) $1 AND event_kind OPERATOR(pg_catalog.=) 'auditspine.layout' \
                AND op OPERATOR(pg_catalog.=) 'S' \
          ), last AS (SELECT * FROM said ORDER BY seq DESC LIMIT 1) \
@@ -57,9 +57,9 @@ pub fn table_of(kind: &str) -> Option<String> {
 pub fn layouts_of(kind: &str, members: &[pg_sys::Oid]) -> (Vec<i32>, Vec<i32>) {
     let layouts = |own: &str| {
         let ids = texts(
-            "SELECT layout_id::text FROM ONLY auditspine.layout \
+            "SELECT layout_id::pg_catalog.text FROM ONLY auditspine.layout \
              WHERE kind OPERATOR(pg_catalog.=) $1 \
-               AND (relation::oid::bigint OPERATOR(pg_catalog.=) ANY ($2)) OPERATOR(pg_catalog.=) $3::boolean ORDER BY layout_id",
+               AND (relation::pg_catalog.oid::bigint OPERATOR(pg_catalog.=) ANY ($2)) OPERATOR(pg_catalog.=) $3::boolean ORDER BY layout_id",
             &[kind.into(), numbers(members).into(), own.into()],
         );
         ids.iter().filter_map(|id| id.parse().ok()).collect()

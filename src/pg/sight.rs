@@ -27,7 +27,7 @@ const POLICIES: &CStr = c"
                AND pg_catalog.bool_and(p.polpermissive),
            pg_catalog.count(*) OPERATOR(pg_catalog.>) 0
     FROM pg_catalog.pg_policy AS p
-    WHERE p.polrelid OPERATOR(pg_catalog.=) $1 AND p.polcmd OPERATOR(pg_catalog.=) ANY ('{r,*}'::\"char\"[])
+    WHERE p.polrelid OPERATOR(pg_catalog.=) $1 AND p.polcmd OPERATOR(pg_catalog.=) ANY ('{r,*}'::pg_catalog.\"char\"[])
       AND EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) AS r (oid)
                   WHERE CASE WHEN r.oid OPERATOR(pg_catalog.=) 0 THEN true
                              ELSE pg_catalog.pg_has_role(r.oid, 'USAGE') END)";

@@ -28,17 +28,17 @@ COMMENT ON FUNCTION @scanner@.object_path(text, text, text) IS
 
 CREATE FUNCTION @scanner@.blob_path(digest text, file text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$ SELECT @scanner@.object_path('blobs'::text, digest, file) $$;
+    AS $$ SELECT @scanner@.object_path('blobs'::pg_catalog.text, digest, file) $$;
 COMMENT ON FUNCTION @scanner@.blob_path(text, text) IS 'where a file of an artifact lies, such as sbom.json';
 
 CREATE FUNCTION @scanner@.image_path(digest text, file text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$ SELECT @scanner@.object_path('images'::text, digest, file) $$;
+    AS $$ SELECT @scanner@.object_path('images'::pg_catalog.text, digest, file) $$;
 COMMENT ON FUNCTION @scanner@.image_path(text, text) IS 'where a file of an image lies, such as manifest.json';
 
 CREATE FUNCTION @scanner@.evidence_path(digest text, file text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$ SELECT @scanner@.object_path('evidence'::text, digest, file) $$;
+    AS $$ SELECT @scanner@.object_path('evidence'::pg_catalog.text, digest, file) $$;
 COMMENT ON FUNCTION @scanner@.evidence_path(text, text) IS 'where a piece of evidence lies, such as envelope.dsse.json';
 
 CREATE TABLE @scanner@.images (

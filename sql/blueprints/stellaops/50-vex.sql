@@ -8,10 +8,10 @@ CREATE FUNCTION @vex@.vulnerability_of(statement jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
     SELECT CASE
-        WHEN pg_catalog.jsonb_typeof(statement OPERATOR(pg_catalog.->) 'vulnerability'::text) OPERATOR(pg_catalog.=) 'object'::text
-            THEN statement OPERATOR(pg_catalog.#>>) '{vulnerability,name}'::text[]
-        WHEN pg_catalog.jsonb_typeof(statement OPERATOR(pg_catalog.->) 'vulnerability'::text) OPERATOR(pg_catalog.=) 'string'::text
-            THEN statement OPERATOR(pg_catalog.->>) 'vulnerability'::text END
+        WHEN pg_catalog.jsonb_typeof(statement OPERATOR(pg_catalog.->) 'vulnerability'::pg_catalog.text) OPERATOR(pg_catalog.=) 'object'
+            THEN statement OPERATOR(pg_catalog.#>>) '{vulnerability,name}'::pg_catalog.text[]
+        WHEN pg_catalog.jsonb_typeof(statement OPERATOR(pg_catalog.->) 'vulnerability'::pg_catalog.text) OPERATOR(pg_catalog.=) 'string'
+            THEN statement OPERATOR(pg_catalog.->>) 'vulnerability'::pg_catalog.text END
 $$;
 COMMENT ON FUNCTION @vex@.vulnerability_of(jsonb) IS 'the vulnerability that an OpenVEX statement is about';
 

@@ -152,7 +152,7 @@ impl Keyset {
             .collect();
         (!nullable.is_empty()).then(|| {
             format!(
-                "SELECT t.tableoid::pg_catalog.regclass::text, t.ctid::text FROM {} WHERE {}",
+                "SELECT t.tableoid::pg_catalog.regclass::pg_catalog.text, t.ctid::pg_catalog.text FROM {} WHERE {}",
                 self.from,
                 nullable.join(" OR ")
             )
