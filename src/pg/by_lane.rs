@@ -8,6 +8,7 @@ use auditspine_core::verify::{EntryView, Store};
 use pgrx::pg_sys;
 
 use super::entries::EntryReader;
+use super::order;
 use super::relation::OpenRelation;
 use super::state::state;
 
@@ -167,6 +168,23 @@ impl Store for ByLane {
             show(entry);
             ControlFlow::Continue(())
         });
+        Ok(())
+    }
+
+    fn misplaced(
+        &mut self,
+        from: i64,
+        to: i64,
+        show: &mut dyn FnMut(&EntryView<'_>, Option<String>),
+    ) -> Result<(), Infallible> {
+        for found in order::find(from, to) {
+            let place = (found.chain_id, found.lane, found.pos);
+            self.entries_at(place.0, place.1, place.2, &mut |entry| {
+                if entry.seq == found.seq {
+                    show(entry, found.detail.clone());
+                }
+            })?;
+        }
         Ok(())
     }
 

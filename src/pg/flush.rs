@@ -279,17 +279,18 @@ struct SharedValues {
     context: Option<pg_sys::Datum>,
 }
 
+/// How long after the time was taken numbers may be drawn, in microseconds.
+const PROMPT: i64 = 1_000_000;
 /// Most event prefixes that are kept hashed at a time.
 const HASHERS: usize = 16;
 
 impl Batch {
     fn new(state: &State, count: usize) -> Batch {
-        // SAFETY: reads the clock, the transaction's id (assigning it if need be) and the session
-        // user's name, which is a palloc'd string.
-        let (now, xid, user) = unsafe {
+        // SAFETY: reads the transaction's id (assigning it if need be) and the session user's name, which
+        // is a palloc'd string.
+        let (xid, user) = unsafe {
             let user = pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false);
             (
-                pg_sys::GetCurrentTimestamp(),
                 pg_sys::GetTopFullTransactionId().value,
                 std::ffi::CStr::from_ptr(user).to_bytes().to_vec(),
             )
@@ -306,7 +307,7 @@ impl Batch {
             },
             seq: state.seq,
             xid,
-            now,
+            now: 0,
             user,
         }
     }
@@ -314,9 +315,30 @@ impl Batch {
     fn fill(&mut self, buffer: &Buffer, events: &[Pending], lanes: &mut Lanes) {
         self.rows.clear();
         self.arena.clear();
-        let first = sequence::draw(self.seq, events.len() as i64);
+        let first = self.number(events, lanes);
         for (seq, event) in (first..).zip(events) {
             self.add(buffer, event, seq, lanes.of(event.fields.chain));
+        }
+    }
+
+    /// Takes the time and draws numbers at once, so that over all lanes the times grow with the numbers: what
+    /// else could tell which of two entries in two lanes came first is `seq` alone. The numbers are above
+    /// those that the lanes have, wherever somebody has set the sequence.
+    fn number(&mut self, events: &[Pending], lanes: &Lanes) -> i64 {
+        // What they have hashed holds the time.
+        self.hashers.clear();
+        let floor = lanes.all.iter().map(|lane| lane.head.seq).max();
+        loop {
+            // SAFETY: reads the clock.
+            self.now = unsafe { pg_sys::GetCurrentTimestamp() };
+            let first =
+                sequence::draw_above(self.seq, floor.unwrap_or(0).max(0), events.len() as i64);
+            // SAFETY: as above.
+            let drawn = unsafe { pg_sys::GetCurrentTimestamp() };
+            // A backend that was stopped in between draws again.
+            if drawn.saturating_sub(self.now) <= PROMPT {
+                return first;
+            }
         }
     }
 
@@ -348,6 +370,7 @@ impl Batch {
         let prev_hash = lane.head.chain_hash;
         lane.head = Head {
             pos: event.pos,
+            seq,
             chain_hash: chain_hash(&prev_hash, &event_hash, seq),
         };
         self.last = Place {

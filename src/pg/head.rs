@@ -15,6 +15,8 @@ use super::state::{broken, column};
 pub struct Head {
     /// Its position; 0 for an empty lane.
     pub pos: i64,
+    /// Its number; 0 for an empty lane.
+    pub seq: i64,
     /// What the next entry's `prev_hash` is.
     pub chain_hash: Hash,
 }
@@ -49,6 +51,7 @@ pub fn read(table: &OpenRelation, index: pg_sys::Oid, chain_id: i32, lane: i16) 
         .or_else(|| search(table, index, chain_id, lane, None))
         .unwrap_or(Head {
             pos: 0,
+            seq: 0,
             chain_hash: Hash::ZERO,
         })
 }
@@ -87,6 +90,15 @@ fn search(
                 "the last entry of chain {chain_id}, lane {lane}, position {pos} has no chain_hash of 32 bytes"
             ))
         });
-        Head { pos, chain_hash }
+        let Some(seq) = row.int8(column::SEQ) else {
+            broken(format!(
+                "the last entry of chain {chain_id}, lane {lane}, position {pos} has no seq"
+            ))
+        };
+        Head {
+            pos,
+            seq,
+            chain_hash,
+        }
     })
 }

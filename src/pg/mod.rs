@@ -32,6 +32,7 @@ pub mod layouts;
 pub mod lookup;
 mod memory;
 mod numeric;
+pub mod order;
 pub mod owner;
 pub mod present;
 pub mod publication;

@@ -8,6 +8,7 @@ use auditspine_core::verify::{Chains, EntryView, Store};
 use pgrx::pg_sys;
 
 use super::entries::{EntryReader, NO_CHAIN, NO_LANE, NO_POS};
+use super::order;
 use super::owner::as_owner;
 use super::query::show_tuple;
 use super::relation::OpenRelation;
@@ -282,6 +283,23 @@ impl Store for ByPlace {
             show(entry);
             ControlFlow::Continue(())
         });
+        Ok(())
+    }
+
+    fn misplaced(
+        &mut self,
+        from: i64,
+        to: i64,
+        show: &mut dyn FnMut(&EntryView<'_>, Option<String>),
+    ) -> Result<(), Self::Error> {
+        for found in order::find(from, to) {
+            let place = (found.chain_id, found.lane, found.pos);
+            self.entries_at(place.0, place.1, place.2, &mut |entry| {
+                if entry.seq == found.seq {
+                    show(entry, found.detail.clone());
+                }
+            })?;
+        }
         Ok(())
     }
 

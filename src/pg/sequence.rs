@@ -42,11 +42,39 @@ unsafe fn file_of(rel: pg_sys::Relation) -> pg_sys::RelFileLocator {
 /// of numbers logged ahead to 0.
 pub fn drawn_at_least(sequence: pg_sys::Oid) -> i64 {
     let rel = OpenRelation::table(sequence, pg_sys::AccessShareLock);
-    // SAFETY: `rel` is open; its only page is pinned and locked while the tuple on it is read.
+    if !is_sequence(&rel) {
+        broken("auditspine's sequence is not a sequence".to_owned());
+    }
+    let (last_value, is_called, logged_ahead) = look_at(&rel);
+    let last = last_value.saturating_sub(i64::from(!is_called));
+    if is_called && logged_ahead == 0 {
+        last.saturating_sub(LOG_AHEAD).max(0)
+    } else {
+        last
+    }
+}
+
+/// A number that nothing beyond was drawn of when this was called; `None` if the sequence is no sequence.
+///
+/// Replaying WAL sets a sequence ahead of what was drawn, never behind it.
+pub fn drawn_at_most(sequence: pg_sys::Oid) -> Option<i64> {
+    let rel = OpenRelation::table(sequence, pg_sys::AccessShareLock);
+    is_sequence(&rel).then(|| {
+        let (last_value, is_called, _) = look_at(&rel);
+        last_value.saturating_sub(i64::from(!is_called))
+    })
+}
+
+fn is_sequence(rel: &OpenRelation) -> bool {
+    // SAFETY: rd_rel of an open relation is set.
+    let kind = unsafe { (*(*rel.raw()).rd_rel).relkind };
+    kind == pg_sys::RELKIND_SEQUENCE as i8 as std::ffi::c_char
+}
+
+/// Last value, whether it was drawn, and how many numbers are logged ahead.
+fn look_at(rel: &OpenRelation) -> (i64, bool, i64) {
+    // SAFETY: an open sequence; its only page is pinned and locked while the tuple on it is read.
     unsafe {
-        if (*(*rel.raw()).rd_rel).relkind != pg_sys::RELKIND_SEQUENCE as i8 as std::ffi::c_char {
-            broken("auditspine's sequence is not a sequence".to_owned());
-        }
         let buffer = pg_sys::ReadBuffer(rel.raw(), 0);
         pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
         let page = pg_sys::BufferGetPage(buffer);
@@ -56,22 +84,20 @@ pub fn drawn_at_least(sequence: pg_sys::Oid) -> i64 {
             .cast::<u8>()
             .add(usize::from((*header).t_hoff))
             .cast::<SequenceData>();
-        let last = (*data)
-            .last_value
-            .saturating_sub(i64::from(!(*data).is_called));
-        let may_be_ahead = (*data).is_called && (*data).log_cnt == 0;
+        let state = ((*data).last_value, (*data).is_called, (*data).log_cnt);
         pg_sys::UnlockReleaseBuffer(buffer);
-        if may_be_ahead {
-            (last - LOG_AHEAD).max(0)
-        } else {
-            last
-        }
+        state
     }
 }
 
 /// Draws `count` consecutive numbers and returns the first. Numbers drawn by a transaction that
 /// aborts are lost, as with `nextval`.
 pub fn draw(sequence: pg_sys::Oid, count: i64) -> i64 {
+    draw_above(sequence, 0, count)
+}
+
+/// As [`draw`], and none of the numbers is `floor` or less.
+pub fn draw_above(sequence: pg_sys::Oid, floor: i64, count: i64) -> i64 {
     let rel = OpenRelation::table(sequence, pg_sys::RowExclusiveLock);
     // SAFETY: `rel` is open. The buffer is pinned and exclusively locked while the page is read and
     // written, and the order (mark dirty, register, insert, set LSN, final values) inside a critical
@@ -99,11 +125,12 @@ pub fn draw(sequence: pg_sys::Oid, count: i64) -> i64 {
         let before = (*data).last_value;
         let first = before
             .checked_add(i64::from((*data).is_called))
+            .and_then(|first| Some(first.max(floor.checked_add(1)?)))
             .filter(|first| *first > 0 && first.checked_add(count + LOG_AHEAD).is_some());
         let Some(first) = first else {
             pg_sys::UnlockReleaseBuffer(buffer);
             broken(format!(
-                "auditspine's sequence stands at {before}, with no {count} numbers left"
+                "auditspine's sequence stands at {before}, with no {count} numbers left above {floor}"
             ));
         };
         let last = first + (count - 1);

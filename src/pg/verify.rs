@@ -20,6 +20,7 @@ use super::heads::Places;
 use super::lane;
 use super::memory::SideContext;
 use super::scan::{self, Extent};
+use super::sequence;
 use super::sight::Sight;
 use super::srf::RowStore;
 use super::state::state;
@@ -96,6 +97,7 @@ fn by_index(
             lane = store.lane_of(*chain_id, Some(number));
         }
     }
+    verifier.drawn(drawn());
     let Ok(reports) = verifier.finish(&mut store, sink);
     reports
 }
@@ -124,8 +126,15 @@ fn in_one_pass(
             .run(&mut verifier, wanted);
         });
     }
+    verifier.drawn(drawn());
     let Ok(reports) = verifier.finish(&mut scan::ByPlace, sink);
     reports
+}
+
+/// The last number that was drawn, or a later one; of entries under an earlier snapshot none has a
+/// greater one.
+pub fn drawn() -> Option<i64> {
+    sequence::drawn_at_most(state().seq)
 }
 
 /// The one pass over the entries.

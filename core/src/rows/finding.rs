@@ -26,6 +26,8 @@ pub enum RowFindingKind {
     LayoutMissing,
     /// An entry of the system's own about this table was altered.
     RecordAltered,
+    /// An entry's number tells another order than that in which it was linked.
+    OrderDisputed,
 }
 
 impl RowFindingKind {
@@ -43,6 +45,7 @@ impl RowFindingKind {
             RowFindingKind::LayoutAltered => "layout_altered",
             RowFindingKind::LayoutMissing => "layout_missing",
             RowFindingKind::RecordAltered => "record_altered",
+            RowFindingKind::OrderDisputed => "order_disputed",
         }
     }
 

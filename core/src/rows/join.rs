@@ -300,6 +300,9 @@ fn join_part<T: Tape>(
     let Part { entries, rows } = part;
     table.reserve(entries.count.min(budget / SLOT / 2));
     entries.drain(&mut scratch, |entry| {
+        if removals.ignores(entry.place) {
+            return;
+        }
         if let Some(parts) = &mut smaller {
             let at = parts.of(entry.key);
             parts.used += parts.all[at].entries.push(entry);

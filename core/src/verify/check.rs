@@ -16,6 +16,7 @@ pub struct Checked {
     pub(super) pos: i64,
     pub(super) chain_id: i32,
     pub(super) lane: i16,
+    pub(super) appended_at: i64,
     /// The entry agrees with itself: format, event hash, chain hash and payload. If not, the hashes
     /// mean nothing and the entry is read again.
     pub(super) sound: bool,
@@ -84,6 +85,7 @@ impl Checker {
             pos: view.pos,
             chain_id: view.chain_id,
             lane: view.lane,
+            appended_at: view.appended_at,
             sound: sound.is_some(),
             prev,
             chain,

@@ -39,11 +39,15 @@ pub enum FindingKind {
     HeadChanged,
     /// The chain's row in `auditspine.chain` is as that of no chain can be.
     ChainAltered,
+    /// The entry's `seq` is beyond what was drawn.
+    SeqAhead,
+    /// The entry was linked earlier or later than its `seq` says, or another one has the same.
+    SeqDisorder,
 }
 
 impl FindingKind {
     /// Every kind.
-    pub const ALL: [FindingKind; 16] = [
+    pub const ALL: [FindingKind; 18] = [
         FindingKind::EntryEdited,
         FindingKind::PayloadEdited,
         FindingKind::EntryRewritten,
@@ -60,6 +64,8 @@ impl FindingKind {
         FindingKind::HeadMissing,
         FindingKind::HeadChanged,
         FindingKind::ChainAltered,
+        FindingKind::SeqAhead,
+        FindingKind::SeqDisorder,
     ];
 
     /// Stable name, in snake case.
@@ -124,6 +130,14 @@ impl FindingKind {
             FindingKind::ChainAltered => (
                 "chain_altered",
                 "the chain's row in auditspine.chain is as that of no chain can be",
+            ),
+            FindingKind::SeqAhead => (
+                "seq_ahead",
+                "seq is beyond the last number that auditspine.audit_seq has drawn",
+            ),
+            FindingKind::SeqDisorder => (
+                "seq_disorder",
+                "the entry was linked earlier or later than its seq says, or another one has the same",
             ),
         }
     }

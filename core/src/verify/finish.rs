@@ -27,6 +27,8 @@ pub(super) fn finish<S: Store>(
         scope,
         limits,
         lanes,
+        drawn,
+        order,
         ..
     } = verifier;
     let lanes = lanes.into_sorted();
@@ -76,6 +78,39 @@ pub(super) fn finish<S: Store>(
         Vec::new()
     };
     moves.resolve(&tails, &mut output);
+    let mut scratch = Vec::new();
+    for (from, to) in order.doubtful() {
+        let mut told: Vec<Finding> = Vec::new();
+        let mut shared: BTreeMap<i64, Vec<Finding>> = BTreeMap::new();
+        store.misplaced(from, to, &mut |view, detail| {
+            let Some(chain) = chains.get(view.chain_id) else {
+                return;
+            };
+            let entry = Examined::new(view, Some(chain), &mut scratch);
+            // Of others something else is told.
+            if !entry.sound() {
+                return;
+            }
+            let kind = FindingKind::SeqDisorder;
+            match detail {
+                Some(detail) => told.push(output.finding(&entry, kind, detail, None, None)),
+                None => {
+                    let detail = "another entry has the same seq: the sequence was set back";
+                    let finding = output.finding(&entry, kind, detail, None, None);
+                    shared.entry(view.seq).or_default().push(finding);
+                }
+            }
+        })?;
+        let shared = shared.into_values().filter(|of_seq| of_seq.len() > 1);
+        told.into_iter()
+            .chain(shared.flatten())
+            .for_each(|finding| output.emit(finding));
+    }
+    if let Some(drawn) = drawn {
+        for lane in lanes.iter().filter(|lane| lane.head_seq > drawn) {
+            ahead(store, &scope, lane, drawn, &mut output)?;
+        }
+    }
     Ok(reports(&chains, &lanes, &ends, &output))
 }
 
@@ -143,6 +178,43 @@ fn unknown_chain<S: Store>(
     };
     let finding = output.finding(&entry, FindingKind::UnknownChain, detail, None, None);
     moves.damaged(&mut entry, finding, doubt, output);
+    Ok(())
+}
+
+/// Tells of the first entry of a lane whose number was not drawn yet, though its hashes agree on it.
+fn ahead<S: Store>(
+    store: &mut S,
+    scope: &Scope,
+    lane: &Lane,
+    drawn: i64,
+    output: &mut Output<'_>,
+) -> Result<(), S::Error> {
+    let chain = output.chains().get(lane.chain_id);
+    let mut first = None;
+    let (mut more, mut scratch) = (0u64, Vec::new());
+    store.entries_from(lane.chain_id, lane.lane, i64::MIN, &mut |view| {
+        if view.seq > drawn && scope.contains_entry(view) {
+            let entry = Examined::new(view, chain, &mut scratch);
+            if entry.sound() {
+                more += u64::from(first.is_some());
+                first.get_or_insert(entry);
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    if let Some(entry) = first {
+        let mut detail = format!(
+            "seq {} is beyond {drawn}, the last number that auditspine.audit_seq has drawn: the sequence was set \
+             back since, or ahead before",
+            entry.seq
+        );
+        if more > 0 {
+            detail.push_str(&format!(
+                "; so are those of {more} more entries in this lane"
+            ));
+        }
+        output.emit(output.finding(&entry, FindingKind::SeqAhead, detail, None, None));
+    }
     Ok(())
 }
 

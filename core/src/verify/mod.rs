@@ -51,6 +51,8 @@ pub use view::{Chain, Chains, EntryView, Limits, MAX_LANES, Store, Window};
 use lanes::Lanes;
 use scope::Scope;
 
+use crate::order::Order;
+
 /// Verifies the entries of chains; see the module's text.
 #[derive(Debug)]
 pub struct Verifier {
@@ -59,6 +61,8 @@ pub struct Verifier {
     limits: Limits,
     checker: Checker,
     lanes: Lanes,
+    drawn: Option<i64>,
+    order: Order,
 }
 
 impl Verifier {
@@ -87,6 +91,8 @@ impl Verifier {
             limits,
             checker,
             lanes: Lanes::new(limits.waiting),
+            drawn: None,
+            order: Order::default(),
         }
     }
 
@@ -99,7 +105,8 @@ impl Verifier {
     #[inline]
     pub fn push(&mut self, entry: &EntryView<'_>) {
         if self.scope.contains_entry(entry) {
-            self.lanes.add(&self.checker.check(entry));
+            let checked = self.checker.check(entry);
+            self.add(&checked);
         }
     }
 
@@ -108,8 +115,22 @@ impl Verifier {
     pub fn link(&mut self, entry: &Checked) {
         let place = (entry.chain_id, entry.lane);
         if self.scope.contains(place, entry.pos, entry.seq) {
-            self.lanes.add(entry);
+            self.add(entry);
         }
+    }
+
+    #[inline]
+    fn add(&mut self, entry: &Checked) {
+        if entry.sound {
+            self.order.note(entry.seq, entry.appended_at);
+        }
+        self.lanes.add(entry);
+    }
+
+    /// Tells a number that nothing beyond was drawn of since before the entries were written: one with a
+    /// greater `seq` is a finding.
+    pub fn drawn(&mut self, drawn: Option<i64>) {
+        self.drawn = drawn;
     }
 
     /// How much is remembered beyond one stretch per lane; at most [`Limits::waiting`].

@@ -200,6 +200,18 @@ pub trait Store {
         show: &mut dyn FnMut(&EntryView<'_>),
     ) -> Result<(), Self::Error>;
 
+    /// Shows the entries with these numbers, both ends included, that cannot have been linked in the order
+    /// that `seq` says, with the facts in a sentence; and those whose number others have, with none. See
+    /// [`crate::order`].
+    fn misplaced(
+        &mut self,
+        _from: i64,
+        _to: i64,
+        _show: &mut dyn FnMut(&EntryView<'_>, Option<String>),
+    ) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// Shows the entries of a lane from `pos` on (inclusive) in the order of `pos`, until told to
     /// break. Entries outside the window may be shown; they are passed over.
     fn entries_from(

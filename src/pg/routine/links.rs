@@ -177,6 +177,7 @@ fn since_heads(
         });
         lane = store.next_lane(Some(place));
     }
+    verifier.drawn(verify::drawn());
     let Ok(reports) = verifier.finish(store, sink);
     reports
 }

@@ -5,6 +5,7 @@ use std::ffi::CString;
 
 use auditspine_core::canonical::Numbers;
 use auditspine_core::hash::Hash;
+use auditspine_core::order::Order;
 use auditspine_core::rows::{EntryRecord, KeyHasher, Place, Removals};
 use pgrx::{IntoDatum, pg_sys};
 
@@ -20,6 +21,9 @@ use crate::pg::state::{column, state};
 use crate::pg::values::Values;
 use crate::pg::varlena::Varlena;
 
+/// Entries beyond what was drawn that are told one by one.
+const MOST_AHEAD: usize = 1000;
+
 /// What a pass over the entries of a kind found, beside what each says of its key.
 #[derive(Default)]
 pub struct Pass {
@@ -27,6 +31,12 @@ pub struct Pass {
     pub entries: u64,
     /// TRUNCATEs: entry and place.
     pub truncated: Vec<(i64, Place)>,
+    /// Numbers and times of all of these.
+    pub order: Order,
+    /// Entries that do not count: their numbers, beyond what was drawn, and keys; some, and how many more.
+    pub ahead: Vec<(i64, Vec<u8>)>,
+    /// How many more there are.
+    pub more_ahead: u64,
     /// Layouts that entries name, each with the first that does.
     pub layouts: BTreeMap<i32, i64>,
 }
@@ -46,6 +56,8 @@ pub struct Entries<'a> {
     pub sources: &'a [Source],
     /// The chains that they are in.
     pub chains: &'a ChainFilter,
+    /// The last number that was drawn, or a later one.
+    pub drawn: Option<i64>,
 }
 
 /// Which entries about a table are read.
@@ -68,12 +80,12 @@ pub fn read(
 ) -> Pass {
     let mut pass = Pass::default();
     for source in about.sources {
-        read_source(source, about.chains, which, hasher, &mut pass, show);
+        read_source(source, about, which, hasher, &mut pass, show);
     }
     pass
 }
 
-const READ: &str = "SELECT e.ctid, e.seq, e.op, e.event_pk, e.layout, e.payload_hash \
+const READ: &str = "SELECT e.ctid, e.seq, e.op, e.event_pk, e.layout, e.payload_hash, e.appended_at \
                     FROM ONLY auditspine.audit_chain AS e";
 const OF_KIND: &str = "e.event_kind OPERATOR(pg_catalog.=) $1";
 
@@ -125,7 +137,7 @@ fn query(
 
 fn read_source(
     source: &Source,
-    chains: &ChainFilter,
+    about: Entries<'_>,
     which: Which<'_>,
     hasher: &KeyHasher,
     pass: &mut Pass,
@@ -133,7 +145,7 @@ fn read_source(
 ) {
     let mut arena = DatumArena::default();
     let kind = (pg_sys::TEXTOID, arena.varlena(source.kind.as_bytes()));
-    let (query, more) = query(chains, which);
+    let (query, more) = query(about.chains, which);
     let more = more
         .into_iter()
         .filter_map(|(oid, value)| Some((oid, value?)));
@@ -151,11 +163,22 @@ fn read_source(
             return;
         };
         let place = Place { block, offset };
+        let mut in_order = |key: &[u8]| {
+            let ahead = about.drawn.is_some_and(|drawn| seq > drawn);
+            if !ahead {
+                pass.order.note(seq, row.int8(6).unwrap_or(0));
+            } else if pass.ahead.len() < MOST_AHEAD {
+                pass.ahead.push((seq, key.to_vec()));
+            } else {
+                pass.more_ahead += 1;
+            }
+            !ahead
+        };
         let alive = match op {
             b'I' | b'U' => true,
             b'D' => false,
             b'T' => {
-                if seq < source.until {
+                if seq < source.until && in_order(b"") {
                     pass.truncated.push((seq, place));
                     pass.entries += 1;
                 }
@@ -184,6 +207,9 @@ fn read_source(
         };
         let key = content(3);
         let key = key.as_deref().unwrap_or_default();
+        if !in_order(key) {
+            return;
+        }
         let hash = content(5)
             .and_then(|hash| Hash::from_slice(&hash))
             .unwrap_or(Hash::ZERO);

@@ -20,6 +20,7 @@ mod target;
 
 use std::collections::HashSet;
 
+use auditspine_core::order::Order;
 use auditspine_core::rows::{Join, KeyHasher, Layouts, Place, Removals, RowFindingKind};
 use pgrx::pg_sys;
 
@@ -33,9 +34,10 @@ use self::leaf::Leaf;
 use self::target::{Source, Target};
 use crate::pg::audited;
 use crate::pg::layouts::KIND as LAYOUT_KIND;
+use crate::pg::order::{self, Found};
 use crate::pg::spill::TempFiles;
 use crate::pg::state::state;
-use crate::pg::verify::{CurrentSnapshot, expect_select};
+use crate::pg::verify::{CurrentSnapshot, drawn, expect_select};
 
 /// How much a caller wants to know of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +164,7 @@ fn verify_target(
     let entries = Entries {
         sources: &sources,
         chains,
+        drawn: drawn(),
     };
     let partial = some(target, entries, rows, recorded, &hasher, &mut judge);
     (report.rows, report.entries) =
@@ -190,7 +193,19 @@ fn all(
     let pass = entries::read(about, Which::All, hasher, &mut |entry| {
         join.add_entry(entry.record);
     });
-    let removals = removals(target, recorded, &pass, judge);
+    let mut pass = pass;
+    let order = std::mem::take(&mut pass.order);
+    let disputed = disputed(order, about.sources);
+    pass.truncated.retain(|(_, place)| {
+        !disputed
+            .iter()
+            .any(|found| is_ignored(found) && found.place == *place)
+    });
+    let mut removals = removals(target, recorded, &pass, judge);
+    tell_disputed(target, &disputed, &pass, judge);
+    for found in disputed.iter().filter(|found| is_ignored(found)) {
+        removals.ignore(found.place);
+    }
     tell_lost_layouts(target, recorded, &pass, judge);
     let mut keyless: Vec<(u32, Place)> = Vec::new();
     let (mut rows, mut more_keyless) = (0, 0u64);
@@ -230,6 +245,10 @@ fn some(
         Rows::Since(start) => (start, since::touched(about, start, hasher)?),
         Rows::WithKeys(keys) => (i64::MIN, since::of_keys(about, keys, hasher)?),
     };
+    // Which entry is the last one takes the others to tell.
+    if !touched.pass.ahead.is_empty() || !touched.pass.order.clone().doubtful().is_empty() {
+        return None;
+    }
     let left = |partition: &recorded::PartitionDetached| {
         partition.kind == target.kind && partition.seq >= start
     };
@@ -240,6 +259,59 @@ fn some(
     tell_lost_layouts(target, recorded, &touched.pass, judge);
     judge.judge(&mut outcomes);
     Some((rows, touched.pass.entries))
+}
+
+/// Entries about the table whose numbers tell another order than that in which they were linked, or that
+/// share a number.
+fn disputed(order: Order, sources: &[Source]) -> Vec<Found> {
+    let mut disputed = Vec::new();
+    for (from, to) in order.doubtful() {
+        disputed.extend(
+            order::find(from, to)
+                .into_iter()
+                .filter(|found| sources.iter().any(|source| source.kind == found.event_kind)),
+        );
+    }
+    disputed
+}
+
+/// Whether an entry does not count. Of two that share a number, that one of each key which was linked later
+/// does.
+fn is_ignored(found: &Found) -> bool {
+    found.detail.is_some()
+}
+
+fn tell_disputed(target: &Target, disputed: &[Found], pass: &entries::Pass, judge: &mut Judge<'_>) {
+    let shows_content = judge.shows_content;
+    let mut tell = |seq: i64, key: Option<&[u8]>, what: String| {
+        (judge.put)(Finding {
+            seq: Some(seq),
+            key: key.filter(|_| shows_content).map(<[u8]>::to_vec),
+            ..Finding::of_table(RowFindingKind::OrderDisputed, &target.name, what)
+        });
+    };
+    for found in disputed {
+        let what = found.detail.clone().unwrap_or_else(|| {
+            "another entry has the same seq: the sequence was set back".to_owned()
+        });
+        tell(
+            found.seq,
+            found.event_pk.as_deref().map(str::as_bytes),
+            what,
+        );
+    }
+    for (seq, key) in &pass.ahead {
+        let what =
+            "the entry's seq is beyond what auditspine.audit_seq has drawn, so it does not count";
+        tell(*seq, Some(key), what.to_owned());
+    }
+    if let Some((seq, _)) = pass.ahead.first().filter(|_| pass.more_ahead > 0) {
+        tell(
+            *seq,
+            None,
+            format!("{} more entries are beyond what was drawn", pass.more_ahead),
+        );
+    }
 }
 
 /// What TRUNCATEs and detached partitions took away.
