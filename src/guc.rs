@@ -6,6 +6,7 @@ use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 static BUFFER_SIZE: GucSetting<i32> = GucSetting::<i32>::new(64 * 1024);
 static LANE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
+static VERIFY_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5_000);
 static ACTOR: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static PUBLISH_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static CONTEXT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
@@ -27,6 +28,16 @@ pub fn register() {
         c"How long a commit waits for a free lane of a chain before it fails.",
         c"0 waits without limit. statement_timeout does not cover a commit.",
         &LANE_TIMEOUT,
+        0,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"auditspine.verify_lock_timeout",
+        c"How long verify_all() waits for the locks on one table before it is told as not verified.",
+        c"0 waits without limit. Tables that are free are verified first.",
+        &VERIFY_LOCK_TIMEOUT,
         0,
         i32::MAX,
         GucContext::Userset,
@@ -66,6 +77,11 @@ pub fn buffer_bytes() -> usize {
 /// `auditspine.lane_timeout` in milliseconds; 0 is without limit.
 pub fn lane_timeout() -> i32 {
     LANE_TIMEOUT.get()
+}
+
+/// `auditspine.verify_lock_timeout` in milliseconds; 0 is without limit.
+pub fn verify_lock_timeout() -> i32 {
+    VERIFY_LOCK_TIMEOUT.get()
 }
 
 /// `auditspine.actor`, `None` if empty.

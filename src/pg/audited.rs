@@ -21,8 +21,6 @@ const C_LANGUAGE: u32 = 13;
 pub struct Audited {
     /// The relation that was asked about.
     pub relation: pg_sys::Oid,
-    /// The partitioned table that it is part of, or itself.
-    pub root: pg_sys::Oid,
     /// Kind of its events.
     pub kind: Vec<u8>,
     /// The trigger's arguments.
@@ -127,12 +125,7 @@ fn declared(
     parse: impl Fn(&[String]) -> Option<Declaration>,
 ) -> Vec<Audited> {
     // SAFETY: the relation is open.
-    let (oid, is_partition) = unsafe {
-        (
-            (*relation.raw()).rd_id,
-            (*(*relation.raw()).rd_rel).relispartition,
-        )
-    };
+    let oid = unsafe { (*relation.raw()).rd_id };
     triggers(relation)
         .into_iter()
         .filter(|trigger| trigger.for_row && trigger.symbol == symbol::APPEND)
@@ -140,7 +133,6 @@ fn declared(
             let declaration = parse(&trigger.arguments)?;
             Some(Audited {
                 relation: oid,
-                root: if is_partition { root_of(oid) } else { oid },
                 // SAFETY: the relation is open.
                 kind: unsafe { kind_of(relation.raw(), &declaration) }.into_bytes(),
                 declaration,
@@ -170,6 +162,15 @@ fn rel_kind(relation: pg_sys::Oid) -> u8 {
 /// detached concurrently, which nobody sees as partitions any more although their rows have not left.
 /// The partitions are locked; the table is locked by the caller.
 pub fn members(root: pg_sys::Oid, lock: u32) -> Vec<pg_sys::Oid> {
+    members_if(root, &mut |child| lock_if_exists(child, lock))
+}
+
+/// A table and its partitions at every level, as [`members`], of which those are left out that `take`,
+/// which is to lock them, does not take.
+pub fn members_if(
+    root: pg_sys::Oid,
+    take: &mut dyn FnMut(pg_sys::Oid) -> bool,
+) -> Vec<pg_sys::Oid> {
     let mut all = vec![root];
     let mut at = 0;
     while let Some(parent) = all.get(at).copied() {
@@ -177,11 +178,7 @@ pub fn members(root: pg_sys::Oid, lock: u32) -> Vec<pg_sys::Oid> {
         // Children by INHERITS are tables of their own: no trigger is cloned to them.
         if rel_kind(parent) == pg_sys::RELKIND_PARTITIONED_TABLE {
             let children = registry::partitions_of(parent);
-            all.extend(
-                children
-                    .into_iter()
-                    .filter(|child| lock_if_exists(*child, lock)),
-            );
+            all.extend(children.into_iter().filter(|child| take(*child)));
         }
     }
     all

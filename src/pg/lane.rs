@@ -180,7 +180,25 @@ fn wait(group: i32, chain: &[u8], lane: i16) {
 }
 
 /// Restores `lock_timeout` however the wait ends.
-struct LockTimeoutGuard(i32);
+pub struct LockTimeoutGuard(i32);
+
+impl LockTimeoutGuard {
+    /// Until dropped, each wait for a lock of PostgreSQL's ends with 55P03 after so many milliseconds; 0 is
+    /// without limit.
+    pub fn set(limit: i32) -> LockTimeoutGuard {
+        // SAFETY: a plain global that this backend alone uses.
+        let before = unsafe { std::mem::replace(&mut *(&raw mut pg_sys::LockTimeout), limit) };
+        LockTimeoutGuard(before)
+    }
+
+    /// As [`LockTimeoutGuard::set`], unless the waits are limited to less already.
+    pub fn lower(limit: i32) -> LockTimeoutGuard {
+        // SAFETY: as in `set`.
+        let before = unsafe { pg_sys::LockTimeout };
+        let longer = limit == 0 || (before > 0 && before <= limit);
+        LockTimeoutGuard::set(if longer { before } else { limit })
+    }
+}
 
 impl Drop for LockTimeoutGuard {
     fn drop(&mut self) {

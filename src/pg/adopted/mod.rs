@@ -136,8 +136,9 @@ fn latest(table: &str) -> Option<Stored> {
     let name = arena.varlena(table.as_bytes());
     let mut stored = None;
     for_each_row(
-        c"SELECT seq, payload::text, payload_hash FROM ONLY auditspine.audit_chain \
-          WHERE event_kind = 'auditspine.adopt' AND op = 'S' AND event_pk = $1 ORDER BY seq DESC LIMIT 1",
+        c"SELECT seq, payload::pg_catalog.text, payload_hash FROM ONLY auditspine.audit_chain \
+          WHERE event_kind OPERATOR(pg_catalog.=) 'auditspine.adopt' AND op OPERATOR(pg_catalog.=) 'S' \
+          AND event_pk OPERATOR(pg_catalog.=) $1 ORDER BY seq DESC LIMIT 1",
         &[(pg_sys::TEXTOID, name)],
         &mut |row| {
             let payload = row
@@ -185,55 +186,64 @@ pub fn findings(target: pg_sys::Oid, sink: &mut dyn FnMut(Finding)) {
     }
 }
 
-/// Holds every adopted chain against its anchor. What is wrong with a table itself, such as that it
-/// is gone, is a finding too. `sink` is given the table's name besides.
-pub fn verify_all(sink: &mut dyn FnMut(&str, Finding)) -> Vec<Report> {
+/// Names of the tables that were adopted, and what has these names now, if anything.
+pub fn adopted() -> Vec<(String, Option<pg_sys::Oid>)> {
     let _snapshot = CurrentSnapshot::push();
     expect_select(state().audit_chain);
-    let mut tables: Vec<(String, pg_sys::Oid)> = Vec::new();
+    let mut tables = Vec::new();
     for_each_row(
         // Names are compared, not parsed: a forged one is just not found.
-        c"SELECT e.event_pk, coalesce(t.oid, 0::oid) \
+        c"SELECT e.event_pk, t.oid \
           FROM (SELECT DISTINCT event_pk FROM ONLY auditspine.audit_chain \
-                WHERE event_kind = 'auditspine.adopt' AND op = 'S' AND event_pk IS NOT NULL) AS e \
-          LEFT JOIN (SELECT c.oid, quote_ident(nspname) || '.' || quote_ident(relname) AS name \
-                     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace) AS t ON t.name = e.event_pk \
+                WHERE event_kind OPERATOR(pg_catalog.=) 'auditspine.adopt' \
+                AND op OPERATOR(pg_catalog.=) 'S' AND event_pk IS NOT NULL) AS e \
+          LEFT JOIN (SELECT c.oid, pg_catalog.format('%I.%I', nspname, relname) AS name \
+                     FROM pg_catalog.pg_class AS c \
+                     JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) relnamespace) AS t \
+              ON t.name OPERATOR(pg_catalog.=) e.event_pk \
           ORDER BY e.event_pk",
         &[],
         &mut |row| {
-            if let (Some(name), Some(oid)) = (row.text(0), row.oid(1)) {
-                tables.push((name, oid));
+            if let Some(name) = row.text(0) {
+                tables.push((name, row.oid(1)));
             }
         },
     );
-    let mut reports = Vec::new();
-    for (name, oid) in tables {
-        let mut sink = |finding| sink(&name, finding);
-        let source = if oid == pg_sys::InvalidOid {
-            Err(Problem::missing(&name))
-        } else {
+    tables
+}
+
+/// Holds an adopted chain against its anchor. What is wrong with the table itself, such as that it is gone,
+/// is a finding too. `None` if no entry says any more that it was adopted.
+pub fn verify_adopted(
+    name: &str,
+    table: Option<pg_sys::Oid>,
+    sink: &mut dyn FnMut(Finding),
+) -> Option<Report> {
+    let source = match table {
+        None => Err(Problem::missing(name)),
+        Some(oid) => {
             expect_select(oid);
             Source::open(oid, pg_sys::AccessShareLock)
-        };
-        let stored = latest(&name);
-        reports.push(match (source, stored) {
-            (Ok(source), Some(stored)) => against(&source, &stored, &mut sink),
-            (Ok(_), None) => continue,
-            (Err(problem), stored) => {
-                sink(about(problem.label, problem.message));
-                Report {
-                    table: name.clone(),
-                    anchor_seq: stored.as_ref().map(|stored| stored.seq),
-                    anchored: stored
-                        .and_then(|stored| stored.anchor)
-                        .map_or(0, |anchor| anchor.summary.count),
-                    changes: 1,
-                    ..Report::default()
-                }
+        }
+    };
+    let _snapshot = CurrentSnapshot::push();
+    let stored = latest(name);
+    Some(match (source, stored) {
+        (Ok(source), Some(stored)) => against(&source, &stored, sink),
+        (Ok(_), None) => return None,
+        (Err(problem), stored) => {
+            sink(about(problem.label, problem.message));
+            Report {
+                table: name.to_owned(),
+                anchor_seq: stored.as_ref().map(|stored| stored.seq),
+                anchored: stored
+                    .and_then(|stored| stored.anchor)
+                    .map_or(0, |anchor| anchor.summary.count),
+                changes: 1,
+                ..Report::default()
             }
-        });
-    }
-    reports
+        }
+    })
 }
 
 fn against(source: &Source, stored: &Stored, sink: &mut dyn FnMut(Finding)) -> Report {

@@ -1,10 +1,10 @@
 //! The adopted layer of a run: chains of the older shape, against what anchors them.
 
-use std::collections::BTreeMap;
+use pgrx::pg_sys;
 
 use super::Line;
 use super::breaks::Break;
-use super::guard::{guarded, not_verified};
+use super::guard::{self, Outcome, guarded, not_verified};
 use super::links::summary;
 use super::record::Run;
 use crate::pg::adopted;
@@ -12,47 +12,76 @@ use crate::pg::owner::as_owner;
 
 const LAYER: &str = "adopted";
 
-/// Verifies every adopted chain and adds a line for each. All of a chain is read, whatever was added.
+/// Verifies every adopted chain and adds a line for each. All of a chain is read, whatever was added. Tables
+/// that another session has locked come last.
 pub fn verify(run: &mut Run, lines: &mut Vec<Line>) {
-    match guarded(run, all) {
-        Ok(done) => lines.extend(done),
-        Err(message) => lines.push(not_verified(LAYER, "adopted chains", &message, run)),
+    let tables = match guarded(run, |_| as_owner(adopted::adopted)) {
+        Ok(tables) => tables,
+        Err(message) => {
+            lines.push(not_verified(LAYER, "adopted chains", &message, run));
+            return;
+        }
+    };
+    let (mut locked, mut done) = (Vec::new(), Vec::new());
+    for (name, table) in tables {
+        match one(&name, table, false, run) {
+            Outcome::Busy => locked.push((name, table)),
+            outcome => done.push((name, outcome)),
+        }
+    }
+    for (name, table) in locked {
+        let outcome = one(&name, table, true, run);
+        done.push((name, outcome));
+    }
+    done.sort_by(|left, right| left.0.cmp(&right.0));
+    for (name, outcome) in done {
+        match outcome {
+            Outcome::Done(line) => lines.extend(line),
+            Outcome::Failed(message) => lines.push(not_verified(LAYER, &name, &message, run)),
+            Outcome::Busy => {}
+        }
     }
 }
 
-fn all(run: &mut Run) -> Vec<Line> {
-    let mut told: BTreeMap<String, (u64, Option<i64>, String)> = BTreeMap::new();
-    let mut sink = |table: &str, finding: adopted::Finding| {
-        // What was there when the chain was adopted is part of its anchor.
-        if finding.anchored {
-            return;
-        }
-        let found = Break {
-            layer: LAYER,
-            table: Some(table),
-            seq: finding.seq,
-            expected: finding.expected.as_ref().map(|hash| &hash.0[..]),
-            found: finding.found.as_deref(),
-            ..Break::new(finding.finding, &finding.detail)
-        };
-        let of_table = told
-            .entry(table.to_owned())
-            .or_insert_with(|| (0, None, found.sentence()));
-        of_table.0 += 1;
-        of_table.1 = of_table.1.into_iter().chain(finding.seq).min();
-        run.found(&found);
-    };
-    let reports = as_owner(|| adopted::verify_all(&mut sink));
-    let mut line = |report: adopted::Report| {
-        let (findings, first_bad_seq, first) = told.remove(&report.table).unwrap_or_default();
-        Line {
+/// Verifies one chain.
+fn one(name: &str, table: Option<pg_sys::Oid>, wait: bool, run: &mut Run) -> Outcome<Option<Line>> {
+    let part = |run: &mut Run| {
+        let mut told: (u64, Option<i64>, Option<String>) = (0, None, None);
+        let report = as_owner(|| {
+            adopted::verify_adopted(name, table, &mut |finding| {
+                // What was there when the chain was adopted is part of its anchor.
+                if finding.anchored {
+                    return;
+                }
+                let found = Break {
+                    layer: LAYER,
+                    table: Some(name),
+                    seq: finding.seq,
+                    expected: finding.expected.as_ref().map(|hash| &hash.0[..]),
+                    found: finding.found.as_deref(),
+                    ..Break::new(finding.finding, &finding.detail)
+                };
+                told.0 += 1;
+                told.1 = told.1.into_iter().chain(finding.seq).min();
+                told.2.get_or_insert_with(|| found.sentence());
+                run.found(&found);
+            })
+        });
+        let (findings, first_bad_seq, first) = told;
+        report.map(|report| Line {
             layer: LAYER,
             subject: report.table,
             checked: report.entries as i64,
             findings: findings as i64,
             first_bad_seq,
-            detail: (findings > 0).then(|| summary(&first, findings)),
-        }
+            detail: first.map(|first| summary(&first, findings)),
+        })
     };
-    reports.into_iter().map(&mut line).collect()
+    match table {
+        Some(oid) => guard::of_table(run, oid, wait, part),
+        None => match guarded(run, part) {
+            Ok(line) => Outcome::Done(line),
+            Err(message) => Outcome::Failed(message),
+        },
+    }
 }

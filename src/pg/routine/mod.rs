@@ -8,6 +8,7 @@ mod guard;
 mod heads;
 mod keys;
 mod links;
+mod locks;
 mod published;
 mod record;
 mod rows;

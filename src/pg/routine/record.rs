@@ -16,6 +16,7 @@ use super::alerts::{self, Alerts};
 use super::breaks::Break;
 use super::heads;
 use super::written::{self, VERIFICATION, expect};
+use crate::pg::lane::LockTimeoutGuard;
 use crate::pg::owner::as_owner;
 use crate::pg::state::verbs_schema;
 
@@ -67,6 +68,8 @@ pub struct Run {
     /// `None` where nothing can be written.
     record: Option<Record>,
     alerting: bool,
+    /// What waits for locks are limited to outside of the parts of a run, in milliseconds.
+    lock_timeout: i32,
 }
 
 struct Record {
@@ -95,6 +98,8 @@ impl Run {
             clock: std::time::Instant::now(),
             record: writable.then(|| as_owner(Record::begin)),
             alerting: false,
+            // SAFETY: a plain global of this backend.
+            lock_timeout: unsafe { pg_sys::LockTimeout },
         }
     }
 
@@ -123,6 +128,7 @@ impl Run {
         self.totals.findings += 1;
         if let Some(record) = &mut self.record {
             self.alerting = true;
+            let _waits = LockTimeoutGuard::set(self.lock_timeout);
             as_owner(|| record.alerts.found(found));
             self.alerting = false;
         }

@@ -8,7 +8,7 @@ use pgrx::pg_sys;
 
 use super::Line;
 use super::breaks::Break;
-use super::guard::{guarded, not_verified};
+use super::guard::{self, Outcome, not_verified};
 use super::links::summary;
 use super::record::Run;
 use crate::pg::audited;
@@ -17,6 +17,7 @@ use crate::pg::rows::{
     self, Detail, Finding, Recorded, Request, Rows as Which, TableReport, Tracked,
 };
 use crate::pg::scan;
+use crate::pg::table;
 use crate::pg::verify::CurrentSnapshot;
 
 /// A table that entries say is audited does not exist.
@@ -32,16 +33,31 @@ pub fn verify(since: Option<i64>, run: &mut Run, lines: &mut Vec<Line>) {
         run,
         lines,
         kinds: HashSet::new(),
+        failed: HashSet::new(),
     };
-    for (oid, name) in audited_tables() {
-        layer.table(oid, &name, only_kind(oid));
-    }
+    layer.tables(
+        audited_tables()
+            .into_iter()
+            .map(|(oid, name)| (oid, name, None))
+            .collect(),
+    );
+    let mut found = Vec::new();
     for tracked in recorded.attached() {
-        if !layer.kinds.contains(&tracked.kind) {
-            layer.tracked(&tracked);
+        if layer.kinds.contains(&tracked.kind) {
+            continue;
+        }
+        match table_of(&tracked) {
+            Some(oid) if layer.failed.contains(&oid) => {}
+            // Of the same kind as if the trigger were there: so a row's break is the same, too.
+            Some(oid) => found.push((oid, tracked.table, Some(tracked.kind.into_bytes()))),
+            None => layer.missing(&tracked),
         }
     }
+    layer.tables(found);
 }
+
+/// A table, its name, and the kind of its events, if that is not to be read from its triggers.
+type Table = (pg_sys::Oid, String, Option<Vec<u8>>);
 
 struct Layer<'a> {
     since: Option<i64>,
@@ -50,11 +66,25 @@ struct Layer<'a> {
     lines: &'a mut Vec<Line>,
     /// Kinds that were verified.
     kinds: HashSet<String>,
+    /// Tables that could not be verified.
+    failed: HashSet<pg_sys::Oid>,
 }
 
 impl Layer<'_> {
-    /// A table, and the kind of its events if there is but one.
-    fn table(&mut self, oid: pg_sys::Oid, name: &str, kind: Option<Vec<u8>>) {
+    /// Verifies tables; those that another session has locked when all others are done.
+    fn tables(&mut self, tables: Vec<Table>) {
+        let locked: Vec<Table> = tables
+            .into_iter()
+            .filter(|table| !self.table(table, false))
+            .collect();
+        for table in &locked {
+            self.table(table, true);
+        }
+    }
+
+    /// Verifies a table. False if it is locked, and not to be waited for.
+    fn table(&mut self, (oid, name, kind): &Table, wait: bool) -> bool {
+        let oid = *oid;
         let mut first = None;
         let request = Request {
             relation: oid,
@@ -63,27 +93,31 @@ impl Layer<'_> {
             detail: Detail::Evidence,
         };
         let recorded = self.recorded;
-        let outcome = guarded(self.run, |run| {
+        let outcome = guard::of_table(self.run, oid, wait, |run| {
+            let kind = kind.clone().or_else(|| only_kind(oid));
             rows::verify_recorded(&request, recorded, &mut |finding| {
                 tell(&finding, kind.as_deref(), run, &mut first);
             })
         });
         match outcome {
-            Ok(reports) => {
+            Outcome::Busy => return false,
+            Outcome::Done(reports) => {
                 let many = reports.len() > 1;
                 for report in reports {
                     self.add(report, many, first.take());
                 }
             }
-            Err(message) => {
+            Outcome::Failed(message) => {
+                self.failed.insert(oid);
                 // What was dropped meanwhile is the next run's to judge.
-                if OpenRelation::if_exists(oid, pg_sys::AccessShareLock).is_some() {
+                if table::exists(oid) {
                     self.run.totals.tables += 1;
                     self.lines
                         .push(not_verified("rows", name, &message, self.run));
                 }
             }
         }
+        true
     }
 
     fn add(&mut self, report: TableReport, many: bool, first: Option<String>) {
@@ -118,34 +152,28 @@ impl Layer<'_> {
         self.kinds.insert(report.kind);
     }
 
-    /// A kind that entries say is attached, and that no trigger is there for.
-    fn tracked(&mut self, tracked: &Tracked) {
-        match table_of(tracked) {
-            // Of the same kind as if the trigger were there: so a row's break is the same, too.
-            Some(oid) => self.table(oid, &tracked.table, Some(tracked.kind.clone().into_bytes())),
-            None => {
-                let detail = format!(
-                    "the table does not exist, though entries say that it is audited under kind \"{}\"",
-                    tracked.kind
-                );
-                let found = Break {
-                    layer: "rows",
-                    table: Some(&tracked.table),
-                    kind: Some(tracked.kind.as_bytes()),
-                    ..Break::new(TABLE_MISSING, &detail)
-                };
-                self.run.found(&found);
-                self.run.totals.tables += 1;
-                self.lines.push(Line {
-                    layer: "rows",
-                    subject: tracked.table.clone(),
-                    checked: 0,
-                    findings: 1,
-                    first_bad_seq: None,
-                    detail: Some(found.sentence()),
-                });
-            }
-        }
+    /// A kind that entries say is attached, and of which there is no table any more.
+    fn missing(&mut self, tracked: &Tracked) {
+        let detail = format!(
+            "the table does not exist, though entries say that it is audited under kind \"{}\"",
+            tracked.kind
+        );
+        let found = Break {
+            layer: "rows",
+            table: Some(&tracked.table),
+            kind: Some(tracked.kind.as_bytes()),
+            ..Break::new(TABLE_MISSING, &detail)
+        };
+        self.run.found(&found);
+        self.run.totals.tables += 1;
+        self.lines.push(Line {
+            layer: "rows",
+            subject: tracked.table.clone(),
+            checked: 0,
+            findings: 1,
+            first_bad_seq: None,
+            detail: Some(found.sentence()),
+        });
     }
 }
 

@@ -14,6 +14,7 @@ use crate::declaration::{self, Declaration};
 use crate::error::Failure;
 use crate::pg::audited::{self, symbol};
 use crate::pg::layouts::{qualified_name, system_identifier};
+use crate::pg::registry::split_arguments;
 use crate::pg::relation::OpenRelation;
 use crate::pg::scan;
 use crate::pg::spec::kind_of;
@@ -256,40 +257,30 @@ impl Target {
         put: &mut dyn FnMut(Finding),
     ) -> (Vec<pg_sys::Oid>, Vec<pg_sys::Oid>) {
         let (mut shared, mut renamed, mut told) = (Vec::new(), Vec::new(), Vec::new());
-        for oid in audited_relations() {
-            if oid == self.root || leaves.contains(&oid) {
+        for other in audited_elsewhere() {
+            let oid = other.relation;
+            if oid == self.root || leaves.contains(&oid) || other.root == self.root {
                 continue;
             }
-            let Some(relation) = OpenRelation::if_exists(oid, pg_sys::AccessShareLock) else {
+            if other.kind != self.kind {
+                if other.is_named_so && other.root == oid {
+                    renamed.push(oid);
+                }
                 continue;
-            };
-            for other in audited::understood(&relation) {
-                if other.root == self.root {
-                    continue;
-                }
-                if other.kind != self.kind.as_bytes() {
-                    if other.declaration.kind.is_none() && other.root == oid {
-                        renamed.push(oid);
-                    }
-                    continue;
-                }
-                shared.push(oid);
-                if told.contains(&other.root) {
-                    continue;
-                }
-                told.push(other.root);
-                // SAFETY: the relation is open.
-                let name = unsafe { qualified_name(open(other.root).raw()) };
-                put(Finding::of_table(
-                    RowFindingKind::KindShared,
-                    &self.name,
-                    format!(
-                        "changes of {} are recorded under kind \"{}\" as well",
-                        String::from_utf8_lossy(&name),
-                        self.kind
-                    ),
-                ));
             }
+            shared.push(oid);
+            if told.contains(&other.root) {
+                continue;
+            }
+            told.push(other.root);
+            put(Finding::of_table(
+                RowFindingKind::KindShared,
+                &self.name,
+                format!(
+                    "changes of {} are recorded under kind \"{}\" as well",
+                    other.name, self.kind
+                ),
+            ));
         }
         (shared, renamed)
     }
@@ -331,15 +322,47 @@ fn table_of_name(qualified: &str) -> Option<pg_sys::Oid> {
     is_table.then_some(oid)
 }
 
-/// All tables and partitions that have a row trigger of ours.
-fn audited_relations() -> Vec<pg_sys::Oid> {
-    let query = c"SELECT DISTINCT t.tgrelid FROM pg_catalog.pg_trigger AS t \
+/// A row trigger of ours somewhere in the database, as the catalogs have it.
+struct Elsewhere {
+    /// The table or partition.
+    relation: pg_sys::Oid,
+    /// The partitioned table that it is part of, or itself.
+    root: pg_sys::Oid,
+    /// Qualified name of that one.
+    name: String,
+    /// Kind of its events.
+    kind: String,
+    /// Whether the kind is but the table's name.
+    is_named_so: bool,
+}
+
+/// The row triggers of ours, of which none is opened, locked or waited for: another table may be locked for
+/// long. Those whose arguments are not understood are left out.
+fn audited_elsewhere() -> Vec<Elsewhere> {
+    let query = c"SELECT t.tgrelid, t.tgargs, c.oid, c.relname, \
+            pg_catalog.format('%I.%I', n.nspname, c.relname) \
+        FROM pg_catalog.pg_trigger AS t \
         JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid \
-        WHERE p.prosrc OPERATOR(pg_catalog.=) 'auditspine_append_trigger'";
-    let mut oids = Vec::new();
+        JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) \
+            coalesce(pg_catalog.pg_partition_root(t.tgrelid)::pg_catalog.oid, t.tgrelid) \
+        JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+        WHERE p.prosrc OPERATOR(pg_catalog.=) 'auditspine_append_trigger' \
+        AND t.tgtype OPERATOR(pg_catalog.&) 1::pg_catalog.int2 OPERATOR(pg_catalog.=) 1::pg_catalog.int2";
+    let mut found = Vec::new();
     scan::select(query, &[], &[], |row| {
-        oids.extend(row.oid(0));
+        let parsed = row
+            .bytes(1)
+            .and_then(|arguments| declaration::try_parse(&split_arguments(&arguments)).ok());
+        if let (Some(relation), Some(declaration), Some(root)) = (row.oid(0), parsed, row.oid(2)) {
+            found.push(Elsewhere {
+                relation,
+                root,
+                name: row.text(4).unwrap_or_default(),
+                is_named_so: declaration.kind.is_none(),
+                kind: declaration.kind.or_else(|| row.text(3)).unwrap_or_default(),
+            });
+        }
         ControlFlow::Continue(())
     });
-    oids
+    found
 }
