@@ -339,7 +339,7 @@ struct Elsewhere {
 /// The row triggers of ours, of which none is opened, locked or waited for: another table may be locked for
 /// long. Those whose arguments are not understood are left out.
 fn audited_elsewhere() -> Vec<Elsewhere> {
-    let query = c"SELECT t.tgrelid, t.tgargs, c.oid, c.relname, \
+    let query = c"SELECT t.tgrelid, t.tgargs, c.oid, c.relname::pg_catalog.text, \
             pg_catalog.format('%I.%I', n.nspname, c.relname) \
         FROM pg_catalog.pg_trigger AS t \
         JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid \
