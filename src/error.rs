@@ -33,6 +33,8 @@ pub enum Failure {
     KindStillRecorded,
     /// A kind was to be closed whose table is audited.
     KindInUse,
+    /// The extension was to be dropped by somebody else than its owner.
+    NotTheOwner,
     /// The extension was to be dropped while changes are still to be recorded.
     ChangesPending,
     /// A table whose policy is append-only was to be changed.
@@ -187,7 +189,7 @@ impl Failure {
             Failure::NoPublishFile => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::OwnEntries => ERRCODE_ACTIVE_SQL_TRANSACTION,
             Failure::NotAnAuditor => ERRCODE_INVALID_GRANT_OPERATION,
-            Failure::CannotGrant => ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Failure::CannotGrant | Failure::NotTheOwner => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::UnknownRole | Failure::UnknownBlueprint => ERRCODE_UNDEFINED_OBJECT,
             Failure::NoSight => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::NotAChain => ERRCODE_DATA_EXCEPTION,

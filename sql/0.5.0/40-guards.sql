@@ -33,3 +33,17 @@ BEGIN
     END LOOP;
 END
 $guards$;
+
+-- The owner of the schema that CREATE EXTENSION chose may drop it, and all that is in it, whoever owns that. A backend that
+-- has loaded the library refuses (src/pg/dropping.rs); this loads it.
+CREATE FUNCTION auditspine.on_drop() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'auditspine_on_drop';
+REVOKE ALL ON FUNCTION auditspine.on_drop() FROM PUBLIC;
+COMMENT ON FUNCTION auditspine.on_drop() IS
+    'event trigger: has only the owner of the extension drop it, also with a schema';
+
+CREATE EVENT TRIGGER auditspine_drop ON ddl_command_start
+    WHEN TAG IN ('DROP SCHEMA', 'DROP OWNED')
+    EXECUTE FUNCTION auditspine.on_drop();
+ALTER EVENT TRIGGER auditspine_drop ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER auditspine_drop IS 'keeps the extension from being dropped with a schema by who does not own it';

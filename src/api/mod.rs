@@ -91,5 +91,5 @@ mod verify;
 ::pgrx::extension_sql_file!(
     "../../sql/0.5.0/40-guards.sql",
     name = "guards",
-    requires = ["tenants"]
+    requires = ["tenants", "routine_0_4", "backfill", "keys", "scoped_auditor"]
 );

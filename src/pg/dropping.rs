@@ -1,8 +1,10 @@
-//! DROP EXTENSION, by whatever command, while changes of this transaction are still to be recorded: their
-//! chains would be gone at the commit, which could only fail then.
+//! DROP EXTENSION, by whatever command: by its owner alone, and not while changes of this transaction are still to be recorded: their
+//! chains would be gone at the commit, which could only fail then. PostgreSQL lets the owner of a schema drop it
+//! with whatever is in it.
 //!
 //! An event trigger of ours would not do: it goes with the extension, and is told too little. The hook is
-//! called for every object that is dropped, and a backend that has pending events has loaded it.
+//! called for every object that is dropped. A backend that has pending events has loaded it, and the event
+//! trigger auditspine_drop has others load it.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -44,6 +46,7 @@ unsafe extern "C-unwind" fn on_access(
         && class == pg_sys::ExtensionRelationId
         && is_ours(object)
     {
+        expect_owner(object);
         expect_nothing_pending();
     }
 }
@@ -51,6 +54,28 @@ unsafe extern "C-unwind" fn on_access(
 fn is_ours(extension: pg_sys::Oid) -> bool {
     // SAFETY: a lookup in the catalogs; the name is NUL-terminated.
     unsafe { pg_sys::get_extension_oid(c"auditspine".as_ptr(), true) == extension }
+}
+
+/// Raises 42501 unless the current user owns the extension.
+fn expect_owner(extension: pg_sys::Oid) {
+    // SAFETY: a lookup in the catalogs for an extension that is there.
+    let owns = unsafe {
+        let user = pg_sys::GetUserId();
+        #[cfg(any(feature = "pg14", feature = "pg15"))]
+        {
+            pg_sys::pg_extension_ownercheck(extension, user)
+        }
+        #[cfg(not(any(feature = "pg14", feature = "pg15")))]
+        {
+            pg_sys::object_ownercheck(pg_sys::ExtensionRelationId, extension, user)
+        }
+    };
+    if !owns {
+        Failure::NotTheOwner.raise(
+            "extension auditspine would be dropped, and is not yours",
+            "it goes with the schema that it is installed in: have its owner drop it first, or leave the schema",
+        );
+    }
 }
 
 /// Raises 55006 if there are events that are not linked yet. What is linked already goes with its tables.

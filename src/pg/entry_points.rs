@@ -30,6 +30,7 @@ entry_point!(pg_finfo_auditspine_refuse_change);
 entry_point!(pg_finfo_auditspine_refuse_audited_change);
 entry_point!(pg_finfo_auditspine_auditor_policies);
 entry_point!(pg_finfo_auditspine_on_ddl);
+entry_point!(pg_finfo_auditspine_on_drop);
 entry_point!(pg_finfo_auditspine_verify_chain);
 entry_point!(pg_finfo_auditspine_chain_findings);
 entry_point!(pg_finfo_auditspine_verify_all);
@@ -131,6 +132,19 @@ pub unsafe extern "C-unwind" fn auditspine_on_ddl(
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL.
     attach::follow(&unsafe { Command::new(fcinfo) });
+    pg_sys::Datum::from(0usize)
+}
+
+/// SQL: `auditspine.on_drop() RETURNS event_trigger`. What it does is to be called: the library is loaded, and its
+/// hook is told of all that is dropped.
+///
+/// # Safety
+/// Called by PostgreSQL only.
+#[unsafe(no_mangle)]
+#[pg_guard]
+pub unsafe extern "C-unwind" fn auditspine_on_drop(
+    _fcinfo: pg_sys::FunctionCallInfo,
+) -> pg_sys::Datum {
     pg_sys::Datum::from(0usize)
 }
 

@@ -42,6 +42,30 @@ DROP OWNED BY regress_auditspine_dropped CASCADE;
 \echo :LAST_ERROR_MESSAGE (:LAST_ERROR_SQLSTATE)
 ROLLBACK;
 
+-- Who owns the schema, or the database, may not drop the extension with it.
+CREATE ROLE regress_auditspine_landlord;
+ALTER SCHEMA verbs OWNER TO regress_auditspine_landlord;
+\connect -
+SET client_min_messages = warning;
+SET SESSION AUTHORIZATION regress_auditspine_landlord;
+DROP SCHEMA verbs CASCADE;
+\echo :LAST_ERROR_MESSAGE (:LAST_ERROR_SQLSTATE)
+DROP OWNED BY regress_auditspine_landlord CASCADE;
+\echo :LAST_ERROR_MESSAGE (:LAST_ERROR_SQLSTATE)
+CREATE FUNCTION verbs.own() RETURNS integer LANGUAGE sql RETURN 1;
+DROP FUNCTION verbs.own();
+DROP FUNCTION verbs.audit_flush();
+RESET SESSION AUTHORIZATION;
+ALTER SCHEMA verbs OWNER TO CURRENT_USER;
+-- What is not in its way goes as ever.
+CREATE SCHEMA other AUTHORIZATION regress_auditspine_landlord;
+CREATE SCHEMA another AUTHORIZATION regress_auditspine_landlord;
+SET SESSION AUTHORIZATION regress_auditspine_landlord;
+DROP SCHEMA other CASCADE;
+DROP OWNED BY regress_auditspine_landlord;
+RESET SESSION AUTHORIZATION;
+DROP ROLE regress_auditspine_landlord;
+
 -- A function that catches the error goes on, and its changes are recorded.
 DO $$
 BEGIN
