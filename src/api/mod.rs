@@ -91,5 +91,11 @@ mod verify;
 ::pgrx::extension_sql_file!(
     "../../sql/0.5.0/40-guards.sql",
     name = "guards",
-    requires = ["tenants", "routine_0_4", "backfill", "keys", "scoped_auditor"]
+    requires = [
+        "tenants",
+        "routine_0_4",
+        "backfill",
+        "keys",
+        "scoped_auditor"
+    ]
 );

@@ -12,9 +12,8 @@ use pgrx::pg_sys;
 use pgrx::spi::{OwnedPreparedStatement, Spi};
 
 use super::breaks::{self, Break};
-use super::written::{self, ALERT, OPEN_BREAK, expect};
+use super::written::{self, ALERT, OPEN_BREAK, expect, row_hash};
 use crate::pg::lane;
-use crate::pg::state::verbs_schema;
 
 /// Kind and severity of every alert.
 const KIND: &str = "audit_chain_break";
@@ -39,8 +38,9 @@ fn insert_alert() -> String {
                                    WHERE a.break_digest = $14 AND a.occurrence = n))
              )::auditspine.alert AS alert),
          written AS (INSERT INTO auditspine.alert AS a SELECT (w.alert).* FROM wanted AS w RETURNING a)
-         SELECT {0}.canonical_row_hash(w.alert), {0}.canonical_row_hash(x.a) FROM wanted AS w LEFT JOIN written AS x ON true",
-        verbs_schema()
+         SELECT {}, CASE WHEN x.a IS DISTINCT FROM NULL THEN {} END FROM wanted AS w LEFT JOIN written AS x ON true",
+        row_hash("(w.alert).*"),
+        row_hash("(x.a).*")
     )
 }
 

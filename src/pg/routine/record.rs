@@ -15,10 +15,9 @@ use super::Scope;
 use super::alerts::{self, Alerts};
 use super::breaks::Break;
 use super::heads;
-use super::written::{self, VERIFICATION, expect};
+use super::written::{self, VERIFICATION, expect, row_hash};
 use crate::pg::lane::LockTimeoutGuard;
 use crate::pg::owner::as_owner;
-use crate::pg::state::verbs_schema;
 
 /// Shows the hash of the row that is to be written, and of that which was, NULL if none was.
 fn insert_verification() -> String {
@@ -27,8 +26,9 @@ fn insert_verification() -> String {
              SELECT ROW($1, $2, pg_catalog.clock_timestamp(), pg_catalog.make_interval(secs => $3), $4, $5, $6, $7, $8, $9,
                         $10, $11, $12, $13, $14, $13 = 0, $15, session_user)::auditspine.verification AS run),
          written AS (INSERT INTO auditspine.verification AS v SELECT (w.run).* FROM wanted AS w RETURNING v)
-         SELECT {0}.canonical_row_hash(w.run), {0}.canonical_row_hash(x.v) FROM wanted AS w LEFT JOIN written AS x ON true",
-        verbs_schema()
+         SELECT {}, CASE WHEN x.v IS DISTINCT FROM NULL THEN {} END FROM wanted AS w LEFT JOIN written AS x ON true",
+        row_hash("(w.run).*"),
+        row_hash("(x.v).*")
     )
 }
 
