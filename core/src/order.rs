@@ -232,9 +232,23 @@ pub fn misplaced(groups: &[Group], steps: &[StepBack]) -> Vec<(usize, Misplaced)
     misplaced
 }
 
+/// Microseconds by which the times of two entries of one row may differ from the order of their numbers: the
+/// second writer waited for the row until the first had committed, so its time was taken later; but the
+/// processors' clocks may differ.
+const ROW_TOLERANCE: i64 = 100;
+
+/// Whether two entries of one row, the first with the smaller number, cannot have been linked in this order.
+pub fn proves_of_row(first: &Group, second: &Group, steps: &[StepBack]) -> bool {
+    contradicts(first, second, steps, ROW_TOLERANCE)
+}
+
 /// Whether two groups, the first with the smaller number, cannot have been linked in this order.
 pub fn proves(first: &Group, second: &Group, steps: &[StepBack]) -> bool {
-    if first.seq >= second.seq || !later(first.at, second.at) {
+    contradicts(first, second, steps, TOLERANCE)
+}
+
+fn contradicts(first: &Group, second: &Group, steps: &[StepBack], tolerance: i64) -> bool {
+    if first.seq >= second.seq || first.at <= second.at.saturating_add(tolerance) {
         return false;
     }
     // Between the neighbours that show the step some time has passed, so it was larger than they show.
@@ -242,7 +256,7 @@ pub fn proves(first: &Group, second: &Group, steps: &[StepBack]) -> bool {
         .iter()
         .filter(|step| step.from < second.seq && first.seq < step.to)
         .fold(0i64, |sum, step| sum.saturating_add(step.by));
-    first.at.saturating_sub(second.at) > back.saturating_mul(2).saturating_add(TOLERANCE)
+    first.at.saturating_sub(second.at) > back.saturating_mul(2).saturating_add(tolerance)
 }
 
 /// Places of the longest subsequence whose times do not fall.

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use auditspine_core::order::{Group, Misplaced, StepBack, misplaced, proves};
-use auditspine_core::rows::Place;
 use pgrx::{IntoDatum, pg_sys};
 
 use super::scan;
@@ -20,8 +19,6 @@ pub struct Found {
     pub pos: i64,
     /// Its number.
     pub seq: i64,
-    /// Where it is stored.
-    pub place: Place,
     /// Its kind.
     pub event_kind: String,
     /// Its key.
@@ -79,7 +76,8 @@ pub fn find(from: i64, to: i64) -> Vec<Found> {
     found
 }
 
-fn steps(from: i64, to: i64) -> Vec<StepBack> {
+/// Where lanes show that the clock was set back, within these numbers.
+pub fn steps(from: i64, to: i64) -> Vec<StepBack> {
     let query = c"SELECT s.before, s.seq, s.back FROM ( \
             SELECT e.seq, pg_catalog.lag(e.seq) OVER w AS before, \
                    pg_catalog.lag(e.appended_at) OVER w AS time, e.appended_at, \
@@ -139,13 +137,14 @@ fn entries(from: i64, to: i64, wrong: &HashMap<Linked, String>) -> Vec<Found> {
     let Some(texts) = texts.into_datum().filter(|_| !wrong.is_empty()) else {
         return found;
     };
-    let query = c"SELECT e.chain_id, e.lane, e.pos, e.seq, e.ctid, e.event_kind, e.event_pk, e.xid, e.appended_at \
+    let query =
+        c"SELECT e.chain_id, e.lane, e.pos, e.seq, e.event_kind, e.event_pk, e.xid, e.appended_at \
         FROM ONLY auditspine.audit_chain AS e \
         WHERE e.seq OPERATOR(pg_catalog.>=) $1 AND e.seq OPERATOR(pg_catalog.<=) $2 \
           AND e.xid::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($3) ORDER BY e.seq";
     let types = [pg_sys::INT8OID, pg_sys::INT8OID, pg_sys::TEXTARRAYOID];
     scan::select(query, &types, &[from.into(), to.into(), texts], |row| {
-        let linked = row.int8(7).map(|xid| xid as u64).zip(row.int8(8));
+        let linked = row.int8(6).map(|xid| xid as u64).zip(row.int8(7));
         if let Some(detail) = linked.and_then(|linked| wrong.get(&linked)) {
             found.extend(entry(row, Some(detail.clone())));
         }
@@ -157,9 +156,8 @@ fn entries(from: i64, to: i64, wrong: &HashMap<Linked, String>) -> Vec<Found> {
 /// Entries whose number another one has.
 fn twice(from: i64, to: i64) -> Vec<Found> {
     // One that is stored twice at one place is told as that.
-    let query =
-        c"SELECT e.chain_id, e.lane, e.pos, e.seq, e.ctid, e.event_kind, e.event_pk FROM ( \
-            SELECT *, ctid, pg_catalog.count(*) OVER (PARTITION BY seq) AS all_of, \
+    let query = c"SELECT e.chain_id, e.lane, e.pos, e.seq, e.event_kind, e.event_pk FROM ( \
+            SELECT *, pg_catalog.count(*) OVER (PARTITION BY seq) AS all_of, \
                    pg_catalog.count(*) OVER (PARTITION BY seq, chain_id, lane, pos) AS here \
             FROM ONLY auditspine.audit_chain \
             WHERE seq OPERATOR(pg_catalog.>=) $1 AND seq OPERATOR(pg_catalog.<=) $2) AS e \
@@ -173,15 +171,13 @@ fn twice(from: i64, to: i64) -> Vec<Found> {
 }
 
 fn entry(row: &super::values::Values<'_>, detail: Option<String>) -> Option<Found> {
-    let (block, offset) = row.place(4)?;
     Some(Found {
         chain_id: row.int4(0)?,
         lane: row.int2(1)?,
         pos: row.int8(2)?,
         seq: row.int8(3)?,
-        place: Place { block, offset },
-        event_kind: row.text(5).unwrap_or_default(),
-        event_pk: row.text(6),
+        event_kind: row.text(4).unwrap_or_default(),
+        event_pk: row.text(5),
         detail,
     })
 }

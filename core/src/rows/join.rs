@@ -100,9 +100,21 @@ impl<S: Storage> Join<S> {
 
     /// Compares, and hands over what does not agree, some outcomes at a time. Rows of one table come
     /// neither in order nor all at once.
-    pub fn finish(mut self, removals: &Removals, show: &mut dyn FnMut(&mut Vec<Outcome>)) {
+    pub fn finish(self, removals: &Removals, show: &mut dyn FnMut(&mut Vec<Outcome>)) {
+        self.finish_in_doubt(removals, &mut |_, _| false, show);
+    }
+
+    /// As [`Join::finish`]; of a key whose last entry by number is not the last by time, `settle` says
+    /// whether the one that is counts. It is given the last by time and the last by number.
+    pub fn finish_in_doubt(
+        mut self,
+        removals: &Removals,
+        settle: &mut dyn FnMut(&EntryRecord, &EntryRecord) -> bool,
+        show: &mut dyn FnMut(&mut Vec<Outcome>),
+    ) {
         let mut outcomes = Outcomes {
             batch: Vec::new(),
+            settle,
             show,
         };
         self.parts.join(&mut self.storage, removals, &mut outcomes);
@@ -112,6 +124,7 @@ impl<S: Storage> Join<S> {
 
 struct Outcomes<'a> {
     batch: Vec<Outcome>,
+    settle: &'a mut dyn FnMut(&EntryRecord, &EntryRecord) -> bool,
     show: &'a mut dyn FnMut(&mut Vec<Outcome>),
 }
 
@@ -263,6 +276,31 @@ struct Latest {
     met: bool,
 }
 
+/// Of keys whose last entry by number is not the last by time: the latter, so far.
+type Later = HashMap<KeyDigest, EntryRecord, BuildHasherDefault<DigestHasher>>;
+
+/// Takes in another entry of a key.
+#[inline]
+fn take_in(latest: &mut Latest, entry: EntryRecord, later: &mut Later) {
+    let last = latest.entry;
+    if (entry.seq, entry.at) >= (last.seq, last.at) {
+        latest.entry = entry;
+        if last.at > entry.at {
+            keep_later(last, later);
+        }
+    } else if entry.at > last.at {
+        keep_later(entry, later);
+    }
+}
+
+#[cold]
+fn keep_later(entry: EntryRecord, later: &mut Later) {
+    let known = later.entry(entry.key).or_insert(entry);
+    if entry.at > known.at {
+        *known = entry;
+    }
+}
+
 /// A digest is as random as a hash need be.
 #[derive(Default)]
 struct DigestHasher(u64);
@@ -295,14 +333,12 @@ fn join_part<T: Tape>(
     const SLOT: usize = size_of::<(KeyDigest, Latest)>() + 1;
     let mut scratch = Vec::new();
     let mut table = Table::default();
+    let mut later = Later::default();
     // Once the table would be too large, the part is dealt again.
     let mut smaller: Option<Parts<T>> = None;
     let Part { entries, rows } = part;
     table.reserve(entries.count.min(budget / SLOT / 2));
     entries.drain(&mut scratch, |entry| {
-        if removals.ignores(entry.place) {
-            return;
-        }
         if let Some(parts) = &mut smaller {
             let at = parts.of(entry.key);
             parts.used += parts.all[at].entries.push(entry);
@@ -312,16 +348,16 @@ fn join_part<T: Tape>(
         let latest = table
             .entry(entry.key)
             .or_insert(Latest { entry, met: false });
-        if entry.seq >= latest.entry.seq {
-            latest.entry = entry;
-        }
+        take_in(latest, entry, &mut later);
         // One that is full would grow to twice its size.
         let full = table.len() == table.capacity();
         if full && 2 * table.len() * SLOT > budget && level < MAX_LEVEL {
             let mut parts = Parts::new(budget, level + 1);
-            for (key, latest) in std::mem::take(&mut table) {
-                let at = parts.of(key);
-                parts.used += parts.all[at].entries.push(latest.entry);
+            let kept = std::mem::take(&mut table).into_values();
+            let later = std::mem::take(&mut later).into_values();
+            for entry in kept.map(|latest| latest.entry).chain(later) {
+                let at = parts.of(entry.key);
+                parts.used += parts.all[at].entries.push(entry);
                 parts.spill_if_due(storage);
             }
             smaller = Some(parts);
@@ -334,6 +370,15 @@ fn join_part<T: Tape>(
             parts.spill_if_due(storage);
         });
         return parts.join(storage, removals, outcomes);
+    }
+    for (key, by_time) in later {
+        // An entry with a greater number and time may have come since.
+        if let Some(latest) = table.get_mut(&key)
+            && by_time.at > latest.entry.at
+            && (outcomes.settle)(&by_time, &latest.entry)
+        {
+            latest.entry = by_time;
+        }
     }
     let alive = |entry: &EntryRecord| entry.alive && !removals.cover(entry.seq, entry.layout);
     rows.drain(&mut scratch, |row| {

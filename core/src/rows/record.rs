@@ -42,6 +42,9 @@ pub struct EntryRecord {
     pub key: KeyDigest,
     /// The entry's number: of the entries of one key the one with the greatest counts.
     pub seq: i64,
+    /// When it was linked, in microseconds: of entries of one key the order is that of `seq`, since a row
+    /// is locked until its entry is committed.
+    pub at: i64,
     /// The layout that the row was hashed under.
     pub layout: Option<i32>,
     /// The entry's `payload_hash`.
@@ -109,11 +112,12 @@ fn put_key_and_hash(key: KeyDigest, hash: &Hash, place: Place, out: &mut Vec<u8>
 }
 
 impl Record for EntryRecord {
-    const BYTES: usize = 16 + 32 + 6 + 8 + 4 + 1;
+    const BYTES: usize = 16 + 32 + 6 + 8 + 8 + 4 + 1;
 
     fn encode(&self, out: &mut Vec<u8>) {
         put_key_and_hash(self.key, &self.hash, self.place, out);
         out.extend_from_slice(&self.seq.to_le_bytes());
+        out.extend_from_slice(&self.at.to_le_bytes());
         out.extend_from_slice(&self.layout.unwrap_or_default().to_le_bytes());
         out.push(u8::from(self.alive) | u8::from(self.layout.is_some()) << 1);
     }
@@ -124,11 +128,13 @@ impl Record for EntryRecord {
         let hash = Hash(reader.take());
         let place = reader.place();
         let seq = i64::from_le_bytes(reader.take());
+        let at = i64::from_le_bytes(reader.take());
         let layout = i32::from_le_bytes(reader.take());
         let [flags] = reader.take();
         EntryRecord {
             key,
             seq,
+            at,
             layout: (flags & 2 != 0).then_some(layout),
             hash,
             place,
@@ -170,6 +176,7 @@ mod tests {
             let entry = EntryRecord {
                 key: KeyDigest(1, u64::MAX),
                 seq,
+                at: seq.rotate_left(7),
                 layout,
                 hash: Hash([7; 32]),
                 place: Place {

@@ -1,8 +1,6 @@
 //! Entries that take away many keys at once: a TRUNCATE, a partition that was detached.
 
-use std::collections::{HashMap, HashSet};
-
-use super::record::Place;
+use std::collections::HashMap;
 
 /// Which keys are gone without an entry of their own. A key is gone if its last entry is older than a
 /// removal that covers it.
@@ -12,8 +10,6 @@ pub struct Removals {
     all: Option<i64>,
     /// By layout: the last removal of the keys whose last entry names it.
     of_layout: HashMap<i32, i64>,
-    /// Entries that do not count.
-    ignored: HashSet<Place>,
 }
 
 impl Removals {
@@ -26,18 +22,6 @@ impl Removals {
     pub fn remove_layout(&mut self, seq: i64, layout: i32) {
         let last = self.of_layout.entry(layout).or_insert(seq);
         *last = seq.max(*last);
-    }
-
-    /// The entry at this place does not count: its number tells another order than that in which it was
-    /// linked.
-    pub fn ignore(&mut self, place: Place) {
-        self.ignored.insert(place);
-    }
-
-    /// Whether the entry at this place does not count.
-    #[inline]
-    pub fn ignores(&self, place: Place) -> bool {
-        !self.ignored.is_empty() && self.ignored.contains(&place)
     }
 
     /// Whether the row of this last entry was taken away later.

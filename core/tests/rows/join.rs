@@ -148,6 +148,7 @@ proptest! {
         let mut entries: Vec<EntryRecord> = told.iter().enumerate().map(|(at, (key, content, layout, alive))| EntryRecord {
             key: digest(*key),
             seq: at as i64,
+            at: at as i64,
             layout: layout.map(i32::from),
             hash: Hash([*content; 32]),
             place: place(at),
@@ -182,6 +183,7 @@ fn what_fits_is_not_written_and_what_does_not_is() {
         .map(|at| EntryRecord {
             key: hasher.digest(&at.to_le_bytes()),
             seq: at as i64,
+            at: at as i64,
             layout: Some(1),
             hash: Hash::of(&at.to_le_bytes()),
             place: place(at),
@@ -222,6 +224,7 @@ fn one_key_changed_for_ever_takes_no_room() {
         .map(|at| EntryRecord {
             key,
             seq: at,
+            at,
             layout: None,
             hash: Hash::of(&at.to_le_bytes()),
             place: place(at as usize),

@@ -33,7 +33,7 @@ pub struct Pass {
     pub truncated: Vec<(i64, Place)>,
     /// Numbers and times of all of these.
     pub order: Order,
-    /// Entries that do not count: their numbers, beyond what was drawn, and keys; some, and how many more.
+    /// Entries beyond what was drawn: their numbers and keys, of some.
     pub ahead: Vec<(i64, Vec<u8>)>,
     /// How many more there are.
     pub more_ahead: u64,
@@ -174,6 +174,7 @@ fn read_source(
             }
             !ahead
         };
+        let at = row.int8(6).unwrap_or(0);
         let alive = match op {
             b'I' | b'U' => true,
             b'D' => false,
@@ -207,9 +208,7 @@ fn read_source(
         };
         let key = content(3);
         let key = key.as_deref().unwrap_or_default();
-        if !in_order(key) {
-            return;
-        }
+        in_order(key);
         let hash = content(5)
             .and_then(|hash| Hash::from_slice(&hash))
             .unwrap_or(Hash::ZERO);
@@ -218,6 +217,7 @@ fn read_source(
             record: EntryRecord {
                 key: hasher.digest(key),
                 seq,
+                at,
                 layout,
                 hash,
                 place,

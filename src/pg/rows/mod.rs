@@ -20,8 +20,10 @@ mod target;
 
 use std::collections::HashSet;
 
-use auditspine_core::order::Order;
-use auditspine_core::rows::{Join, KeyHasher, Layouts, Place, Removals, RowFindingKind};
+use auditspine_core::order::{Group, Order, StepBack, proves_of_row};
+use auditspine_core::rows::{
+    EntryRecord, Join, KeyHasher, Layouts, Place, Removals, RowFindingKind,
+};
 use pgrx::pg_sys;
 
 pub use recorded::{Recorded, Tracked};
@@ -193,19 +195,11 @@ fn all(
     let pass = entries::read(about, Which::All, hasher, &mut |entry| {
         join.add_entry(entry.record);
     });
-    let mut pass = pass;
-    let order = std::mem::take(&mut pass.order);
-    let disputed = disputed(order, about.sources);
-    pass.truncated.retain(|(_, place)| {
-        !disputed
-            .iter()
-            .any(|found| is_ignored(found) && found.place == *place)
-    });
-    let mut removals = removals(target, recorded, &pass, judge);
+    let disputed = disputed(pass.order.clone(), about.sources);
     tell_disputed(target, &disputed, &pass, judge);
-    for found in disputed.iter().filter(|found| is_ignored(found)) {
-        removals.ignore(found.place);
-    }
+    let mut told: HashSet<i64> = disputed.iter().map(|found| found.seq).collect();
+    told.extend(pass.ahead.iter().map(|(seq, _)| *seq));
+    let removals = removals(target, recorded, &pass, judge);
     tell_lost_layouts(target, recorded, &pass, judge);
     let mut keyless: Vec<(u32, Place)> = Vec::new();
     let (mut rows, mut more_keyless) = (0, 0u64);
@@ -227,7 +221,17 @@ fn all(
         let kind = RowFindingKind::RowUnrecorded;
         (judge.put)(Finding::of_table(kind, &target.name, detail));
     }
-    join.finish(&removals, &mut |outcomes| judge.judge(outcomes));
+    let mut doubts = Doubts {
+        drawn: about.drawn,
+        known: told,
+        ..Doubts::default()
+    };
+    let mut settle =
+        |by_time: &EntryRecord, by_number: &EntryRecord| doubts.counts(by_time, by_number);
+    join.finish_in_doubt(&removals, &mut settle, &mut |outcomes| {
+        judge.judge(outcomes);
+    });
+    doubts.tell(target, judge);
     (rows, pass.entries)
 }
 
@@ -275,18 +279,72 @@ fn disputed(order: Order, sources: &[Source]) -> Vec<Found> {
     disputed
 }
 
-/// Whether an entry does not count. Of two that share a number, that one of each key which was linked later
-/// does.
-fn is_ignored(found: &Found) -> bool {
-    found.detail.is_some()
+/// Entries that are the last of their rows by number, and cannot have been linked last.
+#[derive(Default)]
+struct Doubts {
+    steps: Option<Vec<StepBack>>,
+    /// The last number that was drawn, or a later one.
+    drawn: Option<i64>,
+    /// Numbers of entries that were told of before.
+    known: HashSet<i64>,
+    told: Vec<(EntryRecord, EntryRecord)>,
+    more: u64,
+}
+
+/// Doubts about rows that are told one by one.
+const MOST_DOUBTS: usize = 1000;
+
+impl Doubts {
+    /// Whether the last entry of a row by time counts, and not the last by number.
+    fn counts(&mut self, by_time: &EntryRecord, by_number: &EntryRecord) -> bool {
+        let group = |entry: &EntryRecord| Group {
+            seq: entry.seq,
+            at: entry.at,
+        };
+        let steps = self
+            .steps
+            .get_or_insert_with(|| order::steps(i64::MIN, i64::MAX));
+        let counts = self.drawn.is_some_and(|drawn| by_number.seq > drawn)
+            || proves_of_row(&group(by_time), &group(by_number), steps);
+        if self.known.contains(&by_number.seq) || self.known.contains(&by_time.seq) {
+            return counts;
+        }
+        if counts && self.told.len() < MOST_DOUBTS {
+            self.told.push((*by_time, *by_number));
+        } else if counts {
+            self.more += 1;
+        }
+        counts
+    }
+
+    fn tell(self, target: &Target, judge: &mut Judge<'_>) {
+        let mut tell = |entry: &EntryRecord, what: String| {
+            let evidence = judge.entries.fetch(entry.place);
+            (judge.put)(Finding {
+                seq: Some(entry.seq),
+                key: evidence.and_then(|evidence| evidence.key),
+                ..Finding::of_table(RowFindingKind::OrderDisputed, &target.name, what)
+            });
+        };
+        for (by_time, by_number) in &self.told {
+            let what = format!(
+                "the last entry of the row by number was linked before one with seq {}, which counts: the \
+                 sequence was set when one of them was numbered",
+                by_time.seq
+            );
+            tell(by_number, what);
+        }
+        if let Some((_, entry)) = self.told.last().filter(|_| self.more > 0) {
+            tell(entry, format!("so it is with {} more rows", self.more));
+        }
+    }
 }
 
 fn tell_disputed(target: &Target, disputed: &[Found], pass: &entries::Pass, judge: &mut Judge<'_>) {
-    let shows_content = judge.shows_content;
     let mut tell = |seq: i64, key: Option<&[u8]>, what: String| {
         (judge.put)(Finding {
             seq: Some(seq),
-            key: key.filter(|_| shows_content).map(<[u8]>::to_vec),
+            key: key.map(<[u8]>::to_vec),
             ..Finding::of_table(RowFindingKind::OrderDisputed, &target.name, what)
         });
     };

@@ -41,13 +41,18 @@ fn read(
     if latest.len() > MOST_KEYS {
         return None;
     }
-    let mut too_many = false;
+    let (mut too_many, mut in_doubt) = (false, false);
     let mut room = MOST_KEYS - latest.len();
     let pass = entries::read(
         about,
         which,
         hasher,
         &mut |Entry { key, record }| match latest.get_mut(key) {
+            Some((_, Some(known)))
+                if (known.seq > record.seq) != (known.at > record.at) && known.at != record.at =>
+            {
+                in_doubt = true;
+            }
             Some((_, Some(known))) if known.seq > record.seq => {}
             Some((_, known)) => *known = Some(record),
             None if room == 0 => too_many = true,
@@ -57,7 +62,7 @@ fn read(
             }
         },
     );
-    (!too_many && pass.truncated.is_empty()).then_some(Touched { latest, pass })
+    (!too_many && !in_doubt && pass.truncated.is_empty()).then_some(Touched { latest, pass })
 }
 
 impl Touched {
