@@ -34,16 +34,17 @@ BEGIN
 END
 $guards$;
 
--- The owner of the schema that CREATE EXTENSION chose may drop it, and all that is in it, whoever owns that. A backend that
--- has loaded the library refuses (src/pg/dropping.rs); this loads it.
+-- The owner of the schema that CREATE EXTENSION chose may drop it, and all that is in it, whoever owns that; or rename it, and
+-- put another in its place, which those who name it would find. A backend that has loaded the library refuses the first
+-- (src/pg/dropping.rs); this loads it, and refuses the second.
 CREATE FUNCTION auditspine.on_drop() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'auditspine_on_drop';
 REVOKE ALL ON FUNCTION auditspine.on_drop() FROM PUBLIC;
 COMMENT ON FUNCTION auditspine.on_drop() IS
-    'event trigger: has only the owner of the extension drop it, also with a schema';
+    'event trigger: has only the owner of the extension drop it, also with a schema, and rename its schema';
 
 CREATE EVENT TRIGGER auditspine_drop ON ddl_command_start
-    WHEN TAG IN ('DROP SCHEMA', 'DROP OWNED')
+    WHEN TAG IN ('DROP SCHEMA', 'DROP OWNED', 'ALTER SCHEMA')
     EXECUTE FUNCTION auditspine.on_drop();
 ALTER EVENT TRIGGER auditspine_drop ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER auditspine_drop IS 'keeps the extension from being dropped with a schema by who does not own it';
+COMMENT ON EVENT TRIGGER auditspine_drop IS 'keeps the extension from being dropped with its schema, and its schema from being renamed, by who does not own it';

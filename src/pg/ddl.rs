@@ -66,6 +66,19 @@ impl Command {
         }
     }
 
+    /// The schema that is to be renamed, if that is what the command does.
+    pub fn renamed_schema(&self) -> Option<String> {
+        // SAFETY: the parse tree of the command under way; such a statement names a schema.
+        unsafe {
+            if (*self.parsetree).type_ != pg_sys::NodeTag::T_RenameStmt {
+                return None;
+            }
+            let statement = self.parsetree.cast::<pg_sys::RenameStmt>();
+            ((*statement).renameType == pg_sys::ObjectType::OBJECT_SCHEMA)
+                .then(|| text((*statement).subname))
+        }
+    }
+
     /// Whether the command is of a kind that may concern audited tables: a quick look at what was
     /// written, before anything is looked up.
     pub fn may_matter(&self) -> bool {

@@ -13,6 +13,8 @@ use pgrx::pg_guard;
 use pgrx::pg_sys;
 
 use super::buffer::{self, Buffer};
+use super::ddl::Command;
+use super::text_rows::query;
 use crate::error::Failure;
 
 thread_local! {
@@ -54,6 +56,27 @@ unsafe extern "C-unwind" fn on_access(
 fn is_ours(extension: pg_sys::Oid) -> bool {
     // SAFETY: a lookup in the catalogs; the name is NUL-terminated.
     unsafe { pg_sys::get_extension_oid(c"auditspine".as_ptr(), true) == extension }
+}
+
+/// The extension, if its functions are in the schema $1, and the current user does not own it.
+const OTHERS: &str = "
+    SELECT e.extname::pg_catalog.text FROM pg_catalog.pg_extension AS e
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
+    WHERE e.extname OPERATOR(pg_catalog.=) 'auditspine' AND n.nspname OPERATOR(pg_catalog.=) $1
+      AND NOT pg_catalog.pg_has_role(e.extowner, 'USAGE')";
+
+/// Raises 42501 if a command renames the schema of the extension, and its user does not own the extension:
+/// another schema of that name would be found by those who call the functions.
+pub fn expect_schema_stays(command: &Command) {
+    let Some(schema) = command.renamed_schema() else {
+        return;
+    };
+    if !query(OTHERS, &[Some(&schema)]).is_empty() {
+        Failure::NotTheOwner.raise(
+            format!("schema {schema} has the functions of auditspine, which is not yours"),
+            "have the owner of the extension rename it",
+        );
+    }
 }
 
 /// Raises 42501 unless the current user owns the extension.

@@ -5,6 +5,7 @@ use pgrx::{pg_guard, pg_sys};
 
 use super::append::{self, ByHand};
 use super::ddl::Command;
+use super::dropping;
 use super::routine;
 use super::srf::RowStore;
 use super::trigger::{self, Call};
@@ -135,16 +136,18 @@ pub unsafe extern "C-unwind" fn auditspine_on_ddl(
     pg_sys::Datum::from(0usize)
 }
 
-/// SQL: `auditspine.on_drop() RETURNS event_trigger`. What it does is to be called: the library is loaded, and its
-/// hook is told of all that is dropped.
+/// SQL: `auditspine.on_drop() RETURNS event_trigger`. That it is called has the library loaded, whose hook is told
+/// of all that is dropped.
 ///
 /// # Safety
 /// Called by PostgreSQL only.
 #[unsafe(no_mangle)]
 #[pg_guard]
 pub unsafe extern "C-unwind" fn auditspine_on_drop(
-    _fcinfo: pg_sys::FunctionCallInfo,
+    fcinfo: pg_sys::FunctionCallInfo,
 ) -> pg_sys::Datum {
+    // SAFETY: fcinfo comes from PostgreSQL.
+    dropping::expect_schema_stays(&unsafe { Command::new(fcinfo) });
     pg_sys::Datum::from(0usize)
 }
 

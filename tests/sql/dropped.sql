@@ -52,10 +52,14 @@ DROP SCHEMA verbs CASCADE;
 \echo :LAST_ERROR_MESSAGE (:LAST_ERROR_SQLSTATE)
 DROP OWNED BY regress_auditspine_landlord CASCADE;
 \echo :LAST_ERROR_MESSAGE (:LAST_ERROR_SQLSTATE)
+ALTER SCHEMA verbs RENAME TO elsewhere;
+\echo :LAST_ERROR_MESSAGE (:LAST_ERROR_SQLSTATE)
 CREATE FUNCTION verbs.own() RETURNS integer LANGUAGE sql RETURN 1;
 DROP FUNCTION verbs.own();
 DROP FUNCTION verbs.audit_flush();
 RESET SESSION AUTHORIZATION;
+ALTER SCHEMA verbs RENAME TO elsewhere;
+ALTER SCHEMA elsewhere RENAME TO verbs;
 ALTER SCHEMA verbs OWNER TO CURRENT_USER;
 -- What is not in its way goes as ever.
 CREATE SCHEMA other AUTHORIZATION regress_auditspine_landlord;
