@@ -272,7 +272,7 @@ impl Layouts {
         layouts
     }
 
-    fn of(&self, incarnation: &Incarnation) -> impl Iterator<Item = &Layout> {
+    pub(super) fn of(&self, incarnation: &Incarnation) -> impl Iterator<Item = &Layout> {
         let ids = self.lives.get(incarnation).map_or(&[][..], Vec::as_slice);
         ids.iter().filter_map(|id| self.by_id.get(id))
     }

@@ -6,6 +6,7 @@
 //! [`Layouts`].
 
 mod finding;
+mod in_force;
 mod join;
 pub mod keytext;
 mod layout;

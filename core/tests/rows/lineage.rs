@@ -197,3 +197,86 @@ fn what_was_excluded_for_a_while_may_have_been_rewritten_meanwhile() {
     );
     assert_eq!(relation(3), Relation::Same);
 }
+
+const NONE: [i32; 0] = [];
+
+/// Numbers of the layouts one of which entry `seq` was written under, though it names another.
+fn in_force(all: &[Layout], named: Option<i32>, seq: i64) -> Vec<i32> {
+    known(all).in_force(named, seq, &present(1, "1 id integer"))
+}
+
+#[test]
+fn entries_are_of_a_layout_that_the_table_had() {
+    let all = [
+        layout(1, 1, "1 id integer,2 a integer"),
+        layout(2, 1, "1 id integer,2 a bigint"),
+    ];
+    // Rightly named: before the second one, and after it.
+    assert_eq!(in_force(&all, Some(1), 15), NONE);
+    assert_eq!(in_force(&all, Some(2), 25), NONE);
+    // The first one after the second one; one that no entry tells; none.
+    assert_eq!(in_force(&all, Some(1), 25), [2]);
+    assert_eq!(in_force(&all, Some(77), 25), [2]);
+    assert_eq!(in_force(&all, None, 25), [2]);
+    // One that was not recorded yet.
+    assert_eq!(in_force(&all, Some(2), 15), [1]);
+    // Before any was recorded.
+    assert_eq!(in_force(&all, None, 5), NONE);
+}
+
+#[test]
+fn each_change_of_a_table_ends_its_layout() {
+    let first = "1 id integer,2 a integer";
+    for other in [
+        "1 id integer",
+        "1 id integer,2 b integer",
+        "1 id integer,3 a integer",
+        "1 id integer,2 a public.money",
+        "1 id integer,2 a integer,3 c integer",
+    ] {
+        let all = [
+            layout(1, 1, first),
+            layout(2, 1, other),
+            layout(3, 1, first),
+        ];
+        // Also where the columns are those of the first one again.
+        assert_eq!(in_force(&all, Some(1), 25), [2], "{other}");
+        assert_eq!(in_force(&all, Some(1), 35), [3], "{other}");
+        assert_eq!(in_force(&all, Some(3), 35), NONE, "{other}");
+    }
+}
+
+#[test]
+fn what_changes_without_a_lock_proves_nothing() {
+    // Recorded twice at a time; a type called otherwise; a type of other labels.
+    let mut labels = layout(4, 1, "1 id integer,2 a public.state");
+    labels.columns[1].shape = Some(serde_json::json!(["x", "y"]));
+    let all = [
+        layout(1, 1, "1 id integer,2 a public.mood"),
+        layout(2, 1, "1 id integer,2 a public.mood"),
+        layout(3, 1, "1 id integer,2 a public.state"),
+        labels,
+    ];
+    for named in 1..=4 {
+        assert_eq!(in_force(&all, Some(named), 45), NONE);
+    }
+    assert_eq!(in_force(&all, Some(9), 45), [1, 2, 3, 4]);
+    let mut all = all.to_vec();
+    all.push(layout(5, 1, "1 id integer,2 a text"));
+    assert_eq!(in_force(&all, Some(4), 55), [5]);
+}
+
+#[test]
+fn layouts_of_others_are_not_in_force() {
+    let mut other_kind = layout(2, 1, "1 id integer,2 a bigint");
+    other_kind.kind = "other".to_owned();
+    let all = [
+        layout(1, 1, "1 id integer,2 a integer"),
+        other_kind,
+        layout(3, 2, "1 id integer"),
+    ];
+    assert_eq!(in_force(&all, Some(1), 35), NONE);
+    // Of another table, though this one had its own; and of which of two kinds is not told.
+    assert_eq!(in_force(&all, Some(3), 35), [1]);
+    assert_eq!(in_force(&all, None, 35), NONE);
+}

@@ -8,7 +8,7 @@ use auditspine_core::rows::{
 use pgrx::pg_sys;
 
 use super::entries::EntryFetcher;
-use super::leaf::Leaf;
+use super::leaf::{Leaf, Way};
 use super::report::Finding;
 
 /// Judges the outcomes of one table and kind.
@@ -64,15 +64,18 @@ impl Judge<'_> {
     }
 
     fn verdict(&mut self, entry: &EntryRecord, row: &RowRecord) -> Verdict {
+        match self.as_named(entry, row) {
+            Verdict::Agrees => Verdict::Agrees,
+            other => self.as_in_force(entry, row).unwrap_or(other),
+        }
+    }
+
+    /// By the layout that the entry names.
+    fn as_named(&mut self, entry: &EntryRecord, row: &RowRecord) -> Verdict {
         let leaf = &mut self.leaves[row.leaf as usize];
         let ways = leaf.ways(entry.layout, self.layouts);
-        for way in ways.iter() {
-            match way.mapping.relation {
-                // That is the hash which differs.
-                Relation::Same | Relation::Gone(_) => {}
-                _ if leaf.hash(row.place, way) == Some(entry.hash) => return Verdict::Agrees,
-                _ => {}
-            }
+        if agrees(leaf, &ways, entry, row) {
+            return Verdict::Agrees;
         }
         let why = match ways.first().map(|way| &way.mapping.relation) {
             Some(Relation::Same | Relation::Certain) => {
@@ -81,15 +84,37 @@ impl Judge<'_> {
             Some(Relation::Uncertain(why) | Relation::Gone(why)) => why,
             None => "no entry tells its layout any more",
         };
-        let named = |layout: Option<i32>| match layout {
-            Some(id) => format!("layout {id}"),
-            None => "a layout that is not recorded".to_owned(),
-        };
         Verdict::Unverifiable(format!(
             "{why}; the row was recorded under {}, and the table has {} now",
             named(entry.layout),
             named(leaf.current_layout)
         ))
+    }
+
+    /// By the layouts that the table had when the entry was written, if it names one that it had not. `None`
+    /// if there are no such, or if they do not tell more.
+    fn as_in_force(&mut self, entry: &EntryRecord, row: &RowRecord) -> Option<Verdict> {
+        let leaf = &mut self.leaves[row.leaf as usize];
+        let in_force = self
+            .layouts
+            .in_force(entry.layout, entry.seq, &leaf.present);
+        let mut tell = !in_force.is_empty();
+        for id in &in_force {
+            let ways = leaf.ways(Some(*id), self.layouts);
+            if agrees(leaf, &ways, entry, row) {
+                return Some(Verdict::Agrees);
+            }
+            tell &= ways
+                .iter()
+                .all(|way| matches!(way.mapping.relation, Relation::Same | Relation::Certain));
+        }
+        tell.then(|| {
+            Verdict::Edited(format!(
+                "the row is not what its last entry recorded; that names {}, but the table had {} by then",
+                named(entry.layout),
+                named(in_force.last().copied())
+            ))
+        })
     }
 
     fn differing(
@@ -176,6 +201,22 @@ impl Judge<'_> {
             finding.key = finding.key.take().or(evidence.key);
             finding.recorded = evidence.payload.filter(|_| self.shows_content);
         }
+    }
+}
+
+/// Whether a row is as the entry says in one of these ways.
+fn agrees(leaf: &mut Leaf, ways: &[Way], entry: &EntryRecord, row: &RowRecord) -> bool {
+    ways.iter().any(|way| match way.mapping.relation {
+        // That is the hash which differs.
+        Relation::Same | Relation::Gone(_) => false,
+        Relation::Certain | Relation::Uncertain(_) => leaf.hash(row.place, way) == Some(entry.hash),
+    })
+}
+
+fn named(layout: Option<i32>) -> String {
+    match layout {
+        Some(id) => format!("layout {id}"),
+        None => "a layout that is not recorded".to_owned(),
     }
 }
 
