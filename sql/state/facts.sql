@@ -20,8 +20,7 @@ SELECT fact FROM (
            CASE WHEN NOT EXISTS (SELECT FROM member WHERE classid = 'pg_class'::regclass AND objid = relation.oid)
                 THEN 'no member of the extension' END,
            CASE WHEN relforcerowsecurity THEN 'with row-level security forced' END,
-           CASE WHEN relrowsecurity AND NOT (name IN ('chain', 'audit_chain') AND EXISTS (
-                    SELECT FROM pg_policy WHERE polrelid = relation.oid)) THEN 'with row-level security' END,
+           CASE WHEN relrowsecurity AND name NOT IN ('chain', 'audit_chain') THEN 'with row-level security' END,
            CASE WHEN relispartition THEN 'a partition' END,
            (SELECT 'inherits from ' || string_agg(inhparent::regclass::text, ', ' ORDER BY inhparent)
             FROM pg_inherits WHERE inhrelid = relation.oid),
