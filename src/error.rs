@@ -135,6 +135,8 @@ pub enum Failure {
     PartlyThere,
     /// Others have functions of our names beside ours.
     ForeignFunction,
+    /// Code of others would run with rights that they lack.
+    ForeignCode,
     /// No blueprint of that name.
     UnknownBlueprint,
     /// A schema does not exist.
@@ -220,6 +222,7 @@ impl Failure {
             | Failure::SupersessionCycle => ERRCODE_CHECK_VIOLATION,
             Failure::AlreadySuperseded => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::PartlyThere => ERRCODE_DUPLICATE_TABLE,
+            Failure::ForeignCode => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::ForeignFunction => ERRCODE_AMBIGUOUS_FUNCTION,
             Failure::UnknownSchema => ERRCODE_INVALID_SCHEMA_NAME,
             Failure::SpineDiffers => ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,

@@ -9,6 +9,7 @@ pub use catalogue::{BLUEPRINTS, Blueprint, Schema};
 pub use template::fill;
 
 use crate::error::Failure;
+use crate::pg::foreign_code::expect_own_schema;
 use crate::pg::lane;
 use crate::pg::state::{broken, verbs_schema};
 use crate::pg::text_rows::query;
@@ -141,6 +142,9 @@ fn create(blueprint: &Blueprint, schemas: &[(&Schema, String)]) {
             )
         })
         .collect();
+    for (_, place) in schemas {
+        expect_own_schema(place);
+    }
     for ((_, place), (_, quoted)) in schemas.iter().zip(&quoted) {
         if query(SCHEMA, &[Some(place)]).is_empty() {
             run(blueprint, &format!("CREATE SCHEMA {quoted}"));

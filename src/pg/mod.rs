@@ -19,6 +19,7 @@ mod dropping;
 mod entries;
 mod entry_points;
 pub mod flush;
+pub mod foreign_code;
 mod head;
 pub mod heads;
 mod heads_calls;

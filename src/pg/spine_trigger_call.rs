@@ -1,17 +1,19 @@
 //! A trigger that was fired on one of the tables of a ProofSpine schema: the row, the tables beside it, and
 //! statements on them, with the rights of the table's owner.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
 
 use super::arena::DatumArena;
+use super::foreign_code::{self, Use};
 use super::owner::as_table_owner_writing;
 use super::relation::OpenRelation;
 use super::saved_plans;
 use super::text_rows::{Texts, text_arguments, texts};
 use super::trigger::Call;
 use crate::error::Failure;
+use crate::spine::schema;
 
 /// What to do about a trigger that is declared otherwise.
 pub const HINT: &str =
@@ -178,10 +180,51 @@ impl Fired {
         unsafe { pg_sys::HeapTupleHeaderGetCmin((*self.new_tuple()).t_data) }
     }
 
+    /// Raises 42501 unless the tables beside this one that the statement names are plain tables of the same
+    /// owner's, without code of others: the owner of the schema may have put others in their place. They stay
+    /// what they are until the transaction ends.
+    fn expect_own(&self, statement: &str) {
+        // SAFETY: rd_rel of an open relation is set.
+        let (schema, owner) = unsafe {
+            let form = (*self.table.raw()).rd_rel;
+            ((*form).relnamespace, (*form).relowner)
+        };
+        for name in schema::NAMES {
+            let named = statement.split("{}.").skip(1).any(|rest| {
+                let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_');
+                &rest[..end.unwrap_or(rest.len())] == *name
+            });
+            if !named {
+                continue;
+            }
+            let text = CString::new(*name).unwrap_or_default();
+            // SAFETY: looks up a relation by a NUL-terminated name.
+            let beside = unsafe { pg_sys::get_relname_relid(text.as_ptr(), schema) };
+            if beside == pg_sys::InvalidOid {
+                // The statement's own error tells of it.
+                continue;
+            }
+            let lock = pg_sys::RowExclusiveLock;
+            let table = OpenRelation::table(beside, lock);
+            if table.kind() != pg_sys::RELKIND_RELATION || table.owner() != owner {
+                Failure::ForeignCode.raise(
+                    format!(
+                        "{} is no plain table, or is not owned by the owner of {}, with whose rights it would be used",
+                        table.qualified(),
+                        self.table.qualified()
+                    ),
+                    "all tables of spines in a schema belong to one role: ALTER TABLE … OWNER TO …",
+                );
+            }
+            foreign_code::expect_none(beside, owner, Use::Write);
+        }
+    }
+
     /// Runs a statement on the tables beside this one, as the owner of this one, and returns its rows, all
     /// columns of which are texts. `{}` stands for the schema, `$1` … for texts, `old_rows` and `new_rows`
     /// for the transition tables.
     pub fn run(&self, statement: &str, arguments: &[Option<&str>]) -> Vec<Texts> {
+        self.expect_own(statement);
         let statement = statement.replace("{}", &self.schema);
         let mut arena = DatumArena::default();
         let arguments = text_arguments(arguments, &mut arena);

@@ -74,6 +74,11 @@ impl OpenRelation {
         unsafe { (*self.raw()).rd_id }
     }
 
+    /// Its owner.
+    pub fn owner(&self) -> pg_sys::Oid {
+        self.form().relowner
+    }
+
     /// Its name without the schema.
     pub fn name(&self) -> String {
         String::from_utf8_lossy(name_of(&self.form().relname)).into_owned()

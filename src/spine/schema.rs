@@ -7,6 +7,7 @@ use pgrx::spi::Spi;
 use crate::attach::{self, Request};
 use crate::blueprint::fill;
 use crate::error::Failure;
+use crate::pg::foreign_code::expect_own_schema;
 use crate::pg::lane;
 use crate::pg::state::{broken, verbs_schema};
 use crate::pg::text_rows::{Texts, query};
@@ -85,6 +86,7 @@ pub fn create(schema: &str) -> &'static str {
         return "unchanged";
     }
     let quoted = pgrx::spi::quote_identifier(schema);
+    expect_own_schema(schema);
     if query(SCHEMA, &[Some(schema)]).is_empty() {
         run(&format!("CREATE SCHEMA {quoted}"));
     }

@@ -7,6 +7,8 @@ use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
 use crate::error::Failure;
+use crate::pg::audited;
+use crate::pg::foreign_code::{self, Use};
 use crate::pg::relation::{OpenRelation, name_of};
 use crate::pg::row::attributes;
 use crate::pg::rows::receiver::for_each_row;
@@ -44,6 +46,8 @@ pub struct Source {
     _table: OpenRelation,
     /// Schema and name, quoted where SQL needs it.
     pub name: String,
+    /// As a query reads it.
+    from: String,
     storage: Storage,
 }
 
@@ -157,7 +161,16 @@ impl Source {
                 hint: "verify as a role with BYPASSRLS, or as the owner where policies are not forced",
             });
         }
+        for leaf in audited::leaves(oid, lock) {
+            foreign_code::expect_none_for_caller(leaf, Use::Read);
+        }
+        foreign_code::expect_none_for_caller(oid, Use::Read);
         Ok(Source {
+            from: if table.kind() == pg_sys::RELKIND_PARTITIONED_TABLE {
+                name.clone()
+            } else {
+                format!("ONLY {name}")
+            },
             _table: table,
             name,
             storage,
@@ -167,7 +180,7 @@ impl Source {
     /// How many rows there are.
     pub fn count(&self) -> u64 {
         let mut count = 0;
-        let query = statement(format!("SELECT count(*) FROM {}", self.name));
+        let query = statement(format!("SELECT pg_catalog.count(*) FROM {}", self.from));
         for_each_row(&query, &[], &mut |row| {
             count = row.int8(0).map_or(0, |count| count.max(0) as u64);
         });
@@ -183,17 +196,17 @@ impl Source {
     ) -> Option<Variant> {
         let hash = |column: &str| match self.storage {
             Storage::Bytea => format!("r.{column}"),
-            Storage::Text => format!("convert_to(r.{column}::text, 'UTF8')"),
+            Storage::Text => format!("pg_catalog.convert_to(r.{column}::pg_catalog.text, 'UTF8')"),
         };
         let query = statement(format!(
-            "SELECT coalesce(r.seq::bigint, 9223372036854775807), {}, {}, {}, {}.canonical_row_hash(r) AS content \
+            "SELECT coalesce(r.seq::pg_catalog.int8, 9223372036854775807), {}, {}, {}, {}.canonical_row_hash(r) AS content \
              FROM (SELECT seq, event_kind, event_pk, event_hash, prev_hash, chain_hash, appended_at FROM {}) AS r \
              ORDER BY r.seq, content",
             hash("prev_hash"),
             hash("event_hash"),
             hash("chain_hash"),
             verbs_schema(),
-            self.name
+            self.from
         ));
         let mut variant = variant;
         let mut sample = Vec::new();

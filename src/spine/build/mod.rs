@@ -21,6 +21,7 @@ pub use self::input::{Decision, Outcome, expect_text, expect_verdict};
 use self::input::{Derived, derive};
 use crate::error::Failure;
 use crate::pg::arena::DatumArena;
+use crate::pg::foreign_code::{self, Use};
 use crate::pg::sqltypes::JsonbArg;
 use crate::pg::text_rows::{Texts, query, text_arguments, texts};
 use crate::pg::{saved_plans, snapshot};
@@ -57,6 +58,11 @@ const BUILD: &str = "
                    WITH ORDINALITY AS i (segment_id, segment, place)
         RETURNING segment_id)
     SELECT spine_id::text FROM spine";
+
+/// The tables that it writes, in one order.
+const OIDS: &str = "
+    SELECT c.oid::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname IN ('proof_spines', 'proof_segments') ORDER BY c.relname DESC";
 
 /// Tries before it is given up: each was lost to a builder that committed.
 const TRIES: u32 = 1000;
@@ -130,9 +136,20 @@ impl Tables {
                 .raise(format!("schema {schema} has no table {missing}"), hint()),
             _ => Failure::UnknownSchema.raise(format!("there is no schema {schema:.100}"), hint()),
         }
-        Tables {
+        let tables = Tables {
             quoted: pgrx::spi::quote_identifier(schema),
+        };
+        // Written with the caller's rights.
+        for oid in tables
+            .query(OIDS, &[Some(schema)])
+            .iter()
+            .flatten()
+            .flatten()
+        {
+            let oid = pg_sys::Oid::from(oid.parse::<u32>().unwrap_or_default());
+            foreign_code::expect_none_for_caller(oid, Use::Write);
         }
+        tables
     }
 
     fn query(&self, statement: &str, arguments: &[Option<&str>]) -> Vec<Texts> {

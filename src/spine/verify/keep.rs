@@ -8,6 +8,7 @@ use pgrx::prelude::*;
 use super::read::Tables;
 use super::record::{Judged, VERSION};
 use super::report::Report;
+use crate::pg::foreign_code::{self, Use};
 
 /// What is kept of one verdict.
 pub struct Kept {
@@ -77,6 +78,9 @@ pub fn keep(tables: &Tables, kept: &[Kept]) {
     );
     if kept.is_empty() {
         return;
+    }
+    for oid in [tables.segments, tables.cache] {
+        foreign_code::expect_none_for_caller(oid, Use::Write);
     }
     // Planned once for all of them, as the tables are now.
     let kept = Spi::connect_mut(|client| {

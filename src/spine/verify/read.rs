@@ -10,6 +10,7 @@ use pgrx::{IntoDatum, pg_sys};
 use super::record::{Cached, Segment, Spine, StoredEnvelope};
 use crate::error::Failure;
 use crate::pg::arena::DatumArena;
+use crate::pg::foreign_code::{self, Use};
 use crate::pg::jsonb::write_jsonb;
 use crate::pg::jsonb_read::{self, Value};
 use crate::pg::rows::receiver::for_each_row;
@@ -23,10 +24,13 @@ pub struct Tables {
     pub spines: pg_sys::Oid,
     /// proof_segments
     pub segments: pg_sys::Oid,
+    /// proof_spine_verification_cache
+    pub cache: pg_sys::Oid,
 }
 
 impl Tables {
-    /// Finds them; an ERROR (42P01) if one is not there.
+    /// Finds them; an ERROR (42P01) if one is not there, or has code of others on it (42501) that would run
+    /// with the caller's rights.
     pub fn find(schema: &str) -> Tables {
         let quoted = pgrx::spi::quote_identifier(schema);
         let find = |table: &str| {
@@ -46,11 +50,16 @@ impl Tables {
                 )
             })
         };
-        Tables {
+        let tables = Tables {
             spines: find("proof_spines"),
             segments: find("proof_segments"),
+            cache: find("proof_spine_verification_cache"),
             schema: quoted,
+        };
+        for oid in [tables.spines, tables.segments, tables.cache] {
+            foreign_code::expect_none_for_caller(oid, Use::Read);
         }
+        tables
     }
 
     /// A statement about these tables: `{}` stands for their schema.
@@ -61,7 +70,7 @@ impl Tables {
     /// Ids of the spines that meet a condition of the caller's, in order; all of them if there is none.
     pub fn ids(&self, condition: Option<&str>) -> Vec<String> {
         let condition = condition.map(|text| format!(" WHERE ({text}\n)"));
-        let query = self.statement("SELECT spine_id::text FROM {}.proof_spines AS spine")
+        let query = self.statement("SELECT spine_id::text FROM ONLY {}.proof_spines AS spine")
             + condition.as_deref().unwrap_or_default()
             + " ORDER BY spine_id";
         let mut ids = Vec::new();
@@ -72,7 +81,7 @@ impl Tables {
     /// Ids of all segments of some spines.
     pub fn segment_ids(&self, spines: &[String]) -> Vec<String> {
         let query = self.statement(
-            "SELECT segment_id::text FROM {}.proof_segments WHERE spine_id::text = ANY ($1)",
+            "SELECT segment_id::text FROM ONLY {}.proof_segments WHERE spine_id::text = ANY ($1)",
         );
         let mut ids = Vec::new();
         select(&query, Some(spines), &mut |row| ids.push(row.text(0)));
@@ -87,8 +96,8 @@ impl Tables {
                     s.verdict::text, s.root_hash::text, s.segment_count::integer, s.superseded_by_spine_id::text, \
                     c.all_segments_valid::boolean, c.evidence_digest::bytea \
              FROM unnest($1) AS wanted (id) \
-             CROSS JOIN LATERAL (SELECT * FROM {}.proof_spines WHERE spine_id = id OFFSET 0) AS s \
-             LEFT JOIN LATERAL (SELECT * FROM {}.proof_spine_verification_cache WHERE spine_id = id OFFSET 0) AS c \
+             CROSS JOIN LATERAL (SELECT * FROM ONLY {}.proof_spines WHERE spine_id = id OFFSET 0) AS s \
+             LEFT JOIN LATERAL (SELECT * FROM ONLY {}.proof_spine_verification_cache WHERE spine_id = id OFFSET 0) AS c \
                     ON true",
         );
         let mut spines: Vec<Spine> = Vec::with_capacity(ids.len());
@@ -119,7 +128,7 @@ impl Tables {
                     result_hash::text, prev_segment_hash::text, envelope_json::jsonb, status::text, \
                     created_at_utc::timestamptz \
              FROM unnest($1) AS wanted (id) \
-             CROSS JOIN LATERAL (SELECT * FROM {}.proof_segments WHERE spine_id = id OFFSET 0) AS s",
+             CROSS JOIN LATERAL (SELECT * FROM ONLY {}.proof_segments WHERE spine_id = id OFFSET 0) AS s",
         );
         select(&query, Some(ids), &mut |row| {
             let Some(at) = places.get(&row.text(0)) else {
