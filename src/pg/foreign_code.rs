@@ -36,7 +36,8 @@ impl Use {
 ///
 /// An expression is its table's owner's. One by an owner without these rights may call nothing but functions
 /// of roles that have them, that are immutable or known to do nothing by themselves: others run what they are
-/// told to in their arguments. No subquery either, which could read a view.
+/// told to in their arguments. No subquery either, which could read a view. What is constant in predicates of
+/// indexes, constraints and the like the planner works out for a query that only reads.
 const FOREIGN: &std::ffi::CStr = c"
 WITH RECURSIVE relation AS (
     SELECT c.oid, c.relowner, c.relkind, c.relrowsecurity, pg_catalog.pg_has_role(c.relowner, $2, 'USAGE') AS trusted
@@ -58,12 +59,21 @@ expression (what, name, code) AS (
     UNION ALL
     SELECT 'the constraint', k.conname, k.conbin::pg_catalog.text
     FROM pg_catalog.pg_constraint AS k
-    WHERE $3 AND k.conrelid OPERATOR(pg_catalog.=) $1 AND k.conbin IS NOT NULL
+    WHERE k.conrelid OPERATOR(pg_catalog.=) $1 AND k.conbin IS NOT NULL
     UNION ALL
     SELECT 'the index', i.relname, coalesce(x.indexprs::pg_catalog.text, '')
            OPERATOR(pg_catalog.||) coalesce(x.indpred::pg_catalog.text, '')
     FROM pg_catalog.pg_index AS x JOIN pg_catalog.pg_class AS i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid
-    WHERE $3 AND x.indrelid OPERATOR(pg_catalog.=) $1
+    WHERE x.indrelid OPERATOR(pg_catalog.=) $1
+    UNION ALL
+    SELECT 'the statistics object', s.stxname, s.stxexprs::pg_catalog.text
+    FROM pg_catalog.pg_statistic_ext AS s
+    WHERE s.stxrelid OPERATOR(pg_catalog.=) $1 AND s.stxexprs IS NOT NULL
+    UNION ALL
+    SELECT 'the partition key of', c.relname, q.partexprs::pg_catalog.text
+    FROM pg_catalog.pg_partitioned_table AS q JOIN pg_catalog.pg_class AS c
+        ON c.oid OPERATOR(pg_catalog.=) q.partrelid
+    WHERE q.partrelid OPERATOR(pg_catalog.=) $1 AND q.partexprs IS NOT NULL
     UNION ALL
     SELECT 'the condition of trigger', t.tgname, t.tgqual::pg_catalog.text
     FROM pg_catalog.pg_trigger AS t

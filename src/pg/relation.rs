@@ -60,6 +60,21 @@ impl OpenRelation {
         self.raw
     }
 
+    /// Whether it is an index on some rows only. PostgreSQL's own RelationGetIndexPredicate() would work out
+    /// what is constant in the predicate, and with it run code of the table's owner's.
+    pub fn is_partial(&self) -> bool {
+        // SAFETY: an open index has a tuple of pg_index; of another relation there is none.
+        unsafe {
+            let tuple = (*self.raw).rd_indextuple;
+            !tuple.is_null()
+                && !pg_sys::heap_attisnull(
+                    tuple,
+                    pg_sys::Anum_pg_index_indpred as i32,
+                    std::ptr::null_mut(),
+                )
+        }
+    }
+
     /// Its row type, valid while `self` lives.
     pub fn tuple_desc(&self) -> pg_sys::TupleDesc {
         // SAFETY: `raw` is an open relation, whose rd_att is set.

@@ -323,7 +323,7 @@ pub fn check(
         let usable = unsafe {
             (*(*index.raw()).rd_index).indisvalid
                 && (*(*index.raw()).rd_rel).relam == pg_sys::BTREE_AM_OID
-                && pg_sys::RelationGetIndexPredicate(index.raw()).is_null()
+                && !index.is_partial()
         };
         usable && index_columns(&index).starts_with(key)
     })

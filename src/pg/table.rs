@@ -143,12 +143,9 @@ impl OpenRelation {
             .into_iter()
             .filter_map(|oid| {
                 let index = OpenRelation::index(oid, pg_sys::AccessShareLock);
-                // SAFETY: rd_index of an open index is set; asking for its predicate reads it.
-                let (form, partial) = unsafe {
-                    let form = &*(*index.raw()).rd_index;
-                    let predicate = pg_sys::RelationGetIndexPredicate(index.raw());
-                    (form, !predicate.is_null())
-                };
+                // SAFETY: rd_index of an open index is set.
+                let form = unsafe { &*(*index.raw()).rd_index };
+                let partial = index.is_partial();
                 let wanted = if primary_only {
                     form.indisprimary
                 } else {

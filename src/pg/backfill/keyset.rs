@@ -341,7 +341,7 @@ impl Index {
             let form = &*(*raw).rd_index;
             let plain = form.indisvalid
                 && (*(*raw).rd_rel).relam == pg_sys::BTREE_AM_OID
-                && pg_sys::RelationGetIndexPredicate(raw).is_null();
+                && !index.is_partial();
             // A partitioned table's index is of a B-tree, too, and has no operators of its own.
             let desc = pgrx::PgTupleDesc::from_pg_unchecked(table.tuple_desc());
             plain

@@ -36,7 +36,7 @@ pub fn key_index(table: &OpenRelation, key: &[i16]) -> Option<KeyIndex> {
             let count = usize::try_from((*form).indnkeyatts).ok()?;
             let usable = (*form).indisvalid
                 && (*(*index.raw()).rd_rel).relam == pg_sys::BTREE_AM_OID
-                && pg_sys::RelationGetIndexPredicate(index.raw()).is_null()
+                && !index.is_partial()
                 && count == key.len();
             if !usable {
                 return None;
