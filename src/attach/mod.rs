@@ -226,9 +226,9 @@ fn kinds_in_use() -> Vec<(pg_sys::Oid, String)> {
         .collect()
 }
 
-/// The chain of a declaration that names one, checked to exist.
+/// The chain of a declaration that names one, checked to exist, and to be none of a tenant's.
 fn expect_chain(chain: &ChainOf) {
     if let ChainOf::Named(name) = chain {
-        chains::expect(name.as_bytes());
+        chains::expect_operators(name.as_bytes());
     }
 }

@@ -11,6 +11,7 @@ use pgrx::spi;
 pub use policies::{Scope, make as make_policies};
 
 use crate::error::Failure;
+use crate::pg::chains;
 use crate::pg::heads;
 use crate::pg::sight::Sight;
 use crate::pg::state::{broken, verbs_schema};
@@ -180,21 +181,22 @@ struct Grant {
 /// scope loses it.
 pub fn grant(auditor: pg_sys::Oid, scope: Scope<'_>) {
     let role = name_of(auditor);
+    let chain;
     if is_superuser(auditor) {
         Failure::NotAnAuditor.raise(
             format!("role {role} is a superuser, who can change anything"),
             "make a role of its own for the auditor: CREATE ROLE … LOGIN",
         );
     }
-    let limited = match scope {
-        Scope::Whole => false,
+    let (limited, scope) = match scope {
+        Scope::Whole => (false, scope),
         Scope::Chain(name) => {
-            heads::expect_chain(name.as_bytes(), &Sight::Whole);
-            true
+            chain = expect_chain(name);
+            (true, Scope::Chain(&chain))
         }
         Scope::Setting(name) => {
             expect_setting(name);
-            true
+            (true, scope)
         }
     };
     let extent = if limited {
@@ -223,6 +225,23 @@ pub fn grant(auditor: pg_sys::Oid, scope: Scope<'_>) {
         );
     }
     warn_of_writable(auditor, &role, matches!(scope, Scope::Setting(_)));
+}
+
+/// The name of the tenant's chain that is meant, or else of the one of that name; an ERROR if there is none,
+/// or if it is the one that records the whole database.
+fn expect_chain(name: &str) -> String {
+    let tenants = chains::find(&chains::key_of_tenant(name.as_bytes()));
+    let chain = tenants.unwrap_or_else(|| {
+        heads::expect_chain(name.as_bytes(), &Sight::Whole);
+        chains::expect(name.as_bytes())
+    });
+    if *chain.name == *chains::MAIN {
+        Failure::NotAnAuditor.raise(
+            "chain main is no tenant's: it has the entries of all tables without a chain of their own, and the extension's",
+            "grant_auditor(role) lets a role see all chains",
+        );
+    }
+    String::from_utf8_lossy(&chain.name).into_owned()
 }
 
 /// Takes it away.

@@ -18,7 +18,7 @@ pub enum Scope<'a> {
     Whole,
     /// The chain of that name.
     Chain(&'a str),
-    /// The chain whose name a setting has at that moment.
+    /// The chain of the tenant that a setting names at that moment.
     Setting(&'a str),
 }
 
@@ -173,9 +173,12 @@ fn condition(table: &str, scope: Scope<'_>) -> String {
         _ if table != TABLES[0] => {
             "chain_id = ANY (ARRAY(SELECT c.chain_id FROM ONLY auditspine.chain AS c))".to_owned()
         }
+        // Granted when names were all that was known of chains: it is nobody's.
+        Scope::Chain("main") => "false".to_owned(),
         Scope::Chain(name) => format!("name = {}", pgrx::spi::quote_literal(name)),
+        // A setting that was set in an earlier transaction alone is empty.
         Scope::Setting(name) => format!(
-            "name = current_setting({}, true)",
+            "tenant = nullif(current_setting({}, true), '')",
             pgrx::spi::quote_literal(name)
         ),
     }

@@ -81,7 +81,9 @@ pub fn record(spec: &Spec, work: &mut Work, op: u8) {
         ChainColumns::Named(chain) => *chain,
         ChainColumns::By(columns) => {
             write_chain(&spec.layout, columns, row, chain_name);
-            chains::check_name(chain_name);
+            if *chain_name != chains::MAIN {
+                chains::check_tenant(&chain_name[1..]);
+            }
             buffer::intern(chain_name)
         }
     };

@@ -121,8 +121,8 @@ impl Chains {
     /// transaction, waiting as a flush does.
     pub fn wait_for(&self) {
         chains::ensure(self.created.iter().map(|text| &text[..]));
-        for (_, text, chain) in self.in_lock_order() {
-            lane::acquire(chain.id, &text, chain.lanes);
+        for (_, chain) in self.in_lock_order() {
+            lane::acquire(&chain);
         }
     }
 
@@ -130,13 +130,13 @@ impl Chains {
         self.created.iter().all(|name| chains::find(name).is_some())
     }
 
-    fn in_lock_order(&self) -> Vec<(NameId, Rc<[u8]>, chains::Chain)> {
+    fn in_lock_order(&self) -> Vec<(NameId, chains::Chain)> {
         let mut all: Vec<_> = self
             .names
             .iter()
-            .map(|(id, text)| (*id, text.clone(), chains::expect(text)))
+            .map(|(id, text)| (*id, chains::expect(text)))
             .collect();
-        all.sort_by_key(|(.., chain)| lane::lock_order(chain.id));
+        all.sort_by_key(|(_, chain)| lane::lock_order(chain));
         all
     }
 }
@@ -227,17 +227,26 @@ impl Lanes {
             by_chain: HashMap::new(),
             recent: None,
         };
-        for (id, text, chain) in wanted.in_lock_order() {
+        for (id, chain) in wanted.in_lock_order() {
+            // By its tenant and by its name.
+            if lanes
+                .all
+                .last()
+                .is_some_and(|last| last.chain_id == chain.id)
+            {
+                lanes.by_chain.insert(id, lanes.all.len() - 1);
+                continue;
+            }
             let lane = if wait {
-                lane::acquire(chain.id, &text, chain.lanes)
+                lane::acquire(&chain)
             } else {
-                lane::try_acquire(chain.id, chain.lanes)?
+                lane::try_acquire(&chain)?
             };
             let head = head::read(inserter.table(), state.head_index(), chain.id, lane);
             lanes.by_chain.insert(id, lanes.all.len());
             lanes.all.push(Lane {
                 chain_id: chain.id,
-                chain: text,
+                chain: chain.name,
                 lane,
                 head,
             });

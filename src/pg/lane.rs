@@ -15,7 +15,9 @@
 //!
 //! The lock is on (group, lane), where group = chain_id mod 1024, rather than on (chain, lane): a
 //! transaction that touches 10,000 chains would otherwise need 10,000 lock table entries, more than
-//! PostgreSQL has by default. Chains that share a group merely share its lanes' locks.
+//! PostgreSQL has by default. Chains that share a group merely share its lanes' locks. Operators' chains, of
+//! which there are few, share them with none (their group is 1024 + chain_id): a writer of tenants' rows,
+//! who can make as many chains as he likes, holds no lane of theirs.
 //!
 //! No deadlock comes from step 1, since names are settled in order, and before any lane. Nor from step 2
 //! alone. Waits go to higher groups only, except within a group: there
@@ -29,6 +31,7 @@ use std::collections::HashMap;
 
 use pgrx::pg_sys;
 
+use super::chains::{Chain, Owner};
 use crate::error::Failure;
 use crate::guc;
 
@@ -42,9 +45,17 @@ const TABLE_LOCK: u16 = 6;
 /// How many first attempts in a row must succeed before a backend looks whether lane 0 is free.
 const CALM: u32 = 8;
 
+/// The chains that share a chain's locks.
+fn group(chain: &Chain) -> i32 {
+    match chain.owner {
+        Owner::Operators => GROUPS.saturating_add(chain.id),
+        Owner::Tenant(_) | Owner::Unknown => chain.id.rem_euclid(GROUPS),
+    }
+}
+
 /// Orders chains for taking lanes.
-pub fn lock_order(chain_id: i32) -> (i32, i32) {
-    (chain_id.rem_euclid(GROUPS), chain_id)
+pub fn lock_order(chain: &Chain) -> (i32, i32) {
+    (group(chain), chain.id)
 }
 
 /// Where a backend found a free lane of a chain last.
@@ -74,19 +85,19 @@ pub fn forget_held() {
 ///
 /// A backend goes back to the lane it had last; after some calm it tries lane 0, so that low traffic
 /// ends in one linear chain again. Waits at most `auditspine.lane_timeout` when all lanes are busy.
-pub fn acquire(chain_id: i32, chain: &[u8], lanes: i16) -> i16 {
-    try_acquire(chain_id, lanes).unwrap_or_else(|| {
-        let group = chain_id.rem_euclid(GROUPS);
+pub fn acquire(chain: &Chain) -> i16 {
+    try_acquire(chain).unwrap_or_else(|| {
+        let group = group(chain);
         // Waiters that all chose one lane would queue there.
-        let lane = spread(lanes);
-        wait(group, chain, lane);
+        let lane = spread(chain.lanes);
+        wait(group, &chain.name, lane);
         settle(group, Home { lane, calm: 0 })
     })
 }
 
 /// As [`acquire`], but does not wait: `None` if all lanes are busy.
-pub fn try_acquire(chain_id: i32, lanes: i16) -> Option<i16> {
-    let group = chain_id.rem_euclid(GROUPS);
+pub fn try_acquire(chain: &Chain) -> Option<i16> {
+    let (group, lanes) = (group(chain), chain.lanes);
     let held = HELD.with(|held| held.borrow().get(&group).copied());
     // A lock that went with a rolled back savepoint may be another's by now: try, don't assume.
     if let Some(lane) = held.filter(|lane| *lane < lanes)

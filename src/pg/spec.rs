@@ -73,7 +73,7 @@ impl Spec {
         };
         let chain = match &declaration.chain {
             ChainOf::Named(name) => {
-                chains::expect(name.as_bytes());
+                chains::expect_operators(name.as_bytes());
                 ChainColumns::Named(buffer::intern(name.as_bytes()))
             }
             ChainOf::By(names) => ChainColumns::By(columns.numbers(names, "chain_by")),
@@ -148,18 +148,23 @@ impl Spec {
     }
 }
 
-/// Writes the chain's name: as for a key; a null stands for the chain `main`.
+/// Writes the chain's key: that of the tenant whom the columns name; a null stands for the chain `main`.
 pub fn write_chain(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
     if columns.iter().any(|column| row.is_null(*column)) {
         out.clear();
         out.extend_from_slice(chains::MAIN);
     } else {
-        write_texts(layout, columns, row, out);
+        chains::begin_tenant(out);
+        append_texts(layout, columns, row, out);
     }
 }
 
 fn write_texts(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
     out.clear();
+    append_texts(layout, columns, row, out);
+}
+
+fn append_texts(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
     if let [column] = columns {
         layout.write_key_text(*column, row, out);
         return;

@@ -17,6 +17,9 @@ pub struct State {
     /// auditspine.chain
     pub chain: pg_sys::Oid,
     name_index: Option<pg_sys::Oid>,
+    /// Whether chains say whose they are; not until the extension is updated from 0.4.0.
+    pub has_tenants: bool,
+    tenant_index: Option<pg_sys::Oid>,
     /// auditspine.audit_seq
     pub seq: pg_sys::Oid,
     /// auditspine.chain_id_seq
@@ -62,6 +65,13 @@ impl State {
             broken("auditspine.chain has lost its unique index on name".to_owned())
         })
     }
+
+    /// The index of auditspine.chain that begins with (tenant).
+    pub fn tenant_index(&self) -> pg_sys::Oid {
+        self.tenant_index.unwrap_or_else(|| {
+            broken("auditspine.chain has lost its unique index on tenant".to_owned())
+        })
+    }
 }
 
 /// Columns of auditspine.audit_chain, as sql/schema.sql creates them; attribute numbers are one
@@ -97,7 +107,11 @@ pub mod chain_column {
     pub const NAME: usize = 1;
     pub const LANES: usize = 2;
     pub const CREATED_AT: usize = 3;
-    pub const COUNT: usize = 4;
+    pub const TENANT: usize = 4;
+    pub const ORIGIN: usize = 5;
+    pub const COUNT: usize = 6;
+    /// How many there are until the extension is updated from 0.4.0.
+    pub const COUNT_BEFORE_TENANTS: usize = 4;
 }
 
 /// Columns of auditspine.layout.
@@ -142,6 +156,8 @@ const CHAIN_COLUMNS: [(&str, pg_sys::BuiltinOid); chain_column::COUNT] = {
         ("name", TEXTOID),
         ("lanes", INT2OID),
         ("created_at", TIMESTAMPTZOID),
+        ("tenant", TEXTOID),
+        ("origin", TEXTOID),
     ]
 };
 const LAYOUT_COLUMNS: [(&str, pg_sys::BuiltinOid); layout_column::COUNT] = {
@@ -273,15 +289,31 @@ fn find() -> State {
         relation_index: check(layout, &LAYOUT_COLUMNS, &[2, 4, 1], "layout"),
         id_seq: find(c"layout_id_seq"),
     });
+    let has_tenants = !has_columns(chain, chain_column::COUNT_BEFORE_TENANTS);
+    let chain_columns = if has_tenants {
+        &CHAIN_COLUMNS[..]
+    } else {
+        &CHAIN_COLUMNS[..chain_column::COUNT_BEFORE_TENANTS]
+    };
     State {
         audit_chain,
         head_index: check(audit_chain, &AUDIT_CHAIN_COLUMNS, &[2, 3, 4], "audit_chain"),
         chain,
-        name_index: check(chain, &CHAIN_COLUMNS, &[2], "chain"),
+        name_index: check(chain, chain_columns, &[2], "chain"),
+        has_tenants,
+        tenant_index: check(chain, chain_columns, &[5], "chain"),
         seq: find(c"audit_seq"),
         chain_id_seq: find(c"chain_id_seq"),
         layouts,
     }
+}
+
+/// Whether a table has so many columns, those included that were dropped.
+fn has_columns(table: pg_sys::Oid, count: usize) -> bool {
+    let lock = pg_sys::AccessShareLock;
+    let table = OpenRelation::table(table, lock).briefly(lock);
+    // SAFETY: the descriptor of an open relation.
+    unsafe { (*table.tuple_desc()).natts == count as i32 }
 }
 
 /// Checks the columns of a state table and finds its B-tree index that begins with `key`. Its

@@ -202,7 +202,7 @@ fn capture_truncate(call: &Call) {
         // No row says whose chain it is.
         ChainOf::By(_) => chains::MAIN,
     };
-    chains::expect(chain);
+    chains::expect_operators(chain);
     // SAFETY: the call's relation is open.
     let table = unsafe { layouts::qualified_name(call.data().tg_relation) };
     // Of a partition only those rows are gone that lived in it: their layouts tell.

@@ -35,17 +35,17 @@ pub struct Leaf {
     chains: Option<Chains>,
 }
 
-/// The chains whose rows count, and the columns that name a row's.
+/// The keys of the chains whose rows count, and the columns that name a row's.
 struct Chains {
-    names: HashSet<Vec<u8>>,
+    keys: HashSet<Vec<u8>>,
     columns: Vec<i16>,
-    name: Vec<u8>,
+    key: Vec<u8>,
 }
 
 impl Chains {
     fn has(&mut self, layout: &RowLayout, row: &DeformedRow) -> bool {
-        write_chain(layout, &self.columns, row, &mut self.name);
-        self.names.contains(&self.name)
+        write_chain(layout, &self.columns, row, &mut self.key);
+        self.keys.contains(&self.key)
     }
 }
 
@@ -73,18 +73,18 @@ impl Leaf {
         chains: &ChainFilter,
     ) -> Leaf {
         let relation = OpenRelation::table(oid, pg_sys::AccessShareLock);
-        let names = match declaration.chain {
-            ChainOf::By(_) => chains.names(),
+        let keys = match declaration.chain {
+            ChainOf::By(_) => chains.keys(),
             // All rows are in the same.
             ChainOf::Named(_) => None,
         };
-        let declaration = for_reading(&relation, declaration, names.is_some());
+        let declaration = for_reading(&relation, declaration, keys.is_some());
         let spec = Spec::resolve(&relation, &declaration);
-        let chains = match (names, &spec.chain) {
-            (Some(names), ChainColumns::By(columns)) => Some(Chains {
-                names,
+        let chains = match (keys, &spec.chain) {
+            (Some(keys), ChainColumns::By(columns)) => Some(Chains {
+                keys,
                 columns: columns.clone(),
-                name: Vec::new(),
+                key: Vec::new(),
             }),
             _ => None,
         };
