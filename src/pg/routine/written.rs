@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::pg::state::{broken, verbs_schema};
 
 /// Class of these locks, beside those that lane.rs has.
-pub const ROUTINE_LOCK: u16 = 7;
+pub const ROUTINE_LOCK: u16 = 9;
 /// Breaks are told from known ones.
 pub const ALERTS: u32 = 1;
 /// Verified heads are moved on.
