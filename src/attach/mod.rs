@@ -19,7 +19,7 @@ use crate::pg::backfill::recorded::{Lookup, Recorded};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row::with_plain_names;
 use crate::pg::spec::Spec;
-use crate::pg::{audited, chains, flush, lane, present, registry, table};
+use crate::pg::{audited, chains, flush, lane, present, registry, rows, table};
 use ddl::Policy;
 
 pub use detach::{detach, detach_kind};
@@ -89,6 +89,12 @@ fn attach_plainly(target: pg_sys::Oid, request: &Request) -> &'static str {
         });
         if partitioned {
             ddl::warn_of_privileges(target, &name, policy.append_only);
+        }
+        for child in rows::unaudited_children(target) {
+            pgrx::warning!(
+                "table {child} inherits from table {name} and is not audited: its rows are read and changed \
+                 through {name}, unrecorded, until it is attached as well"
+            );
         }
         left.tell(&name, &kind);
         entries::attached(&name, &policy, &key);

@@ -45,6 +45,8 @@ pub struct OurTrigger {
     pub oid: pg_sys::Oid,
     /// Its name.
     pub name: String,
+    /// Its function.
+    pub function: pg_sys::Oid,
     /// Symbol of its function.
     pub symbol: String,
     /// Events, timing and level: as in pg_trigger.tgtype.
@@ -85,6 +87,7 @@ pub fn triggers(relation: &OpenRelation) -> Vec<OurTrigger> {
                 name: unsafe { CStr::from_ptr(trigger.tgname) }
                     .to_string_lossy()
                     .into_owned(),
+                function: trigger.tgfoid,
                 symbol,
                 events: trigger.tgtype as u32,
                 unconditional: trigger.tgqual.is_null()
@@ -255,6 +258,16 @@ fn arguments(trigger: &pg_sys::Trigger) -> Vec<String> {
             argument.to_string_lossy().into_owned()
         })
         .collect()
+}
+
+/// Whether a function is one that the extension made.
+pub fn is_of_extension(function: pg_sys::Oid) -> bool {
+    // SAFETY: looks up catalogs by oid and by a NUL-terminated name.
+    unsafe {
+        let extension = pg_sys::getExtensionOfObject(pg_sys::ProcedureRelationId, function);
+        extension != pg_sys::InvalidOid
+            && extension == pg_sys::get_extension_oid(c"auditspine".as_ptr(), true)
+    }
 }
 
 /// The symbol of a function of this library; `None` for any other function.

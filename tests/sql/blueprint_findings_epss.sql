@@ -110,7 +110,8 @@ DELETE FROM findings.epss_loads WHERE load_id = (SELECT max(load_id) FROM findin
 ALTER TABLE findings.findings ENABLE ALWAYS TRIGGER auditspine_audit;
 ALTER TABLE findings.feedbacks ENABLE ALWAYS TRIGGER auditspine_audit;
 ALTER TABLE findings.epss_data ENABLE ALWAYS TRIGGER auditspine_audit;
-ALTER TABLE findings.epss_loads ENABLE TRIGGER ALL;
+ALTER TABLE findings.epss_loads ENABLE TRIGGER ALL, ENABLE ALWAYS TRIGGER auditspine_audit, ENABLE ALWAYS TRIGGER auditspine_truncate,
+    ENABLE ALWAYS TRIGGER auditspine_append_only, ENABLE ALWAYS TRIGGER auditspine_append_only_truncate;
 ALTER TABLE findings.epss_loads ENABLE ALWAYS TRIGGER auditspine_audit;
 RESET session_replication_role;
 SELECT layer, subject, ok, findings FROM verify_all() WHERE NOT ok ORDER BY subject;

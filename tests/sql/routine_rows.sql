@@ -1,10 +1,17 @@
 -- verify_all(): the rows of audited tables, and published heads. What is wrong with single rows is verify_table()'s to
 -- find; here is what becomes of it.
 CREATE PROCEDURE tamper(target regclass, what text) LANGUAGE plpgsql AS $$
+DECLARE
+    command text;
 BEGIN
     EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', target);
     EXECUTE what;
     EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', target);
+    -- As audit_attach() has them.
+    FOR command IN SELECT format('ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %I', tgrelid::regclass, tgname) FROM pg_trigger
+        WHERE coalesce(pg_partition_root(tgrelid)::oid, tgrelid) = target AND tgname LIKE 'auditspine\_%' LOOP
+        EXECUTE command;
+    END LOOP;
 END $$;
 CREATE VIEW everything AS SELECT layer, subject, ok, checked, findings, first_bad_seq, detail FROM verify_all() WHERE layer <> 'links' OR NOT ok;
 CREATE VIEW added AS SELECT layer, subject, ok, checked, findings, first_bad_seq, detail FROM verify_all('last') WHERE layer <> 'links' OR NOT ok;

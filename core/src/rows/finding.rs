@@ -16,6 +16,10 @@ pub enum RowFindingKind {
     TriggerDisabled,
     /// A trigger that records changes is not there.
     TriggerMissing,
+    /// A trigger is not as it was declared when the table was attached.
+    TriggerAltered,
+    /// Rows that are read through the table are stored in a child whose changes are not recorded.
+    ChildUnaudited,
     /// Another table, which is not audited, has taken the name that this one was attached under.
     TableSwapped,
     /// Another table's changes are recorded under the same kind.
@@ -40,6 +44,8 @@ impl RowFindingKind {
             RowFindingKind::RowUnverifiable => "row_unverifiable",
             RowFindingKind::TriggerDisabled => "trigger_disabled",
             RowFindingKind::TriggerMissing => "trigger_missing",
+            RowFindingKind::TriggerAltered => "trigger_altered",
+            RowFindingKind::ChildUnaudited => "child_unaudited",
             RowFindingKind::TableSwapped => "table_swapped",
             RowFindingKind::KindShared => "kind_shared",
             RowFindingKind::LayoutAltered => "layout_altered",

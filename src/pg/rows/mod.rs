@@ -7,6 +7,7 @@
 mod chains;
 mod entries;
 mod entry_points;
+mod in_force;
 mod judge;
 mod leaf;
 mod lookup;
@@ -26,6 +27,7 @@ use auditspine_core::rows::{
 };
 use pgrx::pg_sys;
 
+pub use in_force::unaudited_children;
 pub use recorded::{Recorded, Tracked};
 pub use report::{Finding, TableReport};
 

@@ -29,6 +29,8 @@ pub struct Attachment {
     pub table: String,
     /// What its trigger was told.
     pub declaration: Declaration,
+    /// Whether UPDATE, DELETE and TRUNCATE are refused.
+    pub append_only: bool,
 }
 
 /// A kind that entries say is audited, and the table that they name last.
@@ -237,6 +239,7 @@ fn attachment(seq: i64, json: &Value) -> Option<Attachment> {
     Some(Attachment {
         seq,
         table: text("table")?,
+        append_only: json.get("append_only") == Some(&Value::Bool(true)),
         declaration: Declaration {
             kind: Some(kind.clone()),
             pk: names("pk"),

@@ -1,5 +1,4 @@
-//! What is to be verified: a table, the kind of its events, its partitions, and whether the triggers
-//! are there that record its changes.
+//! What is to be verified: a table, the kind of its events, and its partitions.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::CString;
@@ -12,12 +11,11 @@ use super::recorded::Recorded;
 use super::report::Finding;
 use crate::declaration::{self, Declaration};
 use crate::error::Failure;
-use crate::pg::audited::{self, symbol};
+use crate::pg::audited;
 use crate::pg::layouts::{qualified_name, system_identifier};
 use crate::pg::registry::split_arguments;
 use crate::pg::relation::OpenRelation;
 use crate::pg::scan;
-use crate::pg::spec::kind_of;
 
 /// A table and one kind of events about it.
 pub struct Target {
@@ -102,7 +100,7 @@ pub fn targets(relation: pg_sys::Oid, recorded: &Recorded) -> Vec<Target> {
     targets
 }
 
-fn open(oid: pg_sys::Oid) -> OpenRelation {
+pub(super) fn open(oid: pg_sys::Oid) -> OpenRelation {
     OpenRelation::table(oid, pg_sys::AccessShareLock)
 }
 
@@ -120,90 +118,6 @@ impl Target {
             .chain([self.root.to_u32()])
             .collect();
         all.into_iter().map(pg_sys::Oid::from_u32).collect()
-    }
-
-    /// Findings about the triggers of the table and its partitions.
-    pub fn check_triggers(
-        &self,
-        leaves: &[pg_sys::Oid],
-        recorded: &Recorded,
-        put: &mut dyn FnMut(Finding),
-    ) {
-        let attachment = recorded.attachment(&self.kind);
-        let attached = attachment.is_some();
-        if let Some(attachment) = attachment
-            && let Some(other) = table_of_name(&attachment.table)
-            && other != self.root
-            && OpenRelation::if_exists(other, pg_sys::AccessShareLock)
-                .is_some_and(|other| audited::understood(&other).is_empty())
-        {
-            put(Finding::of_table(
-                RowFindingKind::TableSwapped,
-                &self.name,
-                format!(
-                    "it was attached as {}, which is another table now, and that one is not audited",
-                    attachment.table
-                ),
-            ));
-        }
-        let mut relations = vec![self.root];
-        relations.extend(leaves.iter().filter(|leaf| **leaf != self.root));
-        for oid in relations {
-            let relation = open(oid);
-            // SAFETY: the relation is open.
-            let table =
-                String::from_utf8_lossy(&unsafe { qualified_name(relation.raw()) }).into_owned();
-            let finding = |kind, detail| Finding::of_table(kind, &table, detail);
-            let ours: Vec<audited::OurTrigger> = audited::triggers(&relation)
-                .into_iter()
-                .filter(|trigger| {
-                    trigger.symbol == symbol::APPEND && {
-                        let declaration = declaration::parse(&trigger.arguments);
-                        // SAFETY: the relation is open.
-                        unsafe { kind_of(relation.raw(), &declaration) == self.kind }
-                    }
-                })
-                .collect();
-            for trigger in &ours {
-                let (name, state) = (&trigger.name, trigger.enabled);
-                let state = match state {
-                    b'D' => "is disabled",
-                    b'R' => "fires for replicated changes only",
-                    _ => continue,
-                };
-                put(finding(
-                    RowFindingKind::TriggerDisabled,
-                    format!("trigger \"{name}\" {state}, so changes are not recorded"),
-                ));
-            }
-            if !ours.iter().any(|trigger| trigger.for_row) {
-                put(finding(
-                    RowFindingKind::TriggerMissing,
-                    format!(
-                        "the table has no trigger that records its changes under kind \"{}\"",
-                        self.kind
-                    ),
-                ));
-            }
-            // Declared by hand, it may be so on purpose.
-            let partial =
-                |trigger: &&audited::OurTrigger| trigger.for_row && !trigger.on_every_change;
-            if attached && let Some(trigger) = ours.iter().find(partial) {
-                put(finding(
-                    RowFindingKind::TriggerMissing,
-                    format!("trigger \"{}\" does not fire on every change", trigger.name),
-                ));
-            }
-            if attached && oid == self.root && !ours.iter().any(|trigger| trigger.on_truncate) {
-                put(finding(
-                    RowFindingKind::TriggerMissing,
-                    format!(
-                        "the table has no trigger that records TRUNCATE under kind \"{}\"",
-                        self.kind
-                    ),
-                ));
-            }
-        }
     }
 
     /// Which entries are about this table. Other tables whose triggers record under the same kind are
@@ -306,7 +220,7 @@ impl Source {
 }
 
 /// The table that has this qualified name now. Asks for no privilege on the schema.
-fn table_of_name(qualified: &str) -> Option<pg_sys::Oid> {
+pub(super) fn table_of_name(qualified: &str) -> Option<pg_sys::Oid> {
     let (schema, name) = split_name(qualified)?;
     let (schema, name) = (CString::new(schema).ok()?, CString::new(name).ok()?);
     // SAFETY: look up the catalogs by NUL-terminated names, and by an oid that may be unknown.
