@@ -4,7 +4,6 @@
 mod adopted;
 mod alerts;
 mod breaks;
-mod ddl;
 mod guard;
 mod heads;
 mod keys;
@@ -106,7 +105,6 @@ pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
         Scope::Since(start, _) => Some(start),
     };
     rows::verify(since, &mut run, &mut lines);
-    ddl::verify(&mut run, &mut lines);
     published::verify(links.scope, &mut run, &mut lines);
     keys::verify(&mut run, &mut lines);
     if links.scope == Scope::Full {

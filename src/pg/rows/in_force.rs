@@ -12,7 +12,6 @@ use super::target::{Target, open, table_of_name};
 use crate::declaration::{self, ChainOf, Declaration};
 use crate::pg::audited::{self, OurTrigger, is_of_extension, symbol};
 use crate::pg::layouts::qualified_name;
-use crate::pg::lookup::bytes_of;
 use crate::pg::relation::OpenRelation;
 use crate::pg::scan;
 use crate::pg::spec::kind_of;
@@ -306,14 +305,11 @@ pub fn unaudited_children(table: pg_sys::Oid) -> Vec<String> {
             AND p.prosrc OPERATOR(pg_catalog.=) 'auditspine_append_trigger' \
             AND t.tgtype OPERATOR(pg_catalog.&) 29::pg_catalog.int2 OPERATOR(pg_catalog.=) 29::pg_catalog.int2 \
             AND t.tgenabled OPERATOR(pg_catalog.=) ANY ('{O,A}'::pg_catalog.\"char\"[]) \
-            AND t.tgqual IS NULL AND pg_catalog.array_length(t.tgattr::pg_catalog.int2[], 1) IS NULL) \
+            AND t.tgqual IS NULL AND pg_catalog.cardinality(t.tgattr::pg_catalog.int2[]) OPERATOR(pg_catalog.=) 0) \
         ORDER BY 1";
     let mut children = Vec::new();
-    scan::select(query, &[pg_sys::OIDOID], &[table.into()], |tuple, desc| {
-        let mut null = false;
-        // SAFETY: a row of the query, whose column is never null.
-        let name = unsafe { pg_sys::SPI_getbinval(tuple, desc, 1, &mut null) };
-        children.push(String::from_utf8_lossy(&bytes_of(name)).into_owned());
+    scan::select(query, &[pg_sys::OIDOID], &[table.into()], |row| {
+        children.extend(row.text(0));
         ControlFlow::Continue(())
     });
     children
