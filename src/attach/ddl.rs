@@ -197,6 +197,7 @@ impl Policy {
                             && trigger.cloned == (at > 0 && role.is_cloned())
                             && trigger.enabled == b'A'
                             && trigger.unconditional
+                            && audited::is_of_extension(trigger.function)
                             && trigger.arguments == self.arguments(role)
                     })
                 })
