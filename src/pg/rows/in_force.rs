@@ -8,7 +8,7 @@ use pgrx::pg_sys;
 
 use super::recorded::{Attachment, Recorded};
 use super::report::Finding;
-use super::target::{Target, open, table_of_name};
+use super::target::{Target, is_audited, open, table_of_name};
 use crate::declaration::{self, ChainOf, Declaration};
 use crate::pg::audited::{self, OurTrigger, is_of_extension, symbol};
 use crate::pg::layouts::qualified_name;
@@ -60,8 +60,7 @@ impl Target {
     fn check_name(&self, attachment: &Attachment, put: &mut dyn FnMut(Finding)) {
         if let Some(other) = table_of_name(&attachment.table)
             && other != self.root
-            && OpenRelation::if_exists(other, pg_sys::AccessShareLock)
-                .is_some_and(|other| audited::understood(&other).is_empty())
+            && !is_audited(other)
         {
             put(Finding::of_table(
                 RowFindingKind::TableSwapped,

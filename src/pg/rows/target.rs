@@ -250,6 +250,13 @@ struct Elsewhere {
     is_named_so: bool,
 }
 
+/// Whether a table, which is not opened, has a row trigger of ours that is understood.
+pub(super) fn is_audited(table: pg_sys::Oid) -> bool {
+    audited_elsewhere()
+        .iter()
+        .any(|other| other.relation == table)
+}
+
 /// The row triggers of ours, of which none is opened, locked or waited for: another table may be locked for
 /// long. Those whose arguments are not understood are left out.
 fn audited_elsewhere() -> Vec<Elsewhere> {
