@@ -247,7 +247,7 @@ fn expect_chain(name: &str) -> String {
 /// Takes it away.
 pub fn revoke(auditor: pg_sys::Oid) {
     let role = name_of(auditor);
-    policies::forget(auditor);
+    policies::forget(auditor, &role);
     take(auditor, &role);
 }
 

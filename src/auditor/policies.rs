@@ -9,6 +9,7 @@ use pgrx::pg_sys;
 
 use super::run;
 use crate::error::Failure;
+use crate::pg::evidence;
 use crate::pg::text_rows::query;
 
 /// What an auditor is let see.
@@ -107,16 +108,23 @@ pub fn set(auditor: pg_sys::Oid, role: &str, scope: Scope<'_>) {
     if is_limited {
         expect_no_other_sight(auditor, role);
     }
+    let scope = match (chain, setting) {
+        (Some(name), _) => format!("chain {name}"),
+        (_, Some(name)) => format!("setting {name}"),
+        _ => "all chains".to_owned(),
+    };
+    evidence::record_auditors(role, &scope);
 }
 
 /// Forgets a role, and takes its policies.
-pub fn forget(auditor: pg_sys::Oid) {
+pub fn forget(auditor: pg_sys::Oid, role: &str) {
     if query(IS_ON, &[]).is_empty() {
         return;
     }
     let oid = auditor.to_u32().to_string();
     if !query(ENTERED, &[Some(&oid)]).is_empty() {
         query(FORGET, &[Some(&oid)]);
+        evidence::record_auditors(role, "none");
     }
     take_policies(auditor);
 }

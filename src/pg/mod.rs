@@ -18,6 +18,7 @@ pub mod ddl;
 mod dropping;
 mod entries;
 mod entry_points;
+pub mod evidence;
 pub mod flush;
 pub mod foreign_code;
 mod head;

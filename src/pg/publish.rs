@@ -15,6 +15,7 @@ use pgrx::prelude::*;
 
 use super::arena::DatumArena;
 use super::buffer;
+use super::evidence;
 use super::heads::{self, LaneHead};
 use super::lane;
 use super::owner::as_owner;
@@ -235,4 +236,5 @@ fn record(table: &Table, heads: &[LaneHead], now: i64, path: &Path) {
     if let Err(error) = written {
         broken(format!("could not record the publication: {error}"));
     }
+    evidence::record_publication(id);
 }

@@ -12,7 +12,8 @@ use pgrx::pg_sys;
 use pgrx::spi::{OwnedPreparedStatement, Spi};
 
 use super::breaks::{self, Break};
-use super::written::{self, ALERT, OPEN_BREAK, expect, row_hash};
+use super::written::{self, ALERT, OPEN_BREAK, expect};
+use crate::pg::evidence::{self, row_hash};
 use crate::pg::lane;
 
 /// Kind and severity of every alert.
@@ -63,6 +64,8 @@ pub struct Alerts {
     /// What was open when the run began. What others have found since is not for this run to close.
     before: Open,
     ledger: Option<Ledger>,
+    /// Whether what stands in auditspine.open_break counts.
+    believed: bool,
 }
 
 /// What is there as soon as a break was found, under the lock.
@@ -79,14 +82,15 @@ pub struct Mark {
 }
 
 impl Alerts {
-    /// Without any yet.
-    pub fn new(verification_id: i64) -> Alerts {
+    /// Without any yet. Unless auditspine.open_break is `believed`, every break is new.
+    pub fn new(verification_id: i64, believed: bool) -> Alerts {
         Alerts {
             verification_id,
             raised: Vec::new(),
             found: Vec::new(),
             before: open_breaks(),
             ledger: None,
+            believed,
         }
     }
 
@@ -118,7 +122,10 @@ impl Alerts {
             Some(ledger) => ledger,
             None => {
                 lock();
-                let mut open: HashSet<Vec<u8>> = open_breaks().into_keys().collect();
+                let mut open = HashSet::new();
+                if self.believed {
+                    open.extend(open_breaks().into_keys());
+                }
                 open.extend(self.found.iter().map(|digest| digest.0.to_vec()));
                 let insert = prepare_alert();
                 self.ledger.insert(Ledger { open, insert })
@@ -153,6 +160,11 @@ impl Alerts {
     }
 
     fn keep_open(&mut self, full: bool) {
+        if !self.believed {
+            lock();
+            run("DELETE FROM ONLY auditspine.open_break", &[]);
+            self.before.clear();
+        }
         let found: BTreeSet<Vec<u8>> = self.found.iter().map(|hash| hash.0.to_vec()).collect();
         let over: Open = match full {
             true => self.before.clone(),
@@ -162,7 +174,7 @@ impl Alerts {
             .into_iter()
             .filter(|(digest, _)| !found.contains(digest))
             .collect();
-        if found.is_empty() && over.is_empty() || !is_installed() {
+        if found.is_empty() && over.is_empty() || !evidence::is_installed() {
             return;
         }
         lock();
@@ -218,18 +230,29 @@ impl Alerts {
 /// Lets one run at a time tell new breaks from known ones: two that found the same ones in another
 /// order could deadlock otherwise.
 fn lock() {
-    lane::lock(&lane::tag(written::ALERTS, 0, written::ROUTINE_LOCK), false);
+    lane::lock(
+        &lane::tag(written::ALERTS, 0, evidence::EVIDENCE_LOCK),
+        false,
+    );
 }
 
-/// Whether auditspine.open_break is there: not until the extension is updated from 0.4.0.
-fn is_installed() -> bool {
-    let query = "SELECT pg_catalog.to_regclass('auditspine.open_break') IS NOT NULL";
-    expect(Spi::get_one(query)) == Some(true)
+/// As [`lock`], but does not wait; false if another run has it.
+pub fn try_lock() -> bool {
+    lane::lock(
+        &lane::tag(written::ALERTS, 0, evidence::EVIDENCE_LOCK),
+        true,
+    )
+}
+
+/// How many breaks are open, and which, for the entry of the run. Under the lock.
+pub fn digest() -> Option<String> {
+    let digest = evidence::digest_of("open_break", "t.break_digest", "true");
+    evidence::one(&format!("SELECT {digest}"), &[])
 }
 
 /// The breaks that are open.
 fn open_breaks() -> Open {
-    let query = match is_installed() {
+    let query = match evidence::is_installed() {
         true => "SELECT break_digest, verification_id FROM ONLY auditspine.open_break",
         false => BEFORE_OPEN_BREAK,
     };

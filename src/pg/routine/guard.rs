@@ -71,7 +71,7 @@ fn attempted<R>(run: &mut Run, part: impl FnOnce(&mut Run) -> Result<R, IsLocked
         Ok(Err(IsLocked)) => Outcome::Busy,
         Err(raised) => match *raised {
             CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
-                if !run.is_alerting() && is_verdict(report.sql_error_code()) =>
+                if !run.is_alerting() && is_verdict_code(report.sql_error_code()) =>
             {
                 run.return_to(before);
                 Outcome::Failed(
@@ -126,10 +126,20 @@ pub fn not_verified(layer: &'static str, subject: &str, message: &str, run: &mut
     }
 }
 
+/// Whether an ERROR that was caught says something of what was looked at.
+pub fn is_verdict(raised: &CaughtError) -> bool {
+    match raised {
+        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
+            is_verdict_code(report.sql_error_code())
+        }
+        CaughtError::RustPanic { .. } => false,
+    }
+}
+
 /// Whether an ERROR says something of what is verified, as opposed to those that mean that the run itself
 /// cannot go on: it was cancelled, or its transaction is to be repeated. Whatever else somebody may bring
 /// about on a table of theirs is about that table, a deadlock or a table of too many partitions included.
-fn is_verdict(code: PgSqlErrorCode) -> bool {
+fn is_verdict_code(code: PgSqlErrorCode) -> bool {
     use PgSqlErrorCode::*;
     let ends_the_run = class(code) == class(ERRCODE_OPERATOR_INTERVENTION)
         || class(code) == class(ERRCODE_TRANSACTION_ROLLBACK);

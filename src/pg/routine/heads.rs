@@ -7,6 +7,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::spi::Spi;
 
 use super::written::{self, VERIFIED_HEAD, expect};
+use crate::pg::evidence;
 use crate::pg::lane;
 
 /// Heads written by one statement.
@@ -25,7 +26,27 @@ type Known = BTreeMap<(i32, i16), (i64, i64, Vec<u8>)>;
 
 /// Takes the lock under which heads are moved; false if another run has it.
 pub fn lock() -> bool {
-    lane::lock(&lane::tag(written::HEADS, 0, written::ROUTINE_LOCK), true)
+    lane::lock(&lane::tag(written::HEADS, 0, evidence::EVIDENCE_LOCK), true)
+}
+
+/// Forgets them all, unless another run is at it: the next incremental run verifies everything.
+pub fn forget() {
+    if !lock() {
+        return;
+    }
+    expect(Spi::connect_mut(|client| {
+        let statement = "DELETE FROM ONLY auditspine.verified_head";
+        client.update(statement, None, &[]).map(|_| ())
+    }));
+    if !known().is_empty() {
+        VERIFIED_HEAD.not_as_written("nothing");
+    }
+}
+
+/// How many, and what they are, for the entry of the run. Under the lock.
+pub fn digest() -> Option<String> {
+    let digest = evidence::digest_of("verified_head", "t.chain_id, t.lane", "true");
+    evidence::one(&format!("SELECT {digest}"), &[])
 }
 
 /// Moves them on, unless another run is at it: then the next one goes on from where that one, or an

@@ -12,9 +12,11 @@ use auditspine_core::verify::{
 };
 
 use super::breaks::Break;
+use super::evidence::Left;
 use super::record::Run;
 use super::{Line, Scope};
 use crate::pg::by_lane::ByLane;
+use crate::pg::evidence::is_installed;
 use crate::pg::owner::as_owner;
 use crate::pg::scan::{self, ByPlace};
 use crate::pg::verify::{self, CurrentSnapshot, Request};
@@ -45,6 +47,7 @@ type ByChain = BTreeMap<i32, Told>;
 /// Verifies the links and adds a line per chain. What an incremental run reads is shown to `added`.
 pub fn verify(
     scope: Scope,
+    left: Left,
     run: &mut Run,
     lines: &mut Vec<Line>,
     added: &mut dyn FnMut(&EntryView<'_>),
@@ -54,13 +57,22 @@ pub fn verify(
     let _snapshot = CurrentSnapshot::push();
     let chains = Arc::new(scan::names(&scan::chains(None)));
     let mut told = ByChain::new();
-    let heads = verified_heads();
+    let heads = match left.verified_heads {
+        Some(false) => Vec::new(),
+        _ => verified_heads(),
+    };
     let mut by_lane = ByLane::open();
     let mut lost = match &mut by_lane {
         Some(store) => lost_heads(&chains, &heads, store),
         None => lost_heads(&chains, &heads, &mut ByPlace),
     };
     let reason = match scope {
+        Scope::Last if left.verified_heads == Some(false) => {
+            Some("auditspine.verified_head is not as the last run left it")
+        }
+        Scope::Last if left.verified_heads.is_none() && !heads.is_empty() && is_installed() => {
+            Some("nothing tells where an earlier verification ended")
+        }
         Scope::Last if heads.is_empty() => Some("nothing was found in order before"),
         Scope::Last if !lost.is_empty() => {
             Some("an entry that an earlier verification ended with is not as it was")

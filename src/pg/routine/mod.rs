@@ -4,6 +4,7 @@
 mod adopted;
 mod alerts;
 mod breaks;
+mod evidence;
 mod guard;
 mod heads;
 mod keys;
@@ -92,10 +93,11 @@ pub struct Line {
 pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
     let scope = Scope::parse(since);
     sight::expect_whole("verify_all()");
-    let mut run = Run::begin();
+    let left = evidence::Left::read();
+    let mut run = Run::begin(left);
     let mut lines = Vec::new();
     let mut added: Option<i64> = None;
-    let links = links::verify(scope, &mut run, &mut lines, &mut |entry| {
+    let links = links::verify(scope, left, &mut run, &mut lines, &mut |entry| {
         added = Some(added.map_or(entry.seq, |first| first.min(entry.seq)));
     });
     // Rows that entries tell of which were added since: all of these have this number or a larger one.
@@ -111,6 +113,8 @@ pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
         adopted::verify(&mut run, &mut lines);
     }
     state::verify(&mut run, &mut lines);
+    let full = links.scope == Scope::Full;
+    evidence::verify(left, full, &mut run, &mut lines);
     // Before a window there may be entries that nobody has verified yet.
     let heads = match links.scope {
         Scope::Since(..) => &[],

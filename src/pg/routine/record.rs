@@ -14,8 +14,10 @@ use pgrx::spi::Spi;
 use super::Scope;
 use super::alerts::{self, Alerts};
 use super::breaks::Break;
+use super::evidence::Left;
 use super::heads;
-use super::written::{self, VERIFICATION, expect, row_hash};
+use super::written::{self, VERIFICATION, expect};
+use crate::pg::evidence::{self, OfRun, row_hash};
 use crate::pg::lane::LockTimeoutGuard;
 use crate::pg::owner::as_owner;
 
@@ -70,6 +72,7 @@ pub struct Run {
     alerting: bool,
     /// What waits for locks are limited to outside of the parts of a run, in milliseconds.
     lock_timeout: i32,
+    left: Left,
 }
 
 struct Record {
@@ -79,7 +82,7 @@ struct Record {
 
 impl Run {
     /// Begins a run; in a read-only transaction, or on a standby, one that leaves nothing behind.
-    pub fn begin() -> Run {
+    pub fn begin(left: Left) -> Run {
         // SAFETY: plain globals and clocks of this backend's transaction.
         let (writable, started_at) = unsafe {
             let writable = !pg_sys::XactReadOnly && !pg_sys::RecoveryInProgress();
@@ -96,7 +99,8 @@ impl Run {
             totals: Totals::default(),
             started_at,
             clock: std::time::Instant::now(),
-            record: writable.then(|| as_owner(Record::begin)),
+            record: writable.then(|| as_owner(|| Record::begin(left))),
+            left,
             alerting: false,
             // SAFETY: a plain global of this backend.
             lock_timeout: unsafe { pg_sys::LockTimeout },
@@ -121,6 +125,11 @@ impl Run {
         if let Some(record) = &mut self.record {
             record.alerts.return_to(&mark.alerts);
         }
+    }
+
+    /// Its number, where it is recorded.
+    pub fn verification_id(&self) -> Option<i64> {
+        Some(self.record.as_ref()?.verification_id)
     }
 
     /// Takes in one finding: raises an alert unless this break is known.
@@ -151,18 +160,42 @@ impl Run {
             return;
         };
         as_owner(|| {
+            if self.left.verified_heads == Some(false) {
+                heads::forget();
+            }
             if self.totals.findings == 0 {
                 heads::move_on(heads);
             }
             record.alerts.finish(scope == Scope::Full);
-            self.write(&record, &scope.label(), reason);
+            let scope = scope.label();
+            let row = self.write(&record, &scope, reason);
+            if !evidence::is_installed() {
+                return;
+            }
+            let entry = OfRun {
+                row: &row,
+                scope: &scope,
+                findings: self.totals.findings,
+                open_breaks: alerts::try_lock().then(alerts::digest).flatten(),
+                verified_heads: heads::lock().then(heads::digest).flatten(),
+            };
+            evidence::record_run(record.verification_id, &entry);
         });
     }
 
-    fn write(&self, record: &Record, scope: &str, reason: Option<&str>) {
+    /// Writes the row of the run; returns its hash, in hex.
+    fn write(&self, record: &Record, scope: &str, reason: Option<&str>) -> String {
         let totals = &self.totals;
         // SAFETY: a timestamptz is an i64 of microseconds.
         let started_at = unsafe { DatumWithOid::new(self.started_at, pg_sys::TIMESTAMPTZOID) };
+        // Where the extension is still to be updated, there is no evidence of the run: nor is it expected.
+        let version = match evidence::is_installed() {
+            true => Some(env!("CARGO_PKG_VERSION").to_owned()),
+            false => evidence::one(
+                "SELECT e.extversion FROM pg_catalog.pg_extension AS e WHERE e.extname = 'auditspine'",
+                &[],
+            ),
+        };
         let arguments: [DatumWithOid<'_>; 15] = [
             record.verification_id.into(),
             started_at,
@@ -178,7 +211,7 @@ impl Run {
             totals.unverifiable.into(),
             totals.findings.into(),
             (record.alerts.count() as i64).into(),
-            env!("CARGO_PKG_VERSION").into(),
+            version.into(),
         ];
         let (wanted, written) = expect(Spi::connect_mut(|client| {
             client
@@ -195,19 +228,22 @@ impl Run {
                 &[id.into()],
             )
         };
-        if wanted.is_none() || wanted != written || is_there().get(&id) != wanted.as_ref() {
-            VERIFICATION.not_as_written(&format!("run {id}"));
+        match wanted {
+            Some(hash) if written.as_ref() == Some(&hash) && is_there().get(&id) == Some(&hash) => {
+                hash.iter().map(|byte| format!("{byte:02x}")).collect()
+            }
+            _ => VERIFICATION.not_as_written(&format!("run {id}")),
         }
     }
 }
 
 impl Record {
-    fn begin() -> Record {
+    fn begin(left: Left) -> Record {
         let verification_id =
             written::fresh_id("verification_id_seq", "verification", "verification_id");
         Record {
             verification_id,
-            alerts: Alerts::new(verification_id),
+            alerts: Alerts::new(verification_id, left.open_breaks != Some(false)),
         }
     }
 }

@@ -18,11 +18,12 @@ use crate::pg::layouts;
 use crate::pg::owner::as_owner;
 use crate::pg::text_rows::query;
 
-const LAYER: &str = "state";
+/// Name of the layer.
+pub const LAYER: &str = "state";
 /// Subject of lines, and of what is about no table.
 const SUBJECT: &str = "auditspine";
 /// The state is not as the extension made it, or as the chain tells.
-const ALTERED: &str = "state_altered";
+pub const ALTERED: &str = "state_altered";
 
 /// What the state is, a fact a row.
 const FACTS: &str = include_str!("../../../sql/state/facts.sql");

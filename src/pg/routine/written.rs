@@ -7,13 +7,12 @@ use pgrx::datum::DatumWithOid;
 use pgrx::spi::{Spi, SpiError};
 
 use crate::error::Failure;
-use crate::pg::state::{broken, verbs_schema};
+use crate::pg::evidence::row_hash;
+use crate::pg::state::broken;
 
-/// Class of these locks, beside those that lane.rs has.
-pub const ROUTINE_LOCK: u16 = 9;
-/// Breaks are told from known ones.
+/// A lock: breaks are told from known ones.
 pub const ALERTS: u32 = 1;
-/// Verified heads are moved on.
+/// A lock: verified heads are moved on.
 pub const HEADS: u32 = 2;
 
 /// A table that runs write.
@@ -63,15 +62,6 @@ impl Written {
         let table = format!("auditspine.{}", self.0);
         expect(Spi::get_one_with_args(query, &[table.into()]))
     }
-}
-
-/// The call of canonical_row_hash() for a row of these columns. It is given a plain record: for a row of a named
-/// type, a function that somebody else has put beside ours could be a better match.
-pub fn row_hash(columns: &str) -> String {
-    format!(
-        "{}.canonical_row_hash((SELECT r FROM (SELECT {columns}) AS r))",
-        verbs_schema()
-    )
 }
 
 /// Hashes of rows, as canonical_row_hash() gives them, by number.

@@ -1,0 +1,221 @@
+//! auditspine.evidence tells what our own tables hold: runs, publications, auditors. What stands in these
+//! tables is held against it, in [`super::routine`].
+
+use std::ffi::CString;
+use std::ops::ControlFlow;
+
+use pgrx::pg_sys;
+
+use super::arena::DatumArena;
+use super::lane;
+use super::owner::as_owner;
+use super::scan;
+use super::state::verbs_schema;
+use super::text_rows::{Texts, query};
+use super::verify::CurrentSnapshot;
+use crate::own_entry::Object;
+
+/// Kind of the evidence of runs, by number.
+pub const RUN: &str = "verification";
+/// Kind of the evidence of publications, by number.
+pub const PUBLICATION: &str = "publication";
+/// Kind of the evidence of auditors.
+pub const AUDITOR: &str = "auditor";
+
+/// Class of locks on what is told of, beside those that lane.rs has.
+pub const EVIDENCE_LOCK: u16 = 9;
+/// Auditors are changed and told of.
+const AUDITORS: u32 = 3;
+
+/// The call of canonical_row_hash() for a row of these columns. It is given a plain record: for a row of a named
+/// type, a function that somebody else has put beside ours could be a better match.
+pub fn row_hash(columns: &str) -> String {
+    format!(
+        "{}.canonical_row_hash((SELECT r FROM (SELECT {columns}) AS r))",
+        verbs_schema()
+    )
+}
+
+/// Rows of a table of ours, as a query of one text: how many, and SHA-256 of their hashes
+/// (`canonical_row_hash`) one behind the other, in hex.
+pub fn digest_of(table: &str, order: &str, condition: &str) -> String {
+    format!(
+        "(SELECT {} FROM ONLY auditspine.{table} AS t WHERE {condition})",
+        digest(order)
+    )
+}
+
+/// The same, as an aggregate over rows `t`.
+pub fn digest(order: &str) -> String {
+    format!(
+        "pg_catalog.count(*)::text || ' ' || pg_catalog.encode(pg_catalog.sha256(coalesce(pg_catalog.string_agg(\
+         {}, ''::bytea ORDER BY {order}), ''::bytea)), 'hex')",
+        row_hash("t.*")
+    )
+}
+
+/// Rows of texts of a query under the active snapshot, as the extension's owner.
+pub fn rows(statement: &str, arguments: &[&str]) -> Vec<Texts> {
+    let statement = CString::new(statement).unwrap_or_default();
+    let mut arena = DatumArena::default();
+    let types = vec![pg_sys::TEXTOID; arguments.len()];
+    let arguments: Vec<pg_sys::Datum> = arguments
+        .iter()
+        .map(|text| arena.varlena(text.as_bytes()))
+        .collect();
+    let mut rows = Vec::new();
+    scan::select(&statement, &types, &arguments, |row| {
+        rows.push((0..row.all().len()).map(|at| row.text(at)).collect());
+        ControlFlow::Continue(())
+    });
+    rows
+}
+
+/// As [`rows`], of this moment, what this transaction has just written included.
+fn now(statement: &str, arguments: &[&str]) -> Vec<Texts> {
+    // SAFETY: inside a transaction, between commands of our own.
+    unsafe { pg_sys::CommandCounterIncrement() };
+    let _snapshot = CurrentSnapshot::push_latest();
+    rows(statement, arguments)
+}
+
+/// The one text that a query gives now, at every isolation level, as the extension's owner.
+pub fn one(statement: &str, arguments: &[&str]) -> Option<String> {
+    now(statement, arguments)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .next()
+}
+
+/// Whether this version's tables are there: not until the extension is updated from 0.4.0.
+pub fn is_installed() -> bool {
+    one(
+        "SELECT 'yes' WHERE pg_catalog.to_regclass('auditspine.open_break') IS NOT NULL",
+        &[],
+    )
+    .is_some()
+}
+
+/// Whether there is evidence of that kind yet.
+fn any(kind: &str) -> bool {
+    let query = "SELECT 'yes' FROM ONLY auditspine.evidence AS e WHERE e.kind = $1 LIMIT 1";
+    one(query, &[kind]).is_some()
+}
+
+/// Writes evidence.
+fn push(kind: &str, about: Option<&str>, payload: Object) {
+    let statement = format!(
+        "INSERT INTO auditspine.evidence (evidence_id, kind, about, payload, payload_hash) \
+         SELECT pg_catalog.nextval('auditspine.evidence_id_seq'), $1, $2::bigint, $3::jsonb, {}.canonical_json_hash($3::jsonb)",
+        verbs_schema()
+    );
+    let payload = String::from_utf8_lossy(&payload.finish()).into_owned();
+    as_owner(|| query(&statement, &[Some(kind), about, Some(&payload)]));
+}
+
+/// What the evidence of a run tells.
+pub struct OfRun<'a> {
+    /// Hash of its row, in hex.
+    pub row: &'a str,
+    /// As its row has it.
+    pub scope: &'a str,
+    /// As its row has it.
+    pub findings: i64,
+    /// Digest of the open breaks, if no other run can be about to change them.
+    pub open_breaks: Option<String>,
+    /// The same of verified heads.
+    pub verified_heads: Option<String>,
+}
+
+/// Records a run that has been written.
+pub fn record_run(verification_id: i64, run: &OfRun<'_>) {
+    let id = verification_id.to_string();
+    let alerts = digest_of("alert", "t.alert_id", "t.verification_id = $1::bigint");
+    let mut object = Object::new().optional(
+        "alerts",
+        one(&format!("SELECT {alerts}"), &[&id]).as_deref(),
+    );
+    if !any(RUN) {
+        // What was there before there was evidence.
+        let earlier = format!(
+            "SELECT {}, {}, {}, {}",
+            digest_of("alert", "t.alert_id", "t.verification_id < $1::bigint"),
+            digest_of("auditor", "t.role_name", "true"),
+            digest_of(
+                "publication",
+                "t.publication_id, t.chain_id, t.lane",
+                "true"
+            ),
+            digest_of(
+                "verification",
+                "t.verification_id",
+                "t.verification_id < $1::bigint"
+            ),
+        );
+        let names = [
+            "earlier_alerts",
+            "earlier_auditors",
+            "earlier_publications",
+            "earlier_runs",
+        ];
+        let row = now(&earlier, &[&id]);
+        for (name, value) in names.iter().zip(row.into_iter().flatten()) {
+            object = object.optional(name, value.as_deref());
+        }
+    }
+    let of = |kind: &str| {
+        let query =
+            "SELECT pg_catalog.count(*)::text FROM ONLY auditspine.evidence AS e WHERE e.kind = $1";
+        one(query, &[kind]).unwrap_or_default()
+    };
+    let object = object
+        .text("evidence_of_auditors", &of(AUDITOR))
+        .text("evidence_of_publications", &of(PUBLICATION))
+        .raw("findings", &run.findings.to_string())
+        .optional("open_breaks", run.open_breaks.as_deref())
+        .text("run", run.row)
+        .text("scope", run.scope)
+        .optional("verified_heads", run.verified_heads.as_deref());
+    push(RUN, Some(&id), object);
+}
+
+/// Records a publication to one file that has been written.
+pub fn record_publication(publication_id: i64) {
+    if !is_installed() {
+        return;
+    }
+    let id = publication_id.to_string();
+    let of = |condition| {
+        let digest = digest_of(
+            "publication",
+            "t.publication_id, t.chain_id, t.lane",
+            condition,
+        );
+        one(&format!("SELECT {digest}"), &[&id])
+    };
+    let mut object = Object::new();
+    if !any(PUBLICATION) {
+        let earlier = of("t.publication_id < $1::bigint");
+        object = object.optional("earlier", earlier.as_deref());
+    }
+    let heads = of("t.publication_id = $1::bigint");
+    let object = object.optional("heads", heads.as_deref());
+    push(PUBLICATION, Some(&id), object);
+}
+
+/// Records who auditors are, after this role's scope was changed.
+pub fn record_auditors(role: &str, scope: &str) {
+    if !is_installed() {
+        return;
+    }
+    // Evidence is in the order of what it tells.
+    lane::lock(&lane::tag(AUDITORS, 0, EVIDENCE_LOCK), false);
+    let digest = digest_of("auditor", "t.role_name", "true");
+    let digest = one(&format!("SELECT {digest}"), &[]);
+    let object = Object::new()
+        .optional("auditors", digest.as_deref())
+        .text("role", role)
+        .text("scope", scope);
+    push(AUDITOR, None, object);
+}
