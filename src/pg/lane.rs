@@ -198,8 +198,11 @@ impl LockTimeoutGuard {
     /// without limit.
     pub fn set(limit: i32) -> LockTimeoutGuard {
         // SAFETY: a plain global that this backend alone uses.
-        let before = unsafe { std::mem::replace(&mut *(&raw mut pg_sys::LockTimeout), limit) };
-        LockTimeoutGuard(before)
+        unsafe {
+            let before = pg_sys::LockTimeout;
+            pg_sys::LockTimeout = limit;
+            LockTimeoutGuard(before)
+        }
     }
 
     /// As [`LockTimeoutGuard::set`], unless the waits are limited to less already.
