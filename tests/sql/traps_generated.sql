@@ -4,21 +4,21 @@
 -- catalogs list them, with every argument that can be made up, and fire its triggers. A trap that springs
 -- with another role's rights counts up a sequence, which no rollback undoes.
 SET client_min_messages = error;
-DROP ROLE IF EXISTS regress_auditspine_planter, regress_auditspine_watcher;
-CREATE ROLE regress_auditspine_planter;
+DROP ROLE IF EXISTS regress_auditspine_schemer, regress_auditspine_watcher;
+CREATE ROLE regress_auditspine_schemer;
 CREATE ROLE regress_auditspine_watcher;
 SELECT grant_auditor('regress_auditspine_watcher');
-CREATE SCHEMA trap AUTHORIZATION regress_auditspine_planter;
+CREATE SCHEMA trap AUTHORIZATION regress_auditspine_schemer;
 CREATE SCHEMA driver;
 DO $$
 BEGIN
-    EXECUTE format('GRANT CREATE ON DATABASE %I TO regress_auditspine_planter', current_database());
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO regress_auditspine_schemer', current_database());
 END $$;
-GRANT USAGE ON SCHEMA auditspine TO regress_auditspine_planter;
+GRANT USAGE ON SCHEMA auditspine TO regress_auditspine_schemer;
 GRANT EXECUTE ON FUNCTION audit_chain_append(), audit_refuse_change(), create_proof_spine_schema(text),
-    create_spine(text, text, text, text, text, jsonb, text, text) TO regress_auditspine_planter;
+    create_spine(text, text, text, text, text, jsonb, text, text) TO regress_auditspine_schemer;
 
-SET SESSION AUTHORIZATION regress_auditspine_planter;
+SET SESSION AUTHORIZATION regress_auditspine_schemer;
 GRANT USAGE ON SCHEMA trap TO PUBLIC;
 -- A function that tells when it runs with other rights than its owner's.
 CREATE SEQUENCE trap.ran_as_owner;
@@ -31,7 +31,7 @@ BEGIN
         DECLARE
             context text;
         BEGIN
-            IF current_user <> 'regress_auditspine_planter' THEN
+            IF current_user <> 'regress_auditspine_schemer' THEN
                 GET DIAGNOSTICS context = PG_CONTEXT;
                 RAISE WARNING 'trap in %% sprung as %%: %%', %L, current_user, context;
                 PERFORM nextval(%L);
@@ -160,11 +160,11 @@ SELECT audit_attach(t) FROM unnest('{trap.typed,trap.moody,trap.keyed,trap.parte
 SELECT outcome FROM unnest('{trap.older,trap.older_coded}'::regclass[]) AS t, adopt_chain(t);
 SELECT outcome FROM adopt_chain('trap.older_typed');
 SELECT install_blueprint(name, 'trap_' || name) FROM auditspine.blueprint;
-ALTER SCHEMA spines_lost OWNER TO regress_auditspine_planter;
-ALTER SCHEMA segments_lost OWNER TO regress_auditspine_planter;
-ALTER SCHEMA views_lost OWNER TO regress_auditspine_planter;
+ALTER SCHEMA spines_lost OWNER TO regress_auditspine_schemer;
+ALTER SCHEMA segments_lost OWNER TO regress_auditspine_schemer;
+ALTER SCHEMA views_lost OWNER TO regress_auditspine_schemer;
 
-SET SESSION AUTHORIZATION regress_auditspine_planter;
+SET SESSION AUTHORIZATION regress_auditspine_schemer;
 CALL trap.plant_on('trap.coded', 'v');
 CALL trap.plant_on('trap.older_coded', 'seq');
 CALL trap.plant_on('trap_spines.proof_spines', 'segment_count');
@@ -189,7 +189,7 @@ DECLARE
     target regclass;
 BEGIN
     FOR target IN SELECT oid FROM pg_class WHERE relnamespace::regnamespace::text IN ('spines_lost', 'segments_lost', 'views_lost')
-                  AND relkind IN ('r', 'v') AND relowner = 'regress_auditspine_planter'::regrole LOOP
+                  AND relkind IN ('r', 'v') AND relowner = 'regress_auditspine_schemer'::regrole LOOP
         EXECUTE format('GRANT ALL ON %s TO PUBLIC', target);
     END LOOP;
 END $$;
@@ -372,7 +372,7 @@ INSERT INTO driver.statement (statement)
                          WHEN 5 THEN 'DELETE FROM %1$s.%2$I'
                          WHEN 6 THEN 'TRUNCATE %1$s.%2$I CASCADE' END, nspname, relname)
     FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = relnamespace, generate_series(1, 6) AS n
-    WHERE nspname LIKE '%\_lost' AND relkind = 'r' AND relowner <> 'regress_auditspine_planter'::regrole ORDER BY nspname, relname, n;
+    WHERE nspname LIKE '%\_lost' AND relkind = 'r' AND relowner <> 'regress_auditspine_schemer'::regrole ORDER BY nspname, relname, n;
 INSERT INTO driver.statement (statement, by_owner_only) VALUES
     ('ALTER TABLE trap.parted ATTACH PARTITION trap.parted_2 FOR VALUES FROM (10) TO (20)', true),
     ('CREATE TABLE trap.parted_3 PARTITION OF trap.parted FOR VALUES FROM (20) TO (30)', true),
@@ -396,15 +396,15 @@ DECLARE
     s text;
 BEGIN
     FOREACH s IN ARRAY '{spines_lost,segments_lost,views_lost,spines_kept}'::text[] LOOP
-        EXECUTE format('GRANT USAGE ON SCHEMA %s TO regress_auditspine_planter', s);
-        EXECUTE format('GRANT %s ON ALL TABLES IN SCHEMA %s TO regress_auditspine_planter', CASE s WHEN 'spines_kept' THEN 'SELECT' ELSE 'ALL' END, s);
+        EXECUTE format('GRANT USAGE ON SCHEMA %s TO regress_auditspine_schemer', s);
+        EXECUTE format('GRANT %s ON ALL TABLES IN SCHEMA %s TO regress_auditspine_schemer', CASE s WHEN 'spines_kept' THEN 'SELECT' ELSE 'ALL' END, s);
     END LOOP;
 END $$;
 CREATE TABLE driver.attempted (caller name, statement text, message text);
 GRANT INSERT ON driver.attempted TO PUBLIC;
 \set ECHO none
 SELECT format('INSERT INTO driver.attempted SELECT current_user, %L, driver.attempt(%L)', statement, statement) FROM driver.statement WHERE NOT by_owner_only ORDER BY number \gexec
-SET SESSION AUTHORIZATION regress_auditspine_planter;
+SET SESSION AUTHORIZATION regress_auditspine_schemer;
 SELECT format('INSERT INTO driver.attempted SELECT current_user, %L, driver.attempt(%L)', statement, statement) FROM driver.statement ORDER BY number \gexec
 SET SESSION AUTHORIZATION DEFAULT;
 \set ECHO all
@@ -428,6 +428,6 @@ SELECT function AS never_succeeded FROM driver.result WHERE caller = 'superuser'
 SELECT (to_jsonb(t) ->> 'id')::integer = 1 AS called FROM trap.typed AS t;
 SELECT driver.sprung() > 0 AS can_spring;
 SELECT * FROM verify_chain() WHERE NOT ok;
-DROP OWNED BY regress_auditspine_planter, regress_auditspine_watcher CASCADE;
+DROP OWNED BY regress_auditspine_schemer, regress_auditspine_watcher CASCADE;
 DROP SCHEMA driver CASCADE;
-DROP ROLE regress_auditspine_planter, regress_auditspine_watcher;
+DROP ROLE regress_auditspine_schemer, regress_auditspine_watcher;
