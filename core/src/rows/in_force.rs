@@ -33,6 +33,31 @@ impl Layouts {
     }
 }
 
+impl Layouts {
+    /// A column that is recorded now, that the table had already when rows were recorded under this layout,
+    /// and that was left out then: nothing vouches for what is in it. `None` if there is none, or if the
+    /// layout is that of another life of the table.
+    ///
+    /// That the column was there is known if an earlier layout has it, or a column that was made later.
+    pub fn left_out<'a>(&self, named: &Layout, present: &'a Present) -> Option<&'a Column> {
+        if named.incarnation != present.incarnation {
+            return None;
+        }
+        let last = named.columns.iter().map(|column| column.attnum).max();
+        let has = |layout: &Layout, attnum: i16| {
+            layout.columns.iter().any(|column| column.attnum == attnum)
+        };
+        present.columns.iter().find(|column| {
+            let attnum = column.attnum;
+            !has(named, attnum)
+                && (Some(attnum) < last
+                    || self
+                        .of(&present.incarnation)
+                        .any(|earlier| earlier.seq < named.seq && has(earlier, attnum)))
+        })
+    }
+}
+
 /// Whether two layouts of one table differ in what only a command on the table itself can change.
 fn altered_under_lock(one: &Layout, other: &Layout) -> bool {
     one.columns.len() != other.columns.len()

@@ -34,6 +34,8 @@ enum Verdict {
     Agrees,
     Edited(String),
     Unverifiable(String),
+    /// It agrees, as far as it was recorded.
+    Unwatched(String),
 }
 
 impl Judge<'_> {
@@ -54,7 +56,7 @@ impl Judge<'_> {
                     Verdict::Edited(detail) => {
                         self.differing(RowFindingKind::RowEdited, detail, &entry, &row);
                     }
-                    Verdict::Unverifiable(detail) => {
+                    Verdict::Unverifiable(detail) | Verdict::Unwatched(detail) => {
                         self.differing(RowFindingKind::RowUnverifiable, detail, &entry, &row);
                     }
                 },
@@ -65,7 +67,7 @@ impl Judge<'_> {
 
     fn verdict(&mut self, entry: &EntryRecord, row: &RowRecord) -> Verdict {
         match self.as_named(entry, row) {
-            Verdict::Agrees => Verdict::Agrees,
+            settled @ (Verdict::Agrees | Verdict::Unwatched(_)) => settled,
             other => self.as_in_force(entry, row).unwrap_or(other),
         }
     }
@@ -75,7 +77,12 @@ impl Judge<'_> {
         let leaf = &mut self.leaves[row.leaf as usize];
         let ways = leaf.ways(entry.layout, self.layouts);
         if agrees(leaf, &ways, entry, row) {
-            return Verdict::Agrees;
+            return match ways.first().and_then(|way| way.left_out.as_deref()) {
+                Some(column) => Verdict::Unwatched(format!(
+                    "column \"{column}\" was left out of the audit when the row was recorded last"
+                )),
+                None => Verdict::Agrees,
+            };
         }
         let why = match ways.first().map(|way| &way.mapping.relation) {
             Some(Relation::Same | Relation::Certain) => {

@@ -53,6 +53,8 @@ impl Chains {
 pub struct Way {
     /// Where the layout's columns are.
     pub mapping: Mapping,
+    /// A column that the table had and the layout left out.
+    pub left_out: Option<String>,
     layout: Option<RowLayout>,
 }
 
@@ -251,6 +253,10 @@ impl Leaf {
             Some(None) => Vec::new(),
             Some(Some(layout)) => vec![layouts.map(layout, &self.present)],
         };
+        let left_out = layout
+            .and_then(|id| layouts.get(id))
+            .and_then(|layout| layouts.left_out(layout, &self.present))
+            .map(|column| column.name.clone());
         let desc = self.relation.tuple_desc();
         let ways = mappings.into_iter().map(|mapping| {
             let complete = !matches!(mapping.relation, Relation::Gone(_));
@@ -264,7 +270,11 @@ impl Leaf {
                 // it that are not dropped.
                 unsafe { RowLayout::with_names(desc, names) }
             });
-            Way { mapping, layout }
+            Way {
+                mapping,
+                left_out: left_out.clone(),
+                layout,
+            }
         });
         let ways = Rc::new(ways.collect::<Vec<_>>());
         self.ways.insert(layout, ways.clone());

@@ -30,6 +30,7 @@ use pgrx::pg_sys;
 pub use in_force::unaudited_children;
 pub use recorded::{Recorded, Tracked};
 pub use report::{Finding, TableReport};
+pub use target::is_audited;
 
 use self::chains::ChainFilter;
 use self::entries::{Entries, EntryFetcher, Which};
@@ -104,14 +105,20 @@ pub fn verify_recorded(
     let Some(chains) = ChainFilter::of(request.chain) else {
         return Vec::new();
     };
+    let mut out_of_force = target::out_of_force(&targets, recorded);
     targets
         .iter()
-        .map(|target| verify_target(target, request, &chains, recorded, sink))
+        .map(|target| {
+            // They are the table's, so the first of its kinds tells of them.
+            let ended = std::mem::take(&mut out_of_force);
+            verify_target(target, &ended, request, &chains, recorded, sink)
+        })
         .collect()
 }
 
 fn verify_target(
     target: &Target,
+    out_of_force: &[Tracked],
     request: &Request<'_>,
     chains: &ChainFilter,
     recorded: &Recorded,
@@ -139,6 +146,17 @@ fn verify_target(
         unrecorded = true;
         put(finding);
     });
+    for tracked in out_of_force {
+        put(Finding::of_table(
+            RowFindingKind::TriggerMissing,
+            &target.name,
+            format!(
+                "entries say that it is audited under kind \"{}\", which no trigger records: what had that kind is not \
+                 accounted for; audit_detach_kind() says that this was meant",
+                tracked.kind
+            ),
+        ));
+    }
     // Of what was done since the trigger is off, entries tell nothing.
     let rows = match request.rows {
         Rows::Since(_) if unrecorded => Rows::All,

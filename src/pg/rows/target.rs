@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use auditspine_core::rows::{Incarnation, Layout, RowFindingKind, split_name};
 use pgrx::pg_sys;
 
-use super::recorded::Recorded;
+use super::recorded::{Recorded, Tracked};
 use super::report::Finding;
 use crate::declaration::{self, Declaration};
 use crate::error::Failure;
@@ -250,8 +250,28 @@ struct Elsewhere {
     is_named_so: bool,
 }
 
+/// Kinds that entries say a table is audited under, and that no trigger in the database records: the table, or
+/// another of its name, may have been made anew, or been attached by hand under another kind.
+pub(super) fn out_of_force(targets: &[Target], recorded: &Recorded) -> Vec<Tracked> {
+    // A kind that is but the table's name had other names before.
+    let by_name = |target: &Target| target.declaration.kind.is_none();
+    let Some(Target { root, name, .. }) = targets.first() else {
+        return Vec::new();
+    };
+    if targets.iter().any(by_name) {
+        return Vec::new();
+    }
+    let mut kinds: HashSet<String> = targets.iter().map(|target| target.kind.clone()).collect();
+    kinds.extend(audited_elsewhere().into_iter().map(|other| other.kind));
+    let attached = recorded.attached().into_iter();
+    attached
+        .filter(|tracked| tracked.table == *name || tracked.oid == Some(root.to_u32()))
+        .filter(|tracked| !kinds.contains(&tracked.kind))
+        .collect()
+}
+
 /// Whether a table, which is not opened, has a row trigger of ours that is understood.
-pub(super) fn is_audited(table: pg_sys::Oid) -> bool {
+pub fn is_audited(table: pg_sys::Oid) -> bool {
     audited_elsewhere()
         .iter()
         .any(|other| other.relation == table)
