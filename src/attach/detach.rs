@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-use super::{ddl, entries, kinds_in_use, record};
+use super::{ddl, ended, entries, kinds_in_use, record};
 use crate::error::Failure;
 use crate::pg::audited::{members, root_of};
 use crate::pg::relation::OpenRelation;
@@ -40,10 +40,12 @@ fn detach_plainly(target: pg_sys::Oid) -> bool {
     let members = members(target, lock);
     let state = ddl::state(&members);
     let mut kinds = ddl::kinds(&state);
+    let recorded = record::kinds_of(&members, &name);
+    let ended = (!kinds.is_empty() || !recorded.is_empty()).then(|| ended::verify(target));
     ddl::drop_all(&state);
     if kinds.is_empty() {
         // The triggers may have been dropped without us; what is recorded still says attached.
-        kinds = record::kinds_of(&members, &name);
+        kinds = recorded;
         if !kinds.is_empty() {
             pgrx::notice!("table {name} had lost its triggers");
         }
@@ -52,12 +54,17 @@ fn detach_plainly(target: pg_sys::Oid) -> bool {
         pgrx::notice!("table {name} is not audited");
     }
     for kind in &kinds {
-        entries::detached(&name, kind);
+        if let Some(ended) = &ended {
+            ended.warn(&name, kind);
+        }
+        let findings = ended.as_ref().map_or(Some(0), |ended| ended.findings(kind));
+        entries::detached(&name, kind, findings);
     }
     !kinds.is_empty()
 }
 
-/// Records that a kind is not audited any more, whose table is gone; whether it was.
+/// Records that a kind is not audited any more, whose table is gone, or that it was meant to end although its
+/// rows were not in order; whether there was anything to record.
 pub fn detach_kind(kind: &str) -> bool {
     if let Some((relation, _)) = kinds_in_use().into_iter().find(|(_, used)| used == kind) {
         let name = ddl::qualified(relation);
@@ -69,9 +76,9 @@ pub fn detach_kind(kind: &str) -> bool {
             ),
         );
     }
-    let table = record::table_of(kind);
+    let table = record::table_of(kind).or_else(|| record::ended_not_in_order(kind));
     match &table {
-        Some(table) => entries::detached(table, kind),
+        Some(table) => entries::detached(table, kind, Some(0)),
         None => pgrx::notice!("kind \"{kind}\" is not audited"),
     }
     table.is_some()

@@ -36,9 +36,15 @@ pub fn attached(table: &str, policy: &Policy, key: &[String]) {
     object.push("auditspine.attach", policy.kind());
 }
 
-/// `auditspine.detach`: rows of this kind are not recorded from here on.
-pub fn detached(table: &str, kind: &str) {
-    Object::new()
+/// `auditspine.detach`: rows of this kind are not recorded from here on. `findings` says how many rows were not
+/// in order then, `None` that nobody knows; it is left out if they all were.
+pub fn detached(table: &str, kind: &str, findings: Option<u64>) {
+    let object = match findings {
+        Some(0) => Object::new(),
+        Some(rows) => Object::new().raw("findings", &rows.to_string()),
+        None => Object::new().raw("findings", "null"),
+    };
+    object
         .text("kind", kind)
         .text("table", table)
         .push("auditspine.detach", kind);

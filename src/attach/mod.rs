@@ -3,6 +3,7 @@
 
 mod ddl;
 mod detach;
+mod ended;
 mod entries;
 mod partitions;
 mod record;
@@ -81,6 +82,8 @@ fn attach_plainly(target: pg_sys::Oid, request: &Request) -> &'static str {
         "unchanged"
     } else {
         let left = take_over(&kind, &name, &members, &before);
+        // Before their triggers go, by which the rows' kinds are known.
+        let ended = (!left.kinds.is_empty()).then(|| ended::verify(target));
         ddl::drop_all(&before);
         policy.create(&members);
         // Recorded now, so that the first writers find their layout.
@@ -96,7 +99,7 @@ fn attach_plainly(target: pg_sys::Oid, request: &Request) -> &'static str {
                  through {name}, unrecorded, until it is attached as well"
             );
         }
-        left.tell(&name, &kind);
+        left.tell(&name, &kind, ended.as_ref());
         entries::attached(&name, &policy, &key);
         if before.iter().any(ddl::Member::has_triggers) {
             "replaced"
@@ -207,9 +210,13 @@ fn take_over(kind: &str, name: &str, members: &[pg_sys::Oid], before: &[ddl::Mem
 }
 
 impl Left {
-    fn tell(&self, name: &str, kind: &str) {
+    fn tell(&self, name: &str, kind: &str, ended: Option<&ended::Ended>) {
         for old in &self.kinds {
-            entries::detached(name, old);
+            if let Some(ended) = ended {
+                ended.warn(name, old);
+            }
+            let findings = ended.map_or(Some(0), |ended| ended.findings(old));
+            entries::detached(name, old, findings);
         }
         if !self.layouts.is_empty() {
             entries::partition_detached(name, kind, &self.layouts);

@@ -53,6 +53,20 @@ pub fn table_of(kind: &str) -> Option<String> {
     table.into_iter().next()
 }
 
+/// The table of a kind whose last entry about it says that it ended while its rows were not in order.
+pub fn ended_not_in_order(kind: &str) -> Option<String> {
+    flush::flush();
+    let table = texts(
+        "SELECT CASE WHEN payload OPERATOR(pg_catalog.?) 'findings' AND event_kind OPERATOR(pg_catalog.=) 'auditspine.detach' \
+                     THEN payload OPERATOR(pg_catalog.->>) 'table' END \
+         FROM ONLY auditspine.audit_chain \
+         WHERE event_kind OPERATOR(pg_catalog.=) ANY ('{auditspine.attach,auditspine.detach}') \
+           AND event_pk OPERATOR(pg_catalog.=) $1 AND op OPERATOR(pg_catalog.=) 'S' ORDER BY seq DESC LIMIT 1",
+        &[kind.into()],
+    );
+    table.into_iter().next()
+}
+
 /// The layouts that are recorded under a kind: of a table and its partitions, and of other tables.
 pub fn layouts_of(kind: &str, members: &[pg_sys::Oid]) -> (Vec<i32>, Vec<i32>) {
     let layouts = |own: &str| {

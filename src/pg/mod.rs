@@ -63,7 +63,7 @@ mod spine_triggers;
 pub mod sqltypes;
 mod srf;
 pub mod state;
-mod subtransaction;
+pub mod subtransaction;
 pub mod system;
 pub mod table;
 pub mod text_rows;

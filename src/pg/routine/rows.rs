@@ -14,12 +14,14 @@ use super::record::Run;
 use crate::pg::audited;
 use crate::pg::relation::OpenRelation;
 use crate::pg::rows::{
-    self, Detail, Finding, Recorded, Request, Rows as Which, TableReport, Tracked,
+    self, Detail, Ended, Finding, Recorded, Request, Rows as Which, TableReport, Tracked,
 };
 use crate::pg::scan;
 use crate::pg::table;
 use crate::pg::verify::CurrentSnapshot;
 
+/// A kind ended while its rows were not in order.
+const ENDED_NOT_IN_ORDER: &str = "ended_not_in_order";
 /// A table that entries say is audited does not exist.
 const TABLE_MISSING: &str = "table_missing";
 
@@ -55,6 +57,9 @@ pub fn verify(since: Option<i64>, run: &mut Run, lines: &mut Vec<Line>) {
         }
     }
     layer.tables(found);
+    for ended in recorded.ended_not_in_order() {
+        layer.ended(ended);
+    }
 }
 
 /// A table, its name, and the kind of its events, if that is not to be read from its triggers.
@@ -173,6 +178,36 @@ impl Layer<'_> {
             checked: 0,
             findings: 1,
             first_bad_seq: None,
+            detail: Some(found.sentence()),
+        });
+    }
+}
+
+impl Layer<'_> {
+    /// A kind that ended while its rows were not in order.
+    fn ended(&mut self, ended: &Ended) {
+        let what = match ended.findings {
+            Some(rows) => format!("{rows} of its rows were not as recorded"),
+            None => "its rows could not be verified".to_owned(),
+        };
+        let detail = format!(
+            "kind \"{}\" of table {} ended, and {what}; audit_detach_kind() says that this was meant",
+            ended.kind, ended.table
+        );
+        let found = Break {
+            layer: "rows",
+            table: Some(&ended.table),
+            kind: Some(ended.kind.as_bytes()),
+            seq: Some(ended.seq),
+            ..Break::new(ENDED_NOT_IN_ORDER, &detail)
+        };
+        self.run.found(&found);
+        self.lines.push(Line {
+            layer: "rows",
+            subject: format!("{} as {}", ended.table, ended.kind),
+            checked: 0,
+            findings: 1,
+            first_bad_seq: Some(ended.seq),
             detail: Some(found.sentence()),
         });
     }

@@ -28,7 +28,7 @@ use auditspine_core::rows::{
 use pgrx::pg_sys;
 
 pub use in_force::unaudited_children;
-pub use recorded::{Recorded, Tracked};
+pub use recorded::{Ended, Recorded, Tracked};
 pub use report::{Finding, TableReport};
 pub use target::is_audited;
 

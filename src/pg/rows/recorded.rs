@@ -43,6 +43,18 @@ pub struct Tracked {
     pub oid: Option<u32>,
 }
 
+/// A kind that ended while its rows were not in order.
+pub struct Ended {
+    /// The entry.
+    pub seq: i64,
+    /// Kind of the events.
+    pub kind: String,
+    /// The table's qualified name then.
+    pub table: String,
+    /// How many rows were not; `None` if that could not be found out.
+    pub findings: Option<u64>,
+}
+
 /// Rows that left with a partition.
 pub struct PartitionDetached {
     /// The entry.
@@ -74,6 +86,8 @@ pub struct Recorded {
     pub attachments: Vec<Attachment>,
     /// Kinds that were detached: entry, kind.
     pub detached: Vec<(i64, String)>,
+    /// Kinds that ended while their rows were not in order.
+    ended: Vec<Ended>,
     /// Partitions that were detached.
     pub partitions: Vec<PartitionDetached>,
     /// Entries that cannot be trusted.
@@ -140,7 +154,17 @@ impl Recorded {
         let json: Value = serde_json::from_slice(payload).ok()?;
         match kind {
             ATTACH => self.attachments.push(attachment(seq, &json)?),
-            DETACH => self.detached.push((seq, pk.to_owned())),
+            DETACH => {
+                self.detached.push((seq, pk.to_owned()));
+                if let Some(findings) = json.get("findings") {
+                    self.ended.push(Ended {
+                        seq,
+                        kind: pk.to_owned(),
+                        table: json.get("table")?.as_str()?.to_owned(),
+                        findings: findings.as_u64(),
+                    });
+                }
+            }
             PARTITION_DETACH => self.partitions.push(PartitionDetached {
                 seq,
                 kind: json.get("kind")?.as_str()?.to_owned(),
@@ -207,6 +231,18 @@ impl Recorded {
             .filter(|(seq, tracked)| self.is_attached_since(*seq, &tracked.kind))
             .map(|(_, tracked)| tracked)
             .collect()
+    }
+
+    /// Kinds that ended while their rows were not in order, which no later entry says was meant, and that were
+    /// not attached again: then their rows are verified as ever.
+    pub fn ended_not_in_order(&self) -> impl Iterator<Item = &Ended> {
+        self.ended.iter().filter(|ended| {
+            let attached = self.attachments.iter();
+            self.is_attached_since(ended.seq, &ended.kind)
+                && !attached
+                    .filter(|attachment| attachment.kind == ended.kind)
+                    .any(|attachment| attachment.seq > ended.seq)
+        })
     }
 
     fn is_attached_since(&self, seq: i64, kind: &str) -> bool {
