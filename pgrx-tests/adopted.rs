@@ -4,7 +4,7 @@
 mod tests {
     use pgrx::prelude::*;
 
-    use crate::pg::adopted::{Report, verify_all};
+    use crate::pg::adopted::{Report, adopted, verify_adopted};
     use crate::tests::run;
 
     fn make(table: &str, rows: u32) {
@@ -24,10 +24,13 @@ mod tests {
     /// Table, whether it is in order, and what was found.
     fn told() -> Vec<(String, bool, Vec<&'static str>)> {
         let mut found: Vec<(String, &'static str)> = Vec::new();
-        let reports = verify_all(&mut |table, finding| {
-            assert!(!finding.detail.is_empty());
-            found.push((table.to_owned(), finding.finding));
-        });
+        let mut reports = Vec::new();
+        for (name, table) in adopted() {
+            reports.extend(verify_adopted(&name, table, &mut |finding| {
+                assert!(!finding.detail.is_empty());
+                found.push((name.clone(), finding.finding));
+            }));
+        }
         let of = |report: &Report| {
             found
                 .iter()

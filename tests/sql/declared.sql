@@ -22,7 +22,6 @@ INSERT INTO deed (name, arguments) VALUES
 INSERT INTO deed (name, command, guard, parts) VALUES
     ('disable', 'ALTER TABLE ONLY $P DISABLE TRIGGER auditspine_audit', false, false),
     ('replica', 'ALTER TABLE ONLY $P ENABLE REPLICA TRIGGER auditspine_audit', false, false),
-    ('origin', 'ALTER TABLE ONLY $P ENABLE TRIGGER auditspine_audit', false, false),
     ('drop', 'DROP TRIGGER auditspine_audit ON $T', false, false),
     ('no updates', 'CREATE OR REPLACE TRIGGER auditspine_audit AFTER INSERT OR DELETE ON $T FOR EACH ROW EXECUTE FUNCTION audit_chain_append($A); $E', false, false),
     ('some columns', 'CREATE OR REPLACE TRIGGER auditspine_audit AFTER INSERT OR DELETE OR UPDATE OF tenant ON $T FOR EACH ROW EXECUTE FUNCTION audit_chain_append($A); $E', false, false),
@@ -33,7 +32,6 @@ INSERT INTO deed (name, command, guard, parts) VALUES
     ('a second', 'CREATE TRIGGER zz AFTER INSERT OR UPDATE OR DELETE ON $T FOR EACH ROW EXECUTE FUNCTION audit_chain_append($A)', false, false),
     ('truncate dropped', 'DROP TRIGGER auditspine_truncate ON $P', false, false),
     ('truncate disabled', 'ALTER TABLE ONLY $P DISABLE TRIGGER auditspine_truncate', false, false),
-    ('truncate origin', 'ALTER TABLE ONLY $P ENABLE TRIGGER auditspine_truncate', false, false),
     ('truncate never', 'CREATE OR REPLACE TRIGGER auditspine_truncate AFTER TRUNCATE ON $P WHEN (false) EXECUTE FUNCTION audit_chain_append($A)', false, false),
     ('guard dropped', 'DROP TRIGGER auditspine_append_only ON $T', true, false),
     ('guard disabled', 'ALTER TABLE ONLY $P DISABLE TRIGGER auditspine_append_only', true, false),

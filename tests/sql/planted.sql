@@ -173,7 +173,7 @@ INSERT INTO tools.step (command) VALUES
     ('SELECT planted.create_spine(''artifact''::pg_catalog.text, ''CVE-1''::pg_catalog.text, ''policy''::pg_catalog.text, ''not_affected''::pg_catalog.text, ''run''::pg_catalog.text, ''[{"segment_type": "SbomSlice", "input_hash": "sha256:1111111111111111111111111111111111111111111111111111111111111111", "result_hash": "sha256:2222222222222222222222222222222222222222222222222222222222222222", "tool_id": "t", "tool_version": "1", "envelope": {"payloadType": "t", "payload": "", "signatures": [{"keyid": "k", "sig": "AAAA"}]}}]''::pg_catalog.jsonb, NULL::pg_catalog.text, ''spines''::pg_catalog.text)'),
     ('SELECT * FROM planted.verify_spines(NULL::pg_catalog.text, ''spines''::pg_catalog.text, true)'),
     ('SELECT planted.trust_key(E''-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n''::pg_catalog.text, NULL::pg_catalog.text, NULL::pg_catalog.timestamptz, NULL::pg_catalog.timestamptz)'),
-    ('SELECT planted.grant_auditor(''regress_auditspine_reader''::pg_catalog.regrole, ''main''::pg_catalog.text, NULL::pg_catalog.text)'),
+    ('SELECT planted.grant_auditor(''regress_auditspine_reader''::pg_catalog.regrole, NULL::pg_catalog.text, NULL::pg_catalog.text)'),
     ('SET ROLE regress_auditspine_reader'),
     ('SELECT * FROM planted.verify_chain(NULL::pg_catalog.text, 1::bigint, NULL::bigint)'),
     ('RESET ROLE'),

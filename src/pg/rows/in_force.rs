@@ -256,7 +256,9 @@ fn off(trigger: &OurTrigger) -> Option<&'static str> {
 /// In what a trigger is not as audit_attach() makes it, beside its arguments and what it fires on.
 fn altered(trigger: &OurTrigger) -> Vec<String> {
     let mut all = Vec::new();
-    if trigger.enabled == b'O' {
+    // A change that a trigger which records does not see then is found in the row. What a guard lets by is
+    // recorded, and leaves no such trace.
+    if trigger.enabled == b'O' && trigger.symbol == symbol::REFUSE {
         all.push(
             "does not fire for replicated changes, nor under session_replication_role = replica"
                 .to_owned(),
