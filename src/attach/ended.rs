@@ -23,15 +23,17 @@ pub fn verify(target: pg_sys::Oid) -> Ended {
         detail: Detail::Brief,
     };
     // With the sight of all chains, whoever ends it; nothing of it is shown.
-    let reports = attempt(|| {
-        Ok::<_, Infallible>(as_owner(|| rows::verify(&request, &mut |_| {})))
-    });
+    let reports = attempt(|| Ok::<_, Infallible>(as_owner(|| rows::verify(&request, &mut |_| {}))));
     let Ok(Ok(reports)) = reports else {
         return Ended(None);
     };
     let speaks_against = |report: &rows::TableReport| {
         // Rows from before the first entry were perhaps never recorded, on purpose.
-        let slipped_in = if report.entries > 0 { report.unrecorded } else { 0 };
+        let slipped_in = if report.entries > 0 {
+            report.unrecorded
+        } else {
+            0
+        };
         report.edited + report.deleted + slipped_in
     };
     Ended(Some(
