@@ -201,9 +201,9 @@ fn read_source(
             return;
         }
         pass.entries += 1;
-        // SAFETY: a non-null value of variable length, of the row that is being shown.
         let content = |at: usize| {
             row.varlena(at)
+                // SAFETY: a non-null value of variable length, of the row that is being shown.
                 .map(|datum| unsafe { Varlena::packed(datum) })
         };
         let key = content(3);
