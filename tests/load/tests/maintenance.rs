@@ -34,7 +34,7 @@ fn assert_indexed(client: &mut Client) {
          FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
          WHERE a.amname = 'btree' AND i.indrelid IN ('auditspine.audit_chain'::regclass, 'auditspine.chain'::regclass)",
     );
-    assert_eq!(checked, 4, "B-trees");
+    assert_eq!(checked, 5, "B-trees");
     run(
         client,
         "SET enable_seqscan = off; SET enable_indexscan = off",
