@@ -51,11 +51,18 @@ pub fn write_shape(type_oid: pg_sys::Oid, out: &mut Vec<u8>, depends_on: &mut Ve
 }
 
 fn write_labels(type_oid: pg_sys::Oid, out: &mut Vec<u8>) {
-    let labels: Option<Vec<String>> = Spi::get_one_with_args(
-        "SELECT pg_catalog.array_agg(enumlabel::pg_catalog.text ORDER BY enumsortorder) \
-         FROM pg_catalog.pg_enum WHERE enumtypid OPERATOR(pg_catalog.=) $1",
-        &[DatumWithOid::from(type_oid)],
-    )
+    // Not get_one_with_args(), which takes a transaction id: a standby has none to give.
+    let labels: Option<Vec<String>> = Spi::connect(|client| {
+        client
+            .select(
+                "SELECT pg_catalog.array_agg(enumlabel::pg_catalog.text ORDER BY enumsortorder) \
+                 FROM pg_catalog.pg_enum WHERE enumtypid OPERATOR(pg_catalog.=) $1",
+                Some(1),
+                &[DatumWithOid::from(type_oid)],
+            )?
+            .first()
+            .get_one()
+    })
     .unwrap_or(None);
     out.put_byte(b'[');
     for (at, label) in labels.unwrap_or_default().iter().enumerate() {
