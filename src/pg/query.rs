@@ -3,12 +3,28 @@
 use std::ffi::CStr;
 use std::ops::ControlFlow;
 
-use pgrx::pg_sys;
+use pgrx::datum::DatumWithOid;
+use pgrx::spi::{Spi, SpiError};
+use pgrx::{FromDatum, IntoDatum, pg_sys};
 
 use super::values::Values;
 
 /// An argument: its type, and its value or `None` for NULL.
 pub type Argument = (pg_sys::Oid, Option<pg_sys::Datum>);
+
+/// The one value of a statement that only reads. Not `Spi::get_one`, which takes a transaction id: a
+/// standby has none to give. An error of SPI's if there is no row.
+pub fn read_one<T: FromDatum + IntoDatum>(
+    statement: &str,
+    arguments: &[DatumWithOid<'_>],
+) -> Result<Option<T>, SpiError> {
+    Spi::connect(|client| {
+        client
+            .select(statement, Some(1), arguments)?
+            .first()
+            .get_one()
+    })
+}
 
 /// Runs a statement that sees what this transaction has done so far, and shows its rows, valid while
 /// they are shown. Returns how many rows it returned or changed.

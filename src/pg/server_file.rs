@@ -8,8 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use pgrx::prelude::*;
+use pgrx::pg_sys;
 
+use super::query::read_one;
 use crate::error::Failure;
 
 /// Bytes of a file that are read at once.
@@ -55,8 +56,9 @@ fn open(path: &str) -> File {
 
 /// The path as PostgreSQL would open it, if the caller may read it with pg_read_binary_file().
 fn permitted(path: &str) -> Option<PathBuf> {
-    let may_call = Spi::get_one::<bool>(
+    let may_call = read_one::<bool>(
         "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_read_binary_file(text,bigint,bigint)', 'EXECUTE')",
+        &[],
     );
     if !matches!(may_call, Ok(Some(true))) {
         return None;
@@ -91,7 +93,7 @@ unsafe fn is_absolute(path: *const std::ffi::c_char) -> bool {
 
 /// Raises PostgreSQL's own error for a file that the caller may not read.
 fn refuse(path: &str) -> ! {
-    let piece = Spi::get_one_with_args::<Vec<u8>>(
+    let piece = read_one::<Vec<u8>>(
         "SELECT pg_catalog.pg_read_binary_file($1, 0, 0)",
         &[path.into()],
     );

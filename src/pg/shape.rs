@@ -8,8 +8,8 @@ use auditspine_core::entry::write_integer;
 use auditspine_core::hash::Sink;
 use pgrx::datum::DatumWithOid;
 use pgrx::pg_sys;
-use pgrx::spi::Spi;
 
+use super::query::read_one;
 use super::relation::name_of;
 use super::row::attributes;
 
@@ -51,18 +51,11 @@ pub fn write_shape(type_oid: pg_sys::Oid, out: &mut Vec<u8>, depends_on: &mut Ve
 }
 
 fn write_labels(type_oid: pg_sys::Oid, out: &mut Vec<u8>) {
-    // Not get_one_with_args(), which takes a transaction id: a standby has none to give.
-    let labels: Option<Vec<String>> = Spi::connect(|client| {
-        client
-            .select(
-                "SELECT pg_catalog.array_agg(enumlabel::pg_catalog.text ORDER BY enumsortorder) \
-                 FROM pg_catalog.pg_enum WHERE enumtypid OPERATOR(pg_catalog.=) $1",
-                Some(1),
-                &[DatumWithOid::from(type_oid)],
-            )?
-            .first()
-            .get_one()
-    })
+    let labels: Option<Vec<String>> = read_one(
+        "SELECT pg_catalog.array_agg(enumlabel::pg_catalog.text ORDER BY enumsortorder) \
+         FROM pg_catalog.pg_enum WHERE enumtypid OPERATOR(pg_catalog.=) $1",
+        &[DatumWithOid::from(type_oid)],
+    )
     .unwrap_or(None);
     out.put_byte(b'[');
     for (at, label) in labels.unwrap_or_default().iter().enumerate() {

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 
 use pgrx::pg_sys;
 
+use super::query::read_one;
 use super::relation::{OpenRelation, index_columns};
 use crate::error::Failure;
 
@@ -237,19 +238,12 @@ pub fn expect_utf8() {
 
 /// The schema that CREATE EXTENSION chose, where the verbs live; quoted where SQL needs it.
 pub fn verbs_schema() -> String {
-    // Not get_one(), which takes a transaction id: a standby has none to give.
-    let schema = pgrx::Spi::connect(|client| {
-        client
-            .select(
-                "SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e \
-                 JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace \
-                 WHERE e.extname OPERATOR(pg_catalog.=) 'auditspine'",
-                Some(1),
-                &[],
-            )?
-            .first()
-            .get_one::<String>()
-    });
+    let schema = read_one::<String>(
+        "SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e \
+         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace \
+         WHERE e.extname OPERATOR(pg_catalog.=) 'auditspine'",
+        &[],
+    );
     match schema {
         Ok(Some(schema)) => schema,
         _ => broken("extension auditspine is not in pg_extension".to_owned()),
