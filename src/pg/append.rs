@@ -49,7 +49,7 @@ pub fn by_hand(arguments: &ByHand<'_>) -> pg_sys::Datum {
             "leave the argument out for chain main",
         );
     };
-    chains::expect(chain);
+    chains::expect_named(chain);
     let payload = arguments.payload.map(|payload| {
         let mut canonical = Vec::new();
         write_jsonb(payload, Numbers::Exact, &mut canonical);

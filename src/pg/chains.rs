@@ -20,6 +20,11 @@ pub const DEFAULT_LANES: i16 = 32;
 pub use auditspine_core::verify::MAX_LANES;
 /// The chain of events that name none.
 pub const MAIN: &[u8] = b"main";
+/// The chain of what runs, publications and grants leave in their tables ([`super::evidence`]): apart from
+/// main, whose writers could keep a run waiting.
+pub const EVIDENCE: &[u8] = b"auditspine.evidence";
+/// What names of the extension's own chains begin with.
+const RESERVED: &[u8] = b"auditspine.";
 /// The longest name, in bytes.
 const MAX_NAME: usize = 1000;
 
@@ -218,9 +223,27 @@ pub fn expect(key: &[u8]) -> Chain {
     })
 }
 
-/// The chain that a declaration names; an ERROR if there is none, or if it is a tenant's.
+/// The chain that others than the extension may name; an ERROR if there is none, or if it is its own.
+pub fn expect_named(name: &[u8]) -> Chain {
+    refuse_reserved(name);
+    expect(name)
+}
+
+fn refuse_reserved(name: &[u8]) {
+    if name.starts_with(RESERVED) {
+        Failure::InvalidValue.raise(
+            format!(
+                "\"{}\" cannot name an audit chain: names that begin with \"auditspine.\" are for the extension's own",
+                String::from_utf8_lossy(name)
+            ),
+            "choose another name",
+        );
+    }
+}
+
+/// The chain that a declaration names; an ERROR if there is none, or if it is a tenant's or the extension's own.
 pub fn expect_operators(name: &[u8]) -> Chain {
-    let chain = expect(name);
+    let chain = expect_named(name);
     if let Owner::Tenant(tenant) = &chain.owner {
         Failure::InvalidValue.raise(
             format!(
@@ -288,6 +311,7 @@ fn appears(column: Column, text: &[u8]) -> Underway {
 /// of range.
 pub fn create(name: &[u8], lanes: i32) -> i32 {
     check_name(name);
+    refuse_reserved(name);
     if name.starts_with(TENANTS) {
         Failure::InvalidValue.raise(
             format!(
@@ -345,7 +369,8 @@ pub fn check_tenant(value: &[u8]) {
 
 /// A name for the chain of a tenant: its own, unless that is taken, or looks like a name made here.
 fn name_for(tenant: &[u8]) -> Vec<u8> {
-    let own = !tenant.is_empty() && !tenant.starts_with(TENANTS);
+    let made_here = [TENANTS, RESERVED].iter().any(|it| tenant.starts_with(it));
+    let own = !tenant.is_empty() && !made_here;
     let mut name = if own {
         tenant.to_vec()
     } else {

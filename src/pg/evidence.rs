@@ -1,26 +1,52 @@
-//! auditspine.evidence tells what our own tables hold: runs, publications, auditors. What stands in these
-//! tables is held against it, in [`super::routine`].
+//! Entries on the chain of evidence tell what our own tables hold: runs, publications, auditors. What stands in
+//! these tables is held against them, in [`super::routine`].
 
+use std::convert::Infallible;
 use std::ffi::CString;
 use std::ops::ControlFlow;
 
-use pgrx::pg_sys;
+use pgrx::{pg_sys, warning};
 
 use super::arena::DatumArena;
-use super::lane;
-use super::owner::as_owner;
+use super::routine::is_verdict;
 use super::scan;
 use super::state::verbs_schema;
-use super::text_rows::{Texts, query};
+use super::subtransaction::{attempt, message_of};
+use super::text_rows::Texts;
 use super::verify::CurrentSnapshot;
+use super::{chains, flush, lane, system};
 use crate::own_entry::Object;
 
 /// Kind of the evidence of runs, by number.
-pub const RUN: &str = "verification";
+pub const RUN: &str = "auditspine.verification";
 /// Kind of the evidence of publications, by number.
-pub const PUBLICATION: &str = "publication";
-/// Kind of the evidence of auditors.
-pub const AUDITOR: &str = "auditor";
+pub const PUBLICATION: &str = "auditspine.publication";
+/// Kind of the evidence of auditors, by role.
+pub const AUDITOR: &str = "auditspine.auditor";
+
+/// Condition of the entries `e` that are evidence.
+pub const IS_EVIDENCE: &str = "e.chain_id = (SELECT c.chain_id FROM ONLY auditspine.chain AS c WHERE c.name = 'auditspine.evidence') AND e.op = 'S'";
+
+/// Condition of those of kind $1.
+pub fn of_kind() -> String {
+    format!("{IS_EVIDENCE} AND e.event_kind = $1")
+}
+
+/// How many entries of evidence there are, as a query of one number. Positions have no gaps.
+pub fn how_many() -> String {
+    let heads = lasts("e.pos", IS_EVIDENCE);
+    format!("(SELECT coalesce(pg_catalog.sum(l.pos), 0) FROM {heads} AS l)")
+}
+
+/// Columns of the last entry `e` of each lane of evidence that fulfils a condition.
+pub fn lasts(columns: &str, condition: &str) -> String {
+    let lanes = chains::MAX_LANES - 1;
+    format!(
+        "(SELECT e.* FROM pg_catalog.generate_series(0, {lanes}) AS lane, LATERAL (
+              SELECT {columns} FROM ONLY auditspine.audit_chain AS e WHERE {condition} AND e.lane = lane::smallint
+              ORDER BY e.pos DESC LIMIT 1) AS e)"
+    )
+}
 
 /// Class of locks on what is told of, beside those that lane.rs has.
 pub const EVIDENCE_LOCK: u16 = 9;
@@ -99,19 +125,36 @@ pub fn is_installed() -> bool {
 
 /// Whether there is evidence of that kind yet.
 fn any(kind: &str) -> bool {
-    let query = "SELECT 'yes' FROM ONLY auditspine.evidence AS e WHERE e.kind = $1 LIMIT 1";
-    one(query, &[kind]).is_some()
+    let of_kind = of_kind();
+    let query =
+        format!("SELECT 'yes' FROM ONLY auditspine.audit_chain AS e WHERE {of_kind} LIMIT 1");
+    one(&query, &[kind]).is_some()
 }
 
-/// Writes evidence.
-fn push(kind: &str, about: Option<&str>, payload: Object) {
-    let statement = format!(
-        "INSERT INTO auditspine.evidence (evidence_id, kind, about, payload, payload_hash) \
-         SELECT pg_catalog.nextval('auditspine.evidence_id_seq'), $1, $2::bigint, $3::jsonb, {}.canonical_json_hash($3::jsonb)",
-        verbs_schema()
-    );
-    let payload = String::from_utf8_lossy(&payload.finish()).into_owned();
-    as_owner(|| query(&statement, &[Some(kind), about, Some(&payload)]));
+/// Writes evidence at once. Where the chain is damaged so far that nothing can be linked to it, what was to be
+/// told stands all the same, and the next run tells that no evidence vouches for it: a run that fails would raise no
+/// alert.
+fn push(kind: &str, about: &str, payload: Object) {
+    let link = || {
+        system::push_evidence(kind, about.as_bytes(), &payload.finish());
+        flush::flush();
+        Ok::<_, Infallible>(())
+    };
+    match attempt(link) {
+        Ok(_) => (),
+        Err(raised) if is_verdict(&raised) => warning!(
+            "no evidence was written of {kind} {about}: {}",
+            message_of(&raised)
+        ),
+        Err(raised) => raised.rethrow(),
+    }
+}
+
+/// Whether an entry of this kind is evidence, and tells of no row.
+pub fn is_kind(kind: &[u8]) -> bool {
+    [RUN, PUBLICATION, AUDITOR]
+        .iter()
+        .any(|it| it.as_bytes() == kind)
 }
 
 /// What the evidence of a run tells.
@@ -164,20 +207,17 @@ pub fn record_run(verification_id: i64, run: &OfRun<'_>) {
             object = object.optional(name, value.as_deref());
         }
     }
-    let of = |kind: &str| {
-        let query =
-            "SELECT pg_catalog.count(*)::text FROM ONLY auditspine.evidence AS e WHERE e.kind = $1";
-        one(query, &[kind]).unwrap_or_default()
-    };
     let object = object
-        .text("evidence_of_auditors", &of(AUDITOR))
-        .text("evidence_of_publications", &of(PUBLICATION))
+        .optional(
+            "entries",
+            one(&format!("SELECT {}::text", how_many()), &[]).as_deref(),
+        )
         .raw("findings", &run.findings.to_string())
         .optional("open_breaks", run.open_breaks.as_deref())
         .text("run", run.row)
         .text("scope", run.scope)
         .optional("verified_heads", run.verified_heads.as_deref());
-    push(RUN, Some(&id), object);
+    push(RUN, &id, object);
 }
 
 /// Records a publication to one file that has been written.
@@ -201,7 +241,7 @@ pub fn record_publication(publication_id: i64) {
     }
     let heads = of("t.publication_id = $1::bigint");
     let object = object.optional("heads", heads.as_deref());
-    push(PUBLICATION, Some(&id), object);
+    push(PUBLICATION, &id, object);
 }
 
 /// Records who auditors are, after this role's scope was changed.
@@ -217,5 +257,5 @@ pub fn record_auditors(role: &str, scope: &str) {
         .optional("auditors", digest.as_deref())
         .text("role", role)
         .text("scope", scope);
-    push(AUDITOR, None, object);
+    push(AUDITOR, role, object);
 }

@@ -76,6 +76,17 @@ pub fn holds_any() -> bool {
     HELD.with(|held| !held.borrow().is_empty())
 }
 
+/// Whether this transaction has linked entries to a chain, or to one that shares its locks.
+pub fn holds(chain: &Chain) -> bool {
+    HELD.with(|held| held.borrow().contains_key(&group(chain)))
+}
+
+/// Whether this transaction has linked entries to others than that chain.
+pub fn holds_others(chain: Option<&Chain>) -> bool {
+    let own = chain.map(group);
+    HELD.with(|held| held.borrow().keys().any(|group| Some(*group) != own))
+}
+
 /// To be called when a transaction has ended and its locks are gone.
 pub fn forget_held() {
     HELD.with(|held| held.borrow_mut().clear());

@@ -15,6 +15,7 @@ use pgrx::prelude::*;
 
 use super::arena::DatumArena;
 use super::buffer;
+use super::chains;
 use super::evidence;
 use super::heads::{self, LaneHead};
 use super::lane;
@@ -40,7 +41,11 @@ pub fn publish(chain: Option<&[u8]>, rows: &mut RowStore) {
     expect_nothing_of_our_own();
     // Held to the end of the transaction, so that records are in the order of the lines.
     let table = Table::open(pg_sys::ShareRowExclusiveLock);
-    let heads = heads::heads(chain, &Sight::Whole);
+    let mut heads = heads::heads(chain, &Sight::Whole);
+    // What a verification or a publication in this transaction has linked could still be rolled back.
+    if let Some(evidence) = chains::find(chains::EVIDENCE).filter(lane::holds) {
+        heads.retain(|head| head.chain_id != evidence.id);
+    }
     // SAFETY: reads the clock.
     let now = unsafe { pg_sys::GetCurrentTimestamp() };
     if !heads.is_empty() {
@@ -109,9 +114,11 @@ pub fn listed() -> Vec<PathBuf> {
     names.into_iter().map(path).collect()
 }
 
-/// A head of this transaction's own could still be rolled back.
+/// A head of this transaction's own could still be rolled back. Evidence of verifications and publications is no
+/// change that the transaction makes.
 fn expect_nothing_of_our_own() {
-    if lane::holds_any() || buffer::with(|buffer| !buffer.pending().is_empty()) {
+    let pending = buffer::with(|buffer| !buffer.pending().is_empty());
+    if pending || lane::holds_others(chains::find(chains::EVIDENCE).as_ref()) {
         Failure::OwnEntries.raise(
             "heads cannot be published in a transaction that has made audited changes itself",
             "commit first: only what is committed is published",

@@ -8,6 +8,17 @@ use pgrx::pg_sys::panic::CaughtError;
 /// An ERROR that was caught, to be raised again.
 pub type Raised = Box<CaughtError>;
 
+/// What an ERROR says.
+pub fn message_of(raised: &CaughtError) -> &str {
+    match raised {
+        CaughtError::PostgresError(report)
+        | CaughtError::ErrorReport(report)
+        | CaughtError::RustPanic {
+            ereport: report, ..
+        } => report.message(),
+    }
+}
+
 /// Runs `f` in a subtransaction, which is rolled back if `f` returns an `Err` or raises an ERROR; the
 /// latter comes back as the outer `Err`, for the caller to raise again.
 ///

@@ -191,7 +191,7 @@ SELECT * FROM files;
 BEGIN;
 CALL tamper('auditspine.audit_chain', $$DELETE FROM auditspine.audit_chain WHERE event_kind = 'scidex.task_events' AND event_pk = '7'$$);
 CALL tamper('auditspine.publication', $$DELETE FROM auditspine.publication$$);
-SELECT file, ok, checked, findings, first_bad_seq = (SELECT max(seq) + 1 FROM auditspine.audit_chain JOIN auditspine.chain USING (chain_id) WHERE name = 'scidex') AS at_the_end,
+SELECT file, ok, checked, findings, first_bad_seq > (SELECT max(seq) FROM auditspine.audit_chain JOIN auditspine.chain USING (chain_id) WHERE name = 'scidex') AS at_the_end,
        regexp_replace(detail, '[0-9]+', 'N', 'g') AS detail FROM files;
 SELECT subject, layer, finding, event_key, evidence ->> 'lane' AS lane, evidence ->> 'pos' AS pos FROM scidex.senate_alerts
 WHERE finding = 'head_truncated' OR event_key = '7' ORDER BY alert_id;

@@ -1,5 +1,5 @@
--- What runs, publications and grants left in their tables is held against auditspine.evidence: rows edited, deleted
--- or added by hand are findings, whichever table it is.
+-- What runs, publications and grants left in their tables is held against entries of chain auditspine.evidence: rows
+-- edited, deleted or added by hand are findings, whichever table it is.
 CREATE TABLE item (k integer PRIMARY KEY, tenant text);
 SELECT audit_attach('item', chain_by => '{tenant}');
 INSERT INTO item VALUES (1, 'acme'), (2, 'beta');
@@ -20,15 +20,19 @@ ALTER TABLE item ENABLE ALWAYS TRIGGER auditspine_audit;
 SELECT heads FROM publish_head();
 SELECT bool_and(ok) FROM verify_all();
 SELECT bool_and(ok) FROM verify_all('last');
-SELECT kind, count(*) FROM auditspine.evidence GROUP BY kind ORDER BY kind;
+SELECT chain_id = (SELECT chain_id FROM auditspine.chain WHERE name = 'auditspine.evidence') AS on_its_chain, event_kind, count(*)
+FROM auditspine.audit_chain WHERE event_kind IN ('auditspine.verification', 'auditspine.publication', 'auditspine.auditor')
+GROUP BY 1, 2 ORDER BY 2;
+SELECT chain, findings FROM verify_chain();
 -- As documented.
-SELECT payload ->> 'run' = encode(canonical_row_hash(v), 'hex') AS run, payload_hash = canonical_json_hash(payload) AS payload
-FROM auditspine.evidence JOIN auditspine.verification AS v ON about = verification_id WHERE kind = 'verification' ORDER BY about;
+SELECT payload ->> 'run' = encode(canonical_row_hash(v), 'hex') AS run
+FROM auditspine.audit_chain JOIN auditspine.verification AS v ON event_pk = verification_id::text
+WHERE event_kind = 'auditspine.verification' ORDER BY verification_id;
 SELECT a.alerts = e.payload ->> 'alerts' AS alerts
-FROM auditspine.evidence AS e
+FROM auditspine.audit_chain AS e
 JOIN (SELECT verification_id, count(*) || ' ' || encode(sha256(string_agg(canonical_row_hash(a), '' ORDER BY alert_id)), 'hex') AS alerts
-      FROM auditspine.alert AS a GROUP BY verification_id) AS a ON e.about = a.verification_id
-WHERE e.kind = 'verification';
+      FROM auditspine.alert AS a GROUP BY verification_id) AS a ON e.event_pk = a.verification_id::text
+WHERE e.event_kind = 'auditspine.verification';
 
 -- Tampers with all triggers of the table off, and on again as they were; verifies; takes it back.
 CREATE FUNCTION after(what text, tab text, since text) RETURNS text LANGUAGE plpgsql AS $$
@@ -68,12 +72,33 @@ INSERT INTO deed VALUES
     (18, 'verified_head', 'DELETE FROM auditspine.verified_head WHERE chain_id = 1'),
     (19, 'verified_head', 'INSERT INTO auditspine.verified_head VALUES (99, 0, 1, 1, sha256(''x''))'),
     (20, 'open_break', 'INSERT INTO auditspine.open_break SELECT break_digest, 1 FROM auditspine.alert'),
-    (21, 'evidence', 'UPDATE auditspine.evidence SET payload = payload || ''{"findings": 0}'' WHERE about = 2'),
-    (22, 'evidence', 'DELETE FROM auditspine.evidence WHERE kind = ''verification'' AND about = 2'),
-    (23, 'evidence', 'DELETE FROM auditspine.evidence WHERE kind = ''publication'' AND about = 1'),
-    (24, 'evidence', 'DELETE FROM auditspine.evidence WHERE kind = ''auditor'''),
-    (25, 'evidence', 'INSERT INTO auditspine.evidence SELECT evidence_id + 50, kind, about + 50, payload, payload_hash FROM auditspine.evidence WHERE about = 1'),
-    (26, 'evidence', 'TRUNCATE auditspine.evidence');
+    (21, 'audit_chain', 'UPDATE auditspine.audit_chain SET payload = payload || ''{"findings": 0}'' WHERE event_kind = ''auditspine.verification'' AND event_pk = ''2'''),
+    (22, 'audit_chain', 'UPDATE auditspine.audit_chain SET payload = NULL WHERE event_kind = ''auditspine.verification'' AND event_pk = ''2'''),
+    (23, 'audit_chain', 'DELETE FROM auditspine.audit_chain WHERE event_kind = ''auditspine.verification'' AND event_pk = ''2'''),
+    (24, 'audit_chain', 'DELETE FROM auditspine.audit_chain WHERE event_kind = ''auditspine.publication'' AND event_pk = ''1'''),
+    (25, 'audit_chain', 'DELETE FROM auditspine.audit_chain WHERE event_kind = ''auditspine.auditor'''),
+    (26, 'audit_chain', 'DELETE FROM auditspine.audit_chain WHERE event_kind IN (''auditspine.verification'', ''auditspine.publication'', ''auditspine.auditor'')'),
+    (27, 'audit_chain', 'UPDATE auditspine.audit_chain SET event_kind = ''auditspine.x'' WHERE event_kind = ''auditspine.verification'''),
+    (28, 'chain', 'UPDATE auditspine.chain SET name = ''other'' WHERE name = ''auditspine.evidence'''),
+    -- Rows and their evidence alike.
+    (29, 'verification', $$ALTER TABLE auditspine.audit_chain DISABLE TRIGGER append_only;
+        UPDATE auditspine.verification SET version = 'x' WHERE verification_id = 2;
+        UPDATE auditspine.audit_chain AS e SET payload = e.payload || jsonb_build_object('run', encode(canonical_row_hash(v), 'hex'))
+        FROM auditspine.verification AS v WHERE event_kind = 'auditspine.verification' AND event_pk = '2' AND verification_id = 2;
+        UPDATE auditspine.audit_chain SET payload_hash = canonical_json_hash(payload) WHERE event_kind = 'auditspine.verification';
+        ALTER TABLE auditspine.audit_chain ENABLE TRIGGER append_only$$),
+    (30, 'verification', $$ALTER TABLE auditspine.audit_chain DISABLE TRIGGER append_only;
+        ALTER TABLE auditspine.alert DISABLE TRIGGER append_only;
+        DELETE FROM auditspine.verification WHERE verification_id = 2;
+        DELETE FROM auditspine.alert WHERE verification_id = 2;
+        DELETE FROM auditspine.audit_chain WHERE event_kind = 'auditspine.verification' AND event_pk = '2';
+        ALTER TABLE auditspine.alert ENABLE TRIGGER append_only;
+        ALTER TABLE auditspine.audit_chain ENABLE TRIGGER append_only$$),
+    (31, 'auditor', $$ALTER TABLE auditspine.audit_chain DISABLE TRIGGER append_only;
+        DELETE FROM auditspine.auditor;
+        DELETE FROM auditspine.audit_chain WHERE event_kind = 'auditspine.auditor';
+        ALTER TABLE auditspine.audit_chain ENABLE TRIGGER append_only$$);
+-- An incremental run reads no older entries again: what was altered in them alike (29) is for the full run to find.
 SELECT number, tab, after(what, tab, NULL) AS full, after(what, tab, 'last') AS incremental FROM deed ORDER BY number;
 
 -- Where an incremental run would begin behind what nobody has verified, it does not.
@@ -99,6 +124,30 @@ ROLLBACK TO s;
 SELECT bool_and(ok) FROM verify_all('last');
 COMMIT;
 SELECT bool_and(ok) FROM verify_all('last');
+
+-- A verification and a publication in one transaction, in either order, again and again.
+BEGIN;
+SELECT bool_and(ok) FROM verify_all();
+SELECT heads FROM publish_head();
+SELECT heads FROM publish_head();
+SELECT bool_and(ok) FROM verify_all('last');
+SELECT heads FROM publish_head();
+COMMIT;
+SELECT heads FROM publish_head();
+SELECT bool_and(ok) FROM verify_all();
+BEGIN;
+INSERT INTO item VALUES (9, 'acme');
+SELECT heads FROM publish_head();
+ROLLBACK;
+
+-- The chain is nobody else's.
+SELECT create_chain('auditspine.evidence');
+SELECT create_chain('auditspine.other');
+SELECT audit_chain_append('k', 'p', '1', 'auditspine.evidence');
+CREATE TABLE intruder (k integer PRIMARY KEY);
+SELECT audit_attach('intruder', chain => 'auditspine.evidence');
+INSERT INTO item VALUES (10, 'auditspine.evidence');
+SELECT name, tenant FROM auditspine.chain WHERE tenant = 'auditspine.evidence';
 
 SELECT revoke_auditor('evidence_auditor');
 SELECT bool_and(ok) FROM verify_all();

@@ -1,5 +1,5 @@
 //! The state layer of a run, second part: runs, alerts, publications, auditors, verified heads and open
-//! breaks, held against auditspine.evidence.
+//! breaks, held against their entries on the chain of evidence.
 
 use std::convert::Infallible;
 
@@ -10,7 +10,8 @@ use super::links::summary;
 use super::record::Run;
 use super::state::{ALTERED, LAYER};
 use crate::pg::evidence::{
-    AUDITOR, PUBLICATION, RUN, digest, digest_of, is_installed, row_hash, rows,
+    AUDITOR, IS_EVIDENCE, PUBLICATION, RUN, digest, digest_of, how_many, is_installed, lasts,
+    of_kind, row_hash, rows,
 };
 use crate::pg::state::verbs_schema;
 use crate::pg::subtransaction::attempt;
@@ -66,11 +67,12 @@ impl Left {
 /// One statement, so that evidence and tables are seen at one time.
 fn last() -> String {
     let told = |member| {
+        let tells = format!("{} AND e.payload ->> '{member}' IS NOT NULL", of_kind());
         format!(
             "(SELECT CASE WHEN {0}.canonical_json_hash(e.payload) = e.payload_hash THEN e.payload ->> '{member}' ELSE '' END
-              FROM ONLY auditspine.evidence AS e WHERE e.kind = $1 AND e.payload ->> '{member}' IS NOT NULL
-              ORDER BY e.evidence_id DESC LIMIT 1)",
-            verbs_schema()
+              FROM {1} AS e ORDER BY e.seq DESC LIMIT 1)",
+            verbs_schema(),
+            lasts("e.seq, e.payload, e.payload_hash", &tells),
         )
     };
     format!(
@@ -144,17 +146,21 @@ struct Numbered {
     table: &'static str,
     id: &'static str,
     sequence: &'static str,
+    /// What only the first entry about them has.
+    earlier: &'static str,
 }
 
 const VERIFICATIONS: Numbered = Numbered {
     table: "verification",
     id: "verification_id",
     sequence: "verification_id_seq",
+    earlier: "earlier_runs",
 };
 const PUBLICATIONS: Numbered = Numbered {
     table: "publication",
     id: "publication_id",
     sequence: "publication_id_seq",
+    earlier: "earlier",
 };
 
 impl Numbered {
@@ -166,31 +172,28 @@ impl Numbered {
             table,
             id,
             sequence,
+            earlier,
         } = self;
         let start = match full {
             true => i64::MIN.to_string(),
             false => format!("s.last - {WINDOW}"),
         };
-        let source = match full {
-            true => "
-                SELECT e.about AS id, e.evidence_id AS seq, e.payload, e.payload_hash
-                FROM ONLY auditspine.evidence AS e WHERE e.kind = $1"
-                .to_owned(),
-            false => "
-                SELECT e.about AS id, e.evidence_id AS seq, e.payload, e.payload_hash
-                FROM span AS s JOIN ONLY auditspine.evidence AS e ON e.kind = $1 AND e.about >= s.start"
-                .to_owned(),
+        let of_kind = of_kind();
+        // By key, so that the index on it serves.
+        let within = match full {
+            true => "",
+            false => {
+                "AND e.event_pk = ANY (ARRAY(SELECT n::text FROM span AS s, pg_catalog.generate_series(s.start, s.last) AS n))"
+            }
         };
-        let (told, none) = match full {
-            true => (
-                "SELECT id, payload, true AS whole FROM entry ORDER BY id, seq LIMIT 1",
-                "",
-            ),
-            false => (
-                "SELECT coalesce((SELECT pg_catalog.min(id) FROM entry), s.start) AS id, NULL::jsonb AS payload,
-                        false AS whole
-                 FROM span AS s",
-                "WHERE EXISTS (SELECT FROM ONLY auditspine.evidence AS e WHERE e.kind = $1)",
+        let told = match full {
+            true => {
+                "SELECT id, payload, true AS whole FROM entry ORDER BY id, seq LIMIT 1".to_owned()
+            }
+            false => format!(
+                "SELECT coalesce((SELECT pg_catalog.min(id) FROM entry WHERE payload ? '{earlier}'), s.start) AS id,
+                        NULL::jsonb AS payload, false AS whole
+                 FROM span AS s WHERE EXISTS (SELECT FROM ONLY auditspine.audit_chain AS e WHERE {of_kind})"
             ),
         };
         format!(
@@ -199,9 +202,10 @@ impl Numbered {
                  FROM (SELECT greatest(q.last_value, (SELECT pg_catalog.max(t.{id}) FROM ONLY auditspine.{table} AS t)) AS last
                        FROM auditspine.{sequence} AS q) AS s),
              entry AS MATERIALIZED (
-                 SELECT id, seq, CASE WHEN {verbs}.canonical_json_hash(e.payload) = e.payload_hash THEN e.payload END AS payload
-                 FROM ({source}) AS e),
-             first AS MATERIALIZED ({told} {none})",
+                 SELECT e.event_pk::bigint AS id, e.seq,
+                        CASE WHEN {verbs}.canonical_json_hash(e.payload) = e.payload_hash THEN e.payload END AS payload
+                 FROM ONLY auditspine.audit_chain AS e WHERE {of_kind} {within}),
+             first AS MATERIALIZED ({told})",
             verbs = verbs_schema()
         )
     }
@@ -210,9 +214,9 @@ impl Numbered {
 /// The first evidence of a run, of kind $2.
 fn first_run() -> String {
     format!(
-        "SELECT e.about AS id, e.evidence_id AS seq,
+        "SELECT e.event_pk::bigint AS id, e.seq,
                 CASE WHEN {}.canonical_json_hash(e.payload) = e.payload_hash THEN e.payload END AS payload
-         FROM ONLY auditspine.evidence AS e WHERE e.kind = $2 ORDER BY 1, 2 LIMIT 1",
+         FROM ONLY auditspine.audit_chain AS e WHERE {IS_EVIDENCE} AND e.event_kind = $2 ORDER BY 1, 2 LIMIT 1",
         verbs_schema()
     )
 }
@@ -242,10 +246,8 @@ fn runs(full: bool) -> String {
              FROM run AS r LEFT JOIN first AS f ON true
              WHERE (r.id >= f.id OR r.tells) AND NOT EXISTS (SELECT FROM entry AS e WHERE e.id = r.id)
              UNION ALL
-             SELECT 'evidence', NULL, NULL, 'evidence of kind ' || k.kind || ' is gone'
-             FROM (VALUES ('auditor', 'evidence_of_auditors'), ('publication', 'evidence_of_publications')) AS k (kind, member)
-             WHERE (SELECT pg_catalog.max((e.payload ->> k.member)::bigint) FROM entry AS e)
-                 > (SELECT pg_catalog.count(*) FROM ONLY auditspine.evidence AS e WHERE e.kind = k.kind)
+             SELECT 'audit_chain', NULL, NULL, 'entries of chain auditspine.evidence are gone'
+             WHERE (SELECT pg_catalog.max((e.payload ->> 'entries')::numeric) FROM entry AS e) > {how_many}
              UNION ALL
              SELECT 'alert', e.id::text, e.seq::text, 'alerts of run ' || e.id || ' are not what its evidence tells'
              FROM entry AS e LEFT JOIN told AS a USING (id)
@@ -261,6 +263,7 @@ fn runs(full: bool) -> String {
              FROM first AS f WHERE f.whole AND f.payload ->> 'earlier_runs' IS DISTINCT FROM {earlier_runs}
          ) AS differs (state, id, seq, detail) ORDER BY seq::bigint, state, id, detail",
         entries = VERIFICATIONS.entries(full),
+        how_many = how_many(),
         row = row_hash("t.*"),
         digest = digest("t.alert_id"),
         none = digest_of("alert", "t.alert_id", "false"),
@@ -292,10 +295,11 @@ fn publications(full: bool) -> String {
              UNION ALL
              SELECT 'publication', NULL, NULL, 'publications are not what run ' || r.id || ' told'
              FROM run AS r
-             WHERE NOT EXISTS (SELECT FROM ONLY auditspine.evidence AS e WHERE e.kind = $1)
+             WHERE NOT EXISTS (SELECT FROM ONLY auditspine.audit_chain AS e WHERE {of_kind})
                AND r.payload ->> 'earlier_publications' IS DISTINCT FROM {whole}
          ) AS differs (state, id, seq, detail) ORDER BY seq::bigint, id, detail",
         entries = PUBLICATIONS.entries(full),
+        of_kind = of_kind(),
         first_run = match full {
             true => first_run(),
             false => "SELECT NULL::bigint AS id, NULL::jsonb AS payload WHERE $2 = ''".to_owned(),
@@ -317,13 +321,14 @@ fn auditors(full: bool) -> String {
     };
     format!(
         "WITH entry AS (
-             SELECT e.evidence_id AS seq, CASE WHEN {verbs}.canonical_json_hash(e.payload) = e.payload_hash THEN e.payload END AS payload
-             FROM ONLY auditspine.evidence AS e WHERE e.kind = $1),
+             SELECT e.seq, CASE WHEN {verbs}.canonical_json_hash(e.payload) = e.payload_hash THEN e.payload END AS payload
+             FROM ONLY auditspine.audit_chain AS e WHERE {of_kind}),
               last AS (SELECT seq, payload ->> 'auditors' AS hash FROM entry ORDER BY seq DESC LIMIT 1),
               expected (seq, hash) AS (SELECT seq, hash FROM last UNION ALL {earlier})
          SELECT 'auditor', NULL::text, e.seq::text, 'auditors are not what the last evidence about them tells'
          FROM expected AS e WHERE e.hash IS DISTINCT FROM {whole}",
         verbs = verbs_schema(),
+        of_kind = of_kind(),
         whole = digest_of("auditor", "t.role_name", "true"),
     )
 }

@@ -18,8 +18,10 @@ mod written;
 
 use pgrx::pg_sys;
 
+pub use self::guard::is_verdict;
 use self::record::Run;
 use super::arena::DatumArena;
+use super::evidence::is_kind;
 use super::sight;
 use super::srf::RowStore;
 use crate::error::Failure;
@@ -98,7 +100,9 @@ pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
     let mut lines = Vec::new();
     let mut added: Option<i64> = None;
     let links = links::verify(scope, left, &mut run, &mut lines, &mut |entry| {
-        added = Some(added.map_or(entry.seq, |first| first.min(entry.seq)));
+        if !is_kind(entry.kind) {
+            added = Some(added.map_or(entry.seq, |first| first.min(entry.seq)));
+        }
     });
     // Rows that entries tell of which were added since: all of these have this number or a larger one.
     let since = match links.scope {
