@@ -2,15 +2,16 @@
 
 CREATE TABLE @schema@.epss_data (
     -- Compared by bytes: the ids are ASCII, and joins of whole files are what the table is for.
-    cve_id      text COLLATE "C" PRIMARY KEY
+    cve_id      varchar COLLATE "C" PRIMARY KEY
                 CONSTRAINT epss_data_cve_check CHECK (cve_id ~ '^CVE-[0-9]{4}-[0-9]{4,19}$'),
-    probability numeric NOT NULL CONSTRAINT epss_data_probability_check CHECK (probability BETWEEN 0 AND 1),
-    percentile  numeric NOT NULL CONSTRAINT epss_data_percentile_check CHECK (percentile BETWEEN 0 AND 1)
+    probability double precision CONSTRAINT epss_data_probability_check CHECK (probability BETWEEN 0 AND 1),
+    -- Applications that fill the table themselves may rank by per cent.
+    percentile  double precision CONSTRAINT epss_data_percentile_check CHECK (percentile BETWEEN 0 AND 100)
 );
 COMMENT ON TABLE @schema@.epss_data IS
     'EPSS scores of the file that was loaded last. Its date stands in epss_loads and not in each row: there it would change every row every day, and each change would be an entry';
 COMMENT ON COLUMN @schema@.epss_data.probability IS 'that the CVE is exploited within 30 days, 0 to 1';
-COMMENT ON COLUMN @schema@.epss_data.percentile IS 'part of all CVEs with that probability or less, 0 to 1';
+COMMENT ON COLUMN @schema@.epss_data.percentile IS 'part of all CVEs with that probability or less: 0 to 1 as EPSS files have it';
 
 CREATE TABLE @schema@.epss_loads (
     load_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -33,7 +34,7 @@ COMMENT ON COLUMN @schema@.epss_loads.changed IS 'CVEs whose scores were others 
 COMMENT ON COLUMN @schema@.epss_loads.deleted IS 'CVEs that are not in the file any more';
 COMMENT ON COLUMN @schema@.epss_loads.loaded_by IS 'session user';
 
-CREATE TYPE @schema@.epss_row AS (cve_id text, probability numeric, percentile numeric);
+CREATE TYPE @schema@.epss_row AS (cve_id varchar, probability double precision, percentile double precision);
 COMMENT ON TYPE @schema@.epss_row IS 'a line of an EPSS file';
 
 -- Whoever overwrites rows with what they say already (an ORM, a COPY and upsert) makes no entries by it.
@@ -91,7 +92,9 @@ BEGIN
         SELECT f.cve_id, f.probability, f.percentile, f.at, d.cve_id AS present
         FROM unnest(load_epss.rows) WITH ORDINALITY AS f (cve_id, probability, percentile, at)
         FULL JOIN @schema@.epss_data AS d ON d.cve_id = f.cve_id
-        WHERE d.probability IS DISTINCT FROM f.probability OR d.percentile IS DISTINCT FROM f.percentile OR f.cve_id IS NULL
+        WHERE d.probability IS DISTINCT FROM f.probability OR d.percentile IS DISTINCT FROM f.percentile
+           -- Gone from the file, or a value that the table takes and no file has.
+           OR f.probability IS NULL OR f.percentile IS NULL OR f.percentile > 1
     ), wrong AS (
         SELECT min(n.at) AS at FROM differing AS n
         -- A CVE that is there has its form from the table.
@@ -179,7 +182,7 @@ BEGIN
     IF coalesce(cardinality(rows), 0) <> cardinality(lines) - header THEN
         SELECT l.line, l.number INTO bad
         FROM unnest(lines[header + 1:]) WITH ORDINALITY AS l (line, number)
-        WHERE l.line !~ '^[^,]*,[-+]?[0-9]*[.]?[0-9]+([eE][-+]?[0-9]{1,3})?,[-+]?[0-9]*[.]?[0-9]+([eE][-+]?[0-9]{1,3})?$'
+        WHERE l.line !~ '^[^,]*,[-+]?[0-9]*[.]?[0-9]+([eE][-+]?[0-9]{1,2})?,[-+]?[0-9]*[.]?[0-9]+([eE][-+]?[0-9]{1,2})?$'
         ORDER BY l.number LIMIT 1;
         RAISE EXCEPTION 'line % of the EPSS file is no CVE and two numbers: %', header + bad.number, left(bad.line, 50)
             USING ERRCODE = 'bad_copy_file_format', HINT = 'nothing was loaded; give the file as it is published';
