@@ -34,9 +34,9 @@ const FINDINGS: Blueprint = Blueprint {
         name: "findings",
         tables: &[
             "scans",
-            "pipeline_metrics",
             "findings",
             "feedbacks",
+            "pipeline_metrics",
             "epss_data",
             "epss_loads",
         ],
@@ -47,6 +47,7 @@ const FINDINGS: Blueprint = Blueprint {
         include_str!("../../sql/blueprints/findings/20-verdicts.sql"),
         include_str!("../../sql/blueprints/findings/30-views.sql"),
         include_str!("../../sql/blueprints/findings/40-epss.sql"),
+        include_str!("../../sql/blueprints/findings/50-sarif.sql"),
     ],
 };
 

@@ -60,7 +60,7 @@ SELECT command, attempt(format('SELECT findings.load_epss(%s)', command)) FROM u
     $$'2026-01-04', '{"(CVE-2024-0009,0.1,0.2)","(CVE-2024-0009,0.1,0.2)"}'$$, $$'2026-01-04', '{"(CVE-2024-0002,0.1,0.2)","(CVE-2024-0008,0,0)","(CVE-2024-0002,0.3,0.2)"}'$$,
     $$'2026-01-04', (SELECT array_agg(ROW(cve_id, probability, percentile)::findings.epss_row) FROM (TABLE findings.epss_data UNION ALL TABLE findings.epss_data) AS d)$$
 ]) AS command;
-SELECT attempt($$INSERT INTO findings.epss_data VALUES ('CVE-1', 0, 0)$$), attempt($$UPDATE findings.epss_data SET percentile = 1.1$$);
+SELECT attempt($$INSERT INTO findings.epss_data VALUES ('CVE-1', 0, 0)$$), attempt($$UPDATE findings.epss_data SET percentile = 101$$), attempt($$UPDATE findings.epss_data SET probability = 1.1$$);
 SELECT attempt($$UPDATE findings.epss_loads SET score_date = '2025-01-01'$$);
 SELECT attempt($$DELETE FROM findings.epss_loads$$);
 SELECT new_entries(), scores.*, (SELECT count(*) FROM loads) AS loads FROM scores;
@@ -91,18 +91,18 @@ SELECT layer, subject, ok, checked FROM verify_all() WHERE subject LIKE 'finding
 
 -- An insider: a score, a verdict, a metric, a comment, a feedback and a whole scan, behind the triggers.
 SELECT findings.start_scan('shop', 'v1') AS scan, findings.start_scan('shop', 'v2') AS other;
-INSERT INTO findings.findings (scan_id, tool, rule_id, file, severity) SELECT 1 + n % 2, 'semgrep', 'r' || n, 'f', 'low' FROM generate_series(0, 3) AS n;
+INSERT INTO findings.findings (scan_id, tool, rule_id, file, severity) SELECT 1 + n % 2, 'semgrep', 'r' || n, 'f', 'Low' FROM generate_series(0, 3) AS n;
 SELECT findings.record_ai_verdict(1, 'TP', 0.9, 'reachable', 'm-1'), findings.record_feedback(1, 'TP', 'seen it', 'ada'), findings.record_feedback(3, 'FP', NULL, 'bob');
 SELECT bool_and(ok) AS clean FROM verify_all();
 SET session_replication_role = replica;
-UPDATE findings.findings SET ai_verdict = 'FP' WHERE finding_id = 1;
+UPDATE findings.findings SET ai_verdict = 'FP' WHERE id = 1;
 SELECT 'always' AS trigger_fires_all_the_same, count(*) FROM audit_history('findings.findings', '1') WHERE changed ? 'ai_verdict' AND op = 'U';
 ALTER TABLE findings.findings DISABLE TRIGGER auditspine_audit;
 ALTER TABLE findings.feedbacks DISABLE TRIGGER auditspine_audit;
 ALTER TABLE findings.epss_data DISABLE TRIGGER auditspine_audit;
 ALTER TABLE findings.epss_loads DISABLE TRIGGER ALL;
-UPDATE findings.findings SET ai_verdict = 'TP' WHERE finding_id = 1;
-UPDATE findings.findings SET remediation_patch = 'rm -rf /' WHERE finding_id = 3;
+UPDATE findings.findings SET ai_verdict = 'TP' WHERE id = 1;
+UPDATE findings.findings SET remediation_patch = 'rm -rf /' WHERE id = 3;
 UPDATE findings.feedbacks SET comments = 'not seen it' WHERE user_name = 'ada';
 DELETE FROM findings.feedbacks WHERE user_name = 'bob';
 UPDATE findings.epss_data SET probability = 0 WHERE cve_id = 'CVE-1999-0001';

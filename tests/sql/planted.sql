@@ -277,7 +277,7 @@ INSERT INTO tools.step (command) VALUES
     ('SELECT * FROM planted.verify_adopted(''safe.old''::pg_catalog.regclass)'),
     ('SELECT * FROM planted.adopted_findings(''safe.old''::pg_catalog.regclass)'),
     ('SELECT findings_blueprint.start_scan(''project''::pg_catalog.text, NULL::pg_catalog.text)'),
-    ('SELECT * FROM findings_blueprint.verdict_history(1::bigint)'),
+    ('SELECT * FROM findings_blueprint.verdict_history(1::integer)'),
     ('SELECT * FROM scidex_blueprint.window_findings(NULL::pg_catalog.timestamptz, NULL::pg_catalog.timestamptz)'),
     ('SELECT * FROM scidex_blueprint.verify_window(''2020-01-01''::pg_catalog.timestamptz, pg_catalog.now())'),
     ('SELECT * FROM scidex_blueprint.verify_everything()'),

@@ -30,14 +30,21 @@ struct Diary {
     /// Rows that are still there, by kind.
     rows: BTreeMap<&'static str, i64>,
     /// Changes of verdicts on each finding that is still there, in order.
-    verdicts: BTreeMap<i64, Vec<Change>>,
-    /// Scans that are still there, with their findings.
-    scans: Vec<(i64, Vec<Finding>)>,
+    verdicts: BTreeMap<i32, Vec<Change>>,
+    /// Scans that are still there.
+    scans: Vec<Scan>,
+}
+
+/// A scan, its row of metrics, and its findings.
+struct Scan {
+    id: i32,
+    metrics: i32,
+    findings: Vec<Finding>,
 }
 
 /// A finding, and the keys of its feedback in the chain.
 struct Finding {
-    id: i64,
+    id: i32,
     feedbacks: Vec<String>,
 }
 
@@ -54,7 +61,7 @@ fn change(what: &str, old: Option<&str>, new: Option<&str>, by: &str, actor: &st
 
 /// One pipeline run, with the AI's verdicts and what people say of them.
 fn scan(client: &mut Client, id: i64, rng: &mut Rng, diary: &mut Diary) {
-    let scan: i64 = scalar(
+    let scan: i32 = scalar(
         client,
         &format!("SELECT findings.start_scan('project-{id}', 'r')"),
     );
@@ -63,11 +70,11 @@ fn scan(client: &mut Client, id: i64, rng: &mut Rng, diary: &mut Diary) {
     let rows = client
         .query(
             "INSERT INTO findings.findings (scan_id, tool, rule_id, file, line, severity)
-             SELECT $1, 'semgrep', 'r' || n, 'src/f.rs', n::integer, 'high' FROM generate_series(1, $2::bigint) AS n RETURNING finding_id",
+             SELECT $1, 'semgrep', 'r' || n, 'src/f.rs', n::integer, 'High' FROM generate_series(1, $2::bigint) AS n RETURNING id",
             &[&scan, &count],
         )
         .expect("findings");
-    for finding in rows.iter().map(|row| row.get::<_, i64>(0)) {
+    for finding in rows.iter().map(|row| row.get::<_, i32>(0)) {
         let said = diary.verdicts.entry(finding).or_default();
         let mut feedbacks = Vec::new();
         let (model, person) = (format!("model-{}", id % 3), format!("person-{id}"));
@@ -98,10 +105,10 @@ fn scan(client: &mut Client, id: i64, rng: &mut Rng, diary: &mut Diary) {
             run(
                 client,
                 &format!(
-                    "UPDATE findings.findings SET red_team_success = true WHERE finding_id = {finding}"
+                    "UPDATE findings.findings SET red_team_success = true WHERE id = {finding}"
                 ),
             );
-            let feedback: i64 = scalar(
+            let feedback: i32 = scalar(
                 client,
                 &format!(
                     "SELECT findings.record_feedback({finding}, '{new}', 'comment', '{person}')"
@@ -116,7 +123,7 @@ fn scan(client: &mut Client, id: i64, rng: &mut Rng, diary: &mut Diary) {
                 &person,
             ));
             said.push(change("user_verdict", None, Some(new), "person", &person));
-            feedbacks.push(format!("[\"{finding}\",\"{feedback}\",\"{new}\"]"));
+            feedbacks.push(format!("{finding}/{feedback}/{new}"));
         }
         findings.push(Finding {
             id: finding,
@@ -125,25 +132,35 @@ fn scan(client: &mut Client, id: i64, rng: &mut Rng, diary: &mut Diary) {
     }
     let total: i64 = scalar(
         client,
-        &format!("SELECT findings.finish_scan({scan}, 1000, 10, 5000, 0.25)"),
+        &format!("SELECT findings.finish_scan({scan}, 61.5, 3000000000, 10, 5000, 0.25)"),
     );
     assert_eq!(total, count);
-    diary.scans.push((scan, findings));
+    let metrics = scalar(
+        client,
+        &format!("SELECT id FROM findings.pipeline_metrics WHERE scan_id = {scan}"),
+    );
+    diary.scans.push(Scan {
+        id: scan,
+        metrics,
+        findings,
+    });
 }
 
 /// Deletes one of the client's scans, and books every row that goes with it.
 fn delete_scan(client: &mut Client, rng: &mut Rng, diary: &mut Diary) {
     let at = rng.below(diary.scans.len() as u64) as usize;
-    let (scan, findings) = diary.scans.swap_remove(at);
+    let scan = diary.scans.swap_remove(at);
     run(
         client,
-        &format!("DELETE FROM findings.scans WHERE scan_id = {scan}"),
+        &format!("DELETE FROM findings.scans WHERE id = {}", scan.id),
     );
-    diary.deleted.insert(("findings.scans", scan.to_string()));
     diary
         .deleted
-        .insert(("findings.pipeline_metrics", scan.to_string()));
-    for finding in findings {
+        .insert(("findings.scans", scan.id.to_string()));
+    diary
+        .deleted
+        .insert(("findings.pipeline_metrics", scan.metrics.to_string()));
+    for finding in scan.findings {
         diary
             .deleted
             .insert(("findings.findings", finding.id.to_string()));
@@ -165,11 +182,15 @@ fn client(database: &Database, id: i64) -> Diary {
             delete_scan(&mut client, &mut rng, &mut diary);
         }
     }
-    for (_, findings) in &diary.scans {
+    for scan in &diary.scans {
         *diary.rows.entry("findings.scans").or_default() += 1;
         *diary.rows.entry("findings.pipeline_metrics").or_default() += 1;
-        *diary.rows.entry("findings.findings").or_default() += findings.len() as i64;
-        let feedbacks: usize = findings.iter().map(|finding| finding.feedbacks.len()).sum();
+        *diary.rows.entry("findings.findings").or_default() += scan.findings.len() as i64;
+        let feedbacks: usize = scan
+            .findings
+            .iter()
+            .map(|finding| finding.feedbacks.len())
+            .sum();
         *diary.rows.entry("findings.feedbacks").or_default() += feedbacks as i64;
     }
     diary
@@ -206,7 +227,7 @@ fn load(client: &mut Client, day: i32) -> Result<(i32, i32), postgres::Error> {
     Ok((row.get(0), row.get(1)))
 }
 
-fn history(client: &mut Client, finding: i64) -> Vec<Change> {
+fn history(client: &mut Client, finding: i32) -> Vec<Change> {
     client
         .query(
             "SELECT what, old, new, by, actor FROM findings.verdict_history($1)",
@@ -323,13 +344,13 @@ fn a_day_of_scans_verdicts_and_scores() {
 fn insider(admin: &mut Client) {
     let row = admin
         .query_one(
-            "SELECT f.finding_id, f.ai_verdict, format('[\"%s\",\"%s\",\"%s\"]', b.finding_id, b.feedback_id, b.user_verdict), b.feedback_id
-             FROM findings.findings AS f, findings.feedbacks AS b WHERE b.finding_id <> f.finding_id AND f.ai_verdict IS NOT NULL
-             ORDER BY f.finding_id, b.feedback_id DESC LIMIT 1",
+            "SELECT f.id, f.ai_verdict, format('%s/%s/%s', b.finding_id, b.id, b.user_verdict), b.id
+             FROM findings.findings AS f, findings.feedbacks AS b WHERE b.finding_id <> f.id AND f.ai_verdict IS NOT NULL
+             ORDER BY f.id, b.id DESC LIMIT 1",
             &[],
         )
         .expect("a finding and a feedback");
-    let (finding, verdict, feedback_key, feedback): (i64, String, String, i64) =
+    let (finding, verdict, feedback_key, feedback): (i32, String, String, i32) =
         (row.get(0), row.get(1), row.get(2), row.get(3));
     let before = history(admin, finding);
     run(
@@ -338,8 +359,8 @@ fn insider(admin: &mut Client) {
             "BEGIN;
              ALTER TABLE findings.findings DISABLE TRIGGER auditspine_audit;
              ALTER TABLE findings.feedbacks DISABLE TRIGGER auditspine_audit;
-             UPDATE findings.findings SET ai_verdict = CASE ai_verdict WHEN 'TP' THEN 'FP' ELSE 'TP' END WHERE finding_id = {finding};
-             DELETE FROM findings.feedbacks WHERE feedback_id = {feedback};
+             UPDATE findings.findings SET ai_verdict = CASE ai_verdict WHEN 'TP' THEN 'FP' ELSE 'TP' END WHERE id = {finding};
+             DELETE FROM findings.feedbacks WHERE id = {feedback};
              ALTER TABLE findings.findings ENABLE ALWAYS TRIGGER auditspine_audit;
              ALTER TABLE findings.feedbacks ENABLE ALWAYS TRIGGER auditspine_audit;
              COMMIT"
