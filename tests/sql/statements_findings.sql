@@ -83,6 +83,8 @@ SELECT id, finding_id, user_verdict, comments FROM feedbacks ORDER BY id;
 SELECT start_scan('user/repo', commit_sha => 'c3d4e5f', source_platform => 'github', repo_url => 'https://github.example/user/repo', branch => 'main') AS scan \gset
 \set sarif `cat "${PG_ABS_SRCDIR:-tests}/../demo/findings/trivy.sarif"`
 SELECT tool, findings, skipped FROM load_sarif(:scan, :'sarif');
+\set epss `cat "${PG_ABS_SRCDIR:-tests}/../demo/findings/epss_scores-2026-01-03.csv"`
+SELECT rows, inserted, changed, deleted FROM load_epss_csv(NULL, :'epss');
 SELECT max(id) AS finding FROM findings \gset
 SELECT record_ai_verdict(finding_id => :finding, ai_verdict => 'TP', ai_confidence => 0.9, ai_reasoning => 'Linked in.', model => 'sorter-2.1', remediation_patch => '--- a/Dockerfile');
 SELECT record_feedback(finding_id => :finding, user_verdict => 'TP', comments => 'Agreed.', user_name => 'u-117') AS id;
