@@ -233,6 +233,7 @@ const ZEROTRACE: Blueprint = Blueprint {
         include_str!("../../sql/blueprints/zerotrace/50-tenants.sql"),
         include_str!("../../sql/blueprints/zerotrace/60-summaries.sql"),
         include_str!("../../sql/blueprints/zerotrace/70-statistics.sql"),
+        include_str!("../../sql/blueprints/zerotrace/75-trends.sql"),
         include_str!("../../sql/blueprints/zerotrace/80-application.sql"),
     ],
 };

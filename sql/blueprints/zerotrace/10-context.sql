@@ -1,24 +1,32 @@
--- The company that a session works for: setting app.current_company_id, which row-level security of every table and
--- the summaries go by.
+-- The company that a session works for: setting app.current_company_id, which row-level security of all tables goes by.
 
--- A setting that is not written as PostgreSQL writes a uuid is no company, rather than an error in whatever query
--- comes next; and the company's audit chain, which has the uuid's text for a name, goes by the same setting.
--- Without SET, so that the planner can put its body in its place: hence all names are qualified.
+-- What is no uuid is no company, rather than an error in whatever query comes next. Any way of writing a uuid that
+-- PostgreSQL takes will do. Without SET, so that the planner can put its body in its place: hence all names are
+-- qualified.
 CREATE FUNCTION @schema@.current_company_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    SELECT CASE WHEN pg_catalog.current_setting('app.current_company_id', true)
-                     OPERATOR(pg_catalog.~) '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    SELECT CASE WHEN pg_catalog.current_setting('app.current_company_id', true) OPERATOR(pg_catalog.~)
+                     '^(([0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}|\{([0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}\})$'
                 THEN pg_catalog.current_setting('app.current_company_id', true)::pg_catalog.uuid END
 $$;
 COMMENT ON FUNCTION @schema@.current_company_id() IS
-    'the company that this session works for; null if none is set, or what is set is no uuid in lower case with hyphens';
+    'the company that this session works for; null if none is set, or what is set is no uuid';
 
-CREATE FUNCTION @schema@.set_company_context(company uuid, local boolean DEFAULT false) RETURNS void
+-- Two functions rather than a default, so that the first has the one argument that applications know.
+CREATE FUNCTION @schema@.set_company_context(company_id uuid) RETURNS void
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT set_config('app.current_company_id', coalesce(company::text, ''), coalesce(local, false))
+    SELECT set_config('app.current_company_id', coalesce(company_id::text, ''), false)
+$$;
+COMMENT ON FUNCTION @schema@.set_company_context(uuid) IS 'makes the session work for a company; null: for none';
+
+CREATE FUNCTION @schema@.set_company_context(company_id uuid, local boolean) RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+    SELECT set_config('app.current_company_id', coalesce(company_id::text, ''), coalesce(local, false))
 $$;
 COMMENT ON FUNCTION @schema@.set_company_context(uuid, boolean) IS
     'makes the session, or with local => true the rest of the transaction, work for a company; null: for none';
@@ -38,7 +46,7 @@ BEGIN
             MESSAGE = CASE setting
                 WHEN '' THEN format('no company is set, so nothing can be written to %s', TG_RELID::regclass)
                 ELSE format('app.current_company_id is %L, which is no company', left(setting, 100)) END,
-            HINT = 'call @schema@.set_company_context(company) first';
+            HINT = 'call @schema@.set_company_context(company_id) first';
     END IF;
     RETURN NULL;
 END $$;
@@ -66,14 +74,14 @@ CREATE FUNCTION @schema@.keep_agent_updated_at() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    seen timestamptz := NEW.last_seen_at;
+    seen timestamptz := NEW.last_seen;
 BEGIN
-    NEW.last_seen_at := OLD.last_seen_at;
+    NEW.last_seen := OLD.last_seen;
     NEW.updated_at := OLD.updated_at;
     IF NEW IS DISTINCT FROM OLD THEN
         NEW.updated_at := now();
     END IF;
-    NEW.last_seen_at := seen;
+    NEW.last_seen := seen;
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION @schema@.keep_agent_updated_at() IS

@@ -1,81 +1,64 @@
--- What a company's findings come to, in one row each. The views speak of the session's company, whoever asks: also to
--- those whom row-level security does not bind, and where a view acts with its owner's rights.
+-- What a company's findings come to. Whom row-level security binds sees what is of the session's company, and whom it
+-- does not bind sees each company.
 
+-- The condition says once more what the policies say: it is for PostgreSQL 14, where a view reads with its owner's
+-- rights, and that may be a superuser.
 CREATE VIEW @schema@.vulnerability_summary_v2 AS
-SELECT company_id,
-       count(*) AS total,
-       count(*) FILTER (WHERE severity = 'critical') AS critical,
-       count(*) FILTER (WHERE severity = 'high') AS high,
-       count(*) FILTER (WHERE severity = 'medium') AS medium,
-       count(*) FILTER (WHERE severity = 'low') AS low,
-       count(*) FILTER (WHERE severity = 'info') AS info,
-       count(*) FILTER (WHERE status IN ('open', 'in_progress')) AS open,
-       count(*) FILTER (WHERE status = 'resolved') AS resolved,
-       count(*) FILTER (WHERE status IN ('open', 'in_progress') AND exploit_available) AS open_exploitable,
-       count(*) FILTER (WHERE status IN ('open', 'in_progress') AND fixed_version IS NOT NULL) AS open_fixable,
-       count(DISTINCT cve_id) AS cves,
-       count(DISTINCT package_name) AS packages,
-       round(avg(cvss), 2) AS mean_cvss,
-       max(risk_score) FILTER (WHERE status IN ('open', 'in_progress')) AS max_open_risk,
-       min(detected_at) FILTER (WHERE status IN ('open', 'in_progress')) AS oldest_open
-FROM @schema@.vulnerabilities_v2
-WHERE company_id = (SELECT @schema@.current_company_id())
-GROUP BY company_id;
-COMMENT ON VIEW @schema@.vulnerability_summary_v2 IS 'vulnerabilities of the session''s company';
-COMMENT ON COLUMN @schema@.vulnerability_summary_v2.open IS 'open or in_progress';
-COMMENT ON COLUMN @schema@.vulnerability_summary_v2.open_exploitable IS 'of these, those with a public exploit';
-COMMENT ON COLUMN @schema@.vulnerability_summary_v2.open_fixable IS 'of these, those that a newer version fixes';
-COMMENT ON COLUMN @schema@.vulnerability_summary_v2.cves IS 'how many different ones';
+SELECT v.id,
+       v.agent_id,
+       v.company_id,
+       v.title,
+       v.severity,
+       v.category,
+       v.status,
+       v.risk_score,
+       v.discovered_at,
+       v.last_seen,
+       CASE WHEN a.id IS NULL THEN o.hostname ELSE a.hostname END AS hostname,
+       CASE WHEN a.id IS NULL THEN o.os ELSE a.os END AS os,
+       CASE WHEN a.id IS NULL THEN o.os_version ELSE a.os_version END AS os_version
+FROM @schema@.vulnerabilities_v2_partitioned AS v
+LEFT JOIN @schema@.agents AS a ON a.company_id = v.company_id AND a.id = v.agent_id
+LEFT JOIN @schema@.agents AS o ON o.company_id = '00000000-0000-0000-0000-000000000000' AND o.id = v.agent_id
+WHERE v.company_id = (SELECT @schema@.current_company_id())
+   OR NOT (SELECT row_security_active('@schema@.vulnerabilities_v2_partitioned'::regclass));
+COMMENT ON VIEW @schema@.vulnerability_summary_v2 IS 'each vulnerability, with the host of the agent that found it';
 
 CREATE VIEW @schema@.compliance_summary AS
-SELECT company_id,
-       framework,
-       count(*) AS checks,
-       count(*) FILTER (WHERE status = 'pass') AS pass,
-       count(*) FILTER (WHERE status = 'fail') AS fail,
-       count(*) FILTER (WHERE status NOT IN ('pass', 'fail')) AS other,
-       round(100.0 * count(*) FILTER (WHERE status = 'pass')
-             / nullif(count(*) FILTER (WHERE status IN ('pass', 'fail')), 0), 2) AS score,
-       count(*) FILTER (WHERE status = 'fail' AND severity IN ('critical', 'high')) AS severe_fail,
-       count(DISTINCT control_id) AS controls,
-       max(detected_at) AS last_check
-FROM @schema@.compliance_checks
-WHERE company_id = (SELECT @schema@.current_company_id())
-GROUP BY company_id, framework;
-COMMENT ON VIEW @schema@.compliance_summary IS 'compliance of the session''s company, by framework';
-COMMENT ON COLUMN @schema@.compliance_summary.other IS 'checks that neither passed nor failed';
-COMMENT ON COLUMN @schema@.compliance_summary.score IS 'pass / (pass + fail) in percent; null if no check did either';
-COMMENT ON COLUMN @schema@.compliance_summary.severe_fail IS 'failed checks of severity critical or high';
-COMMENT ON COLUMN @schema@.compliance_summary.controls IS 'how many different ones were checked';
+SELECT c.company_id,
+       c.framework,
+       count(*) AS total_checks,
+       count(*) FILTER (WHERE c.status = 'pass') AS passed_checks,
+       count(*) FILTER (WHERE c.status = 'fail') AS failed_checks,
+       count(*) FILTER (WHERE c.status = 'not_applicable') AS not_applicable_checks,
+       round(100.0 * count(*) FILTER (WHERE c.status = 'pass')
+             / nullif(count(*) FILTER (WHERE c.status IN ('pass', 'fail')), 0), 2) AS compliance_score
+FROM @schema@.compliance_checks_partitioned AS c
+WHERE c.company_id = (SELECT @schema@.current_company_id())
+   OR NOT (SELECT row_security_active('@schema@.compliance_checks_partitioned'::regclass))
+GROUP BY c.company_id, c.framework;
+COMMENT ON VIEW @schema@.compliance_summary IS 'compliance of a company, by framework';
+COMMENT ON COLUMN @schema@.compliance_summary.total_checks IS 'all checks, those that ended in an error among them';
+COMMENT ON COLUMN @schema@.compliance_summary.compliance_score IS
+    'passed / (passed + failed) in percent; null if no check did either';
 
 CREATE VIEW @schema@.network_security_summary AS
-SELECT company_id,
-       count(*) AS total,
-       count(*) FILTER (WHERE severity = 'critical') AS critical,
-       count(*) FILTER (WHERE severity = 'high') AS high,
-       count(*) FILTER (WHERE severity = 'medium') AS medium,
-       count(*) FILTER (WHERE severity = 'low') AS low,
-       count(*) FILTER (WHERE severity = 'info') AS info,
-       count(*) FILTER (WHERE status IN ('open', 'in_progress')) AS open,
-       count(*) FILTER (WHERE status = 'resolved') AS resolved,
-       count(DISTINCT host) FILTER (WHERE status IN ('open', 'in_progress')) AS open_hosts,
-       count(DISTINCT (host, protocol, port)) FILTER (WHERE status IN ('open', 'in_progress') AND port IS NOT NULL)
-           AS open_ports,
-       count(*) FILTER (WHERE status IN ('open', 'in_progress') AND internet_facing) AS open_internet_facing,
-       count(*) FILTER (WHERE status IN ('open', 'in_progress') AND NOT encrypted) AS open_unencrypted,
-       round(avg(risk_score) FILTER (WHERE status IN ('open', 'in_progress')), 2) AS mean_open_risk,
-       max(risk_score) FILTER (WHERE status IN ('open', 'in_progress')) AS max_open_risk
-FROM @schema@.network_findings
-WHERE company_id = (SELECT @schema@.current_company_id())
-GROUP BY company_id;
-COMMENT ON VIEW @schema@.network_security_summary IS 'network findings of the session''s company';
-COMMENT ON COLUMN @schema@.network_security_summary.open IS 'open or in_progress';
-COMMENT ON COLUMN @schema@.network_security_summary.open_hosts IS 'different hosts with open findings';
-COMMENT ON COLUMN @schema@.network_security_summary.open_ports IS 'different ports of hosts with open findings';
-COMMENT ON COLUMN @schema@.network_security_summary.open_unencrypted IS 'open findings on services that are known not to encrypt';
+SELECT n.company_id,
+       n.agent_id,
+       count(*) AS total_findings,
+       count(*) FILTER (WHERE NOT n.ssl_enabled) AS non_ssl_services,
+       count(*) FILTER (WHERE n.vulnerability_count > 0) AS vulnerable_services,
+       count(DISTINCT n.host) AS unique_hosts,
+       count(DISTINCT n.port) AS unique_ports
+FROM @schema@.network_findings_partitioned AS n
+WHERE n.company_id = (SELECT @schema@.current_company_id())
+   OR NOT (SELECT row_security_active('@schema@.network_findings_partitioned'::regclass))
+GROUP BY n.company_id, n.agent_id;
+COMMENT ON VIEW @schema@.network_security_summary IS 'services of a company''s networks, by the agent that found them';
+COMMENT ON COLUMN @schema@.network_security_summary.non_ssl_services IS 'those that are known to speak without TLS';
 
 -- A view with its owner's rights would let those who may read it do without rights to its table. PostgreSQL 14 has no
--- others; there the views' own condition is what keeps companies apart.
+-- others.
 DO $$
 DECLARE
     name text;

@@ -1,205 +1,241 @@
--- Statistics over all twelve kinds of findings. They run with the caller's rights: whoever is bound by row-level security
--- gets what is there of the session's company, and nothing of any other, as if it had no findings.
+-- Statistics of a company. They run with the caller's rights: whoever is bound by row-level security gets what is there
+-- of the session's company, and nothing of any other, as if it had no findings.
+--
+-- A period begins with its first moment and ends before its last, so that periods can follow one another and no finding
+-- counts twice; either end may be open. A finding belongs to the time at which it was created, a vulnerability to that at
+-- which it was discovered; what has none is in no period, but in all of time.
 
-CREATE FUNCTION @schema@.company_findings(company uuid, "from" timestamptz, "to" timestamptz)
+CREATE FUNCTION @schema@.company_findings(
+    p_company_id uuid,
+    p_date_from  timestamptz DEFAULT NULL,
+    p_date_to    timestamptz DEFAULT NULL
+)
     RETURNS TABLE (
-        source      text,
-        id          uuid,
-        agent_id    uuid,
-        title       text,
-        severity    text,
-        category    text,
-        status      text,
-        risk_score  numeric,
-        detected_at timestamptz
+        table_name   text,
+        id           uuid,
+        agent_id     uuid,
+        title        text,
+        severity     text,
+        category     text,
+        finding_type text,
+        status       text,
+        risk_score   numeric,
+        found_at     timestamptz
     )
     LANGUAGE sql STABLE PARALLEL SAFE
     ROWS 1000
     SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT 'vulnerabilities_v2', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'vulnerabilities_v2', f.id, f.agent_id, f.title, f.severity,
+           f.category, f.category, f.status, f.risk_score, f.discovered_at
     FROM @schema@.vulnerabilities_v2 AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.discovered_at >= p_date_from) AND (p_date_to IS NULL OR f.discovered_at < p_date_to)
     UNION ALL
-    SELECT 'system_vulnerabilities', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'system_vulnerabilities', f.id, f.agent_id, f.title, f.severity,
+           'system', f.vulnerability_type, f.status, f.risk_score, f.created_at
     FROM @schema@.system_vulnerabilities AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.created_at >= p_date_from) AND (p_date_to IS NULL OR f.created_at < p_date_to)
     UNION ALL
-    SELECT 'network_findings', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'network_findings', f.id, f.agent_id, f.host || ':' || f.port, f.severity,
+           'network', f.protocol, f.status, f.risk_score, f.created_at
     FROM @schema@.network_findings AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.created_at >= p_date_from) AND (p_date_to IS NULL OR f.created_at < p_date_to)
     UNION ALL
-    SELECT 'container_findings', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'container_findings', f.id, f.agent_id, f.title, f.severity,
+           'container', f.finding_type, f.status, f.risk_score, f.created_at
     FROM @schema@.container_findings AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.created_at >= p_date_from) AND (p_date_to IS NULL OR f.created_at < p_date_to)
     UNION ALL
-    SELECT 'auth_findings', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'auth_findings', f.id, f.agent_id, f.title, f.severity,
+           'auth', f.finding_type, f.status, f.risk_score, f.created_at
     FROM @schema@.auth_findings AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.created_at >= p_date_from) AND (p_date_to IS NULL OR f.created_at < p_date_to)
     UNION ALL
-    SELECT 'database_findings', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'database_findings', f.id, f.agent_id, f.title, f.severity,
+           'database', f.finding_type, f.status, f.risk_score, f.created_at
     FROM @schema@.database_findings AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.created_at >= p_date_from) AND (p_date_to IS NULL OR f.created_at < p_date_to)
     UNION ALL
-    SELECT 'api_findings', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'api_findings', f.id, f.agent_id, f.title, f.severity,
+           'api', f.finding_type, f.status, f.risk_score, f.created_at
     FROM @schema@.api_findings AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.created_at >= p_date_from) AND (p_date_to IS NULL OR f.created_at < p_date_to)
     UNION ALL
-    SELECT 'ai_ml_findings', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'ai_ml_findings', f.id, f.agent_id, f.title, f.severity,
+           'ai', f.finding_type, f.status, f.risk_score, f.created_at
     FROM @schema@.ai_ml_findings AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.created_at >= p_date_from) AND (p_date_to IS NULL OR f.created_at < p_date_to)
     UNION ALL
-    SELECT 'compliance_checks', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'compliance_checks', f.id, f.agent_id, f.requirement, f.severity,
+           'configuration', f.category, f.status, f.risk_score, f.created_at
     FROM @schema@.compliance_checks AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.created_at >= p_date_from) AND (p_date_to IS NULL OR f.created_at < p_date_to)
     UNION ALL
-    SELECT 'privacy_findings', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'privacy_findings', f.id, f.agent_id, f.title, f.severity,
+           'privacy', f.finding_type, f.status, f.risk_score, f.created_at
     FROM @schema@.privacy_findings AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.created_at >= p_date_from) AND (p_date_to IS NULL OR f.created_at < p_date_to)
     UNION ALL
-    SELECT 'iot_ot_findings', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'iot_ot_findings', f.id, f.agent_id, f.title, f.severity,
+           'iot', f.finding_type, f.status, f.risk_score, f.created_at
     FROM @schema@.iot_ot_findings AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.created_at >= p_date_from) AND (p_date_to IS NULL OR f.created_at < p_date_to)
     UNION ALL
-    SELECT 'web3_findings', f.id, f.agent_id, f.title, f.severity, f.category, f.status, f.risk_score, f.detected_at
+    SELECT 'web3_findings', f.id, f.agent_id, f.title, f.severity,
+           'web3', f.finding_type, f.status, f.risk_score, f.created_at
     FROM @schema@.web3_findings AS f
-    WHERE f.company_id = company AND f.detected_at >= "from" AND f.detected_at < "to"
+    WHERE f.company_id = p_company_id
+      AND (p_date_from IS NULL OR f.created_at >= p_date_from) AND (p_date_to IS NULL OR f.created_at < p_date_to)
 $$;
 COMMENT ON FUNCTION @schema@.company_findings(uuid, timestamptz, timestamptz) IS
-    'what was found at a company from a time on and before another, in all twelve tables';
+    'what was found at a company in a period, in all twelve tables; category: the one that vulnerabilities_v2 has for it';
 
 -- The error says what is wrong before a query answers nothing.
-CREATE FUNCTION @schema@.check_period(company uuid, "from" timestamptz, "to" timestamptz) RETURNS void
+CREATE FUNCTION @schema@.check_period(p_company_id uuid, p_date_from timestamptz, p_date_to timestamptz) RETURNS void
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
-    IF company IS NULL OR "from" IS NULL OR "to" IS NULL THEN
+    IF p_company_id IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'null_value_not_allowed',
-            MESSAGE = 'company, from and to must not be null',
-            HINT = 'the period begins with from and ends before to';
-    ELSIF NOT isfinite("from") OR NOT isfinite("to") OR "from" >= "to" THEN
+            MESSAGE = 'p_company_id must not be null',
+            HINT = 'statistics are those of one company';
+    ELSIF p_date_from >= p_date_to THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('from %s to %s is no period', "from", "to"),
-            HINT = 'the period begins with from and ends before to; neither is infinite';
+            MESSAGE = format('%s to %s is no period', p_date_from, p_date_to),
+            HINT = 'the period begins with p_date_from and ends before p_date_to; null: it is open';
     END IF;
 END $$;
 COMMENT ON FUNCTION @schema@.check_period(uuid, timestamptz, timestamptz) IS
-    'fails if a company or the beginning or end of a period is null, or the end is not after the beginning';
+    'fails if a company is null, or the end of a period is not after its beginning';
 
-CREATE FUNCTION @schema@.get_security_statistics(company uuid, "from" timestamptz, "to" timestamptz)
-    RETURNS TABLE (
-        source         text,
-        total          bigint,
-        critical       bigint,
-        high           bigint,
-        medium         bigint,
-        low            bigint,
-        info           bigint,
-        open           bigint,
-        by_status      jsonb,
-        by_category    jsonb,
-        mean_risk      numeric,
-        max_risk       numeric,
-        previous_total bigint,
-        change_percent numeric
-    )
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
-    ROWS 13
-    SET search_path = pg_catalog, pg_temp
-    AS $$
-#variable_conflict use_column
-DECLARE
-    before timestamptz;
-BEGIN
-    PERFORM @schema@.check_period(company, "from", "to");
-    -- In seconds: days would be those of the session's time zone.
-    before := "from" - make_interval(secs => extract(epoch FROM "to" - "from")::double precision);
-    RETURN QUERY
-    WITH found AS MATERIALIZED (
-        SELECT f.source, f.severity, f.category, f.status, f.risk_score, f.detected_at >= "from" AS present
-        FROM @schema@.company_findings(company, before, "to") AS f
-    ),
-    -- Each finding counts for its table and for all of them.
-    counted AS (
-        SELECT coalesce(f.source, 'all') AS source,
-               count(*) FILTER (WHERE present) AS total,
-               count(*) FILTER (WHERE present AND severity = 'critical') AS critical,
-               count(*) FILTER (WHERE present AND severity = 'high') AS high,
-               count(*) FILTER (WHERE present AND severity = 'medium') AS medium,
-               count(*) FILTER (WHERE present AND severity = 'low') AS low,
-               count(*) FILTER (WHERE present AND severity = 'info') AS info,
-               count(*) FILTER (WHERE present AND status IN ('open', 'in_progress', 'fail')) AS open,
-               round(avg(risk_score) FILTER (WHERE present), 2) AS mean_risk,
-               max(risk_score) FILTER (WHERE present) AS max_risk,
-               count(*) FILTER (WHERE NOT present) AS previous_total
-        FROM found AS f
-        GROUP BY GROUPING SETS ((f.source), ())
-    ),
-    statuses AS (
-        SELECT s.source, jsonb_object_agg(s.status, s.n) AS by_status
-        FROM (SELECT coalesce(f.source, 'all') AS source, f.status, count(*) AS n FROM found AS f WHERE present
-              GROUP BY GROUPING SETS ((f.source, f.status), (f.status))) AS s
-        GROUP BY s.source
-    ),
-    categories AS (
-        SELECT s.source, jsonb_object_agg(s.category, s.n) AS by_category
-        FROM (SELECT coalesce(f.source, 'all') AS source, f.category, count(*) AS n FROM found AS f WHERE present
-              GROUP BY GROUPING SETS ((f.source, f.category), (f.category))) AS s
-        GROUP BY s.source
-    )
-    SELECT c.source, c.total, c.critical, c.high, c.medium, c.low, c.info, c.open,
-           coalesce(s.by_status, '{}'), coalesce(k.by_category, '{}'), c.mean_risk, c.max_risk, c.previous_total,
-           round(100.0 * (c.total - c.previous_total) / nullif(c.previous_total, 0), 1)
-    FROM counted AS c
-    LEFT JOIN statuses AS s ON s.source = c.source
-    LEFT JOIN categories AS k ON k.source = c.source
-    ORDER BY c.source <> 'all', c.source;
-END $$;
-COMMENT ON FUNCTION @schema@.get_security_statistics(uuid, timestamptz, timestamptz) IS
-    'what was found at a company in a period: a row for all tables together, first, and one for each that has findings '
-    'in it or in the period of the same length before; open: still to be dealt with; change_percent: total against '
-    'previous_total, null if that is 0';
-
--- Days and weeks are those of UTC, whatever the session's time zone: two people must see the same map.
-CREATE FUNCTION @schema@.get_risk_heatmap_data(
-    company uuid,
-    "from"  timestamptz,
-    "to"    timestamptz,
-    bucket  text DEFAULT 'day'
+CREATE FUNCTION @schema@.get_security_statistics(
+    p_company_id uuid,
+    p_date_from  timestamptz DEFAULT NULL,
+    p_date_to    timestamptz DEFAULT NULL
 )
     RETURNS TABLE (
-        source     text,
-        severity   text,
-        bucket_at  timestamptz,
-        findings   bigint,
-        open       bigint,
-        total_risk numeric,
-        mean_risk  numeric,
-        max_risk   numeric
+        total_vulnerabilities        bigint,
+        vulnerabilities_by_category  jsonb,
+        vulnerabilities_by_severity  jsonb,
+        compliance_scores            jsonb,
+        network_findings_count       bigint,
+        system_vulnerabilities_count bigint,
+        auth_findings_count          bigint,
+        database_findings_count      bigint,
+        api_findings_count           bigint,
+        container_findings_count     bigint,
+        ai_ml_findings_count         bigint,
+        iot_ot_findings_count        bigint,
+        privacy_findings_count       bigint,
+        web3_findings_count          bigint
     )
     LANGUAGE plpgsql STABLE PARALLEL SAFE
+    ROWS 1
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    PERFORM @schema@.check_period(p_company_id, p_date_from, p_date_to);
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT v.category, v.severity, count(*) AS n
+        FROM @schema@.vulnerabilities_v2 AS v
+        WHERE v.company_id = p_company_id
+          AND (p_date_from IS NULL OR v.discovered_at >= p_date_from)
+          AND (p_date_to IS NULL OR v.discovered_at < p_date_to)
+        GROUP BY v.category, v.severity
+    ),
+    scores AS (
+        SELECT c.framework,
+               round(100.0 * count(*) FILTER (WHERE c.status = 'pass')
+                     / nullif(count(*) FILTER (WHERE c.status IN ('pass', 'fail')), 0), 2) AS score
+        FROM @schema@.compliance_checks AS c
+        WHERE c.company_id = p_company_id
+          AND (p_date_from IS NULL OR c.created_at >= p_date_from)
+          AND (p_date_to IS NULL OR c.created_at < p_date_to)
+        GROUP BY c.framework
+    )
+    SELECT (SELECT coalesce(sum(f.n), 0)::bigint FROM found AS f),
+           (SELECT coalesce(jsonb_object_agg(k.category, k.n), '{}')
+            FROM (SELECT f.category, sum(f.n) AS n FROM found AS f GROUP BY f.category) AS k),
+           (SELECT coalesce(jsonb_object_agg(k.severity, k.n), '{}')
+            FROM (SELECT f.severity, sum(f.n) AS n FROM found AS f GROUP BY f.severity) AS k),
+           (SELECT coalesce(jsonb_object_agg(s.framework, s.score), '{}') FROM scores AS s),
+           (SELECT count(*) FROM @schema@.network_findings AS f WHERE f.company_id = p_company_id
+               AND (p_date_from IS NULL OR f.created_at >= p_date_from)
+               AND (p_date_to IS NULL OR f.created_at < p_date_to)),
+           (SELECT count(*) FROM @schema@.system_vulnerabilities AS f WHERE f.company_id = p_company_id
+               AND (p_date_from IS NULL OR f.created_at >= p_date_from)
+               AND (p_date_to IS NULL OR f.created_at < p_date_to)),
+           (SELECT count(*) FROM @schema@.auth_findings AS f WHERE f.company_id = p_company_id
+               AND (p_date_from IS NULL OR f.created_at >= p_date_from)
+               AND (p_date_to IS NULL OR f.created_at < p_date_to)),
+           (SELECT count(*) FROM @schema@.database_findings AS f WHERE f.company_id = p_company_id
+               AND (p_date_from IS NULL OR f.created_at >= p_date_from)
+               AND (p_date_to IS NULL OR f.created_at < p_date_to)),
+           (SELECT count(*) FROM @schema@.api_findings AS f WHERE f.company_id = p_company_id
+               AND (p_date_from IS NULL OR f.created_at >= p_date_from)
+               AND (p_date_to IS NULL OR f.created_at < p_date_to)),
+           (SELECT count(*) FROM @schema@.container_findings AS f WHERE f.company_id = p_company_id
+               AND (p_date_from IS NULL OR f.created_at >= p_date_from)
+               AND (p_date_to IS NULL OR f.created_at < p_date_to)),
+           (SELECT count(*) FROM @schema@.ai_ml_findings AS f WHERE f.company_id = p_company_id
+               AND (p_date_from IS NULL OR f.created_at >= p_date_from)
+               AND (p_date_to IS NULL OR f.created_at < p_date_to)),
+           (SELECT count(*) FROM @schema@.iot_ot_findings AS f WHERE f.company_id = p_company_id
+               AND (p_date_from IS NULL OR f.created_at >= p_date_from)
+               AND (p_date_to IS NULL OR f.created_at < p_date_to)),
+           (SELECT count(*) FROM @schema@.privacy_findings AS f WHERE f.company_id = p_company_id
+               AND (p_date_from IS NULL OR f.created_at >= p_date_from)
+               AND (p_date_to IS NULL OR f.created_at < p_date_to)),
+           (SELECT count(*) FROM @schema@.web3_findings AS f WHERE f.company_id = p_company_id
+               AND (p_date_from IS NULL OR f.created_at >= p_date_from)
+               AND (p_date_to IS NULL OR f.created_at < p_date_to));
+END $$;
+COMMENT ON FUNCTION @schema@.get_security_statistics(uuid, timestamptz, timestamptz) IS
+    'what was found at a company in a period, in one row; compliance_scores: percent by framework, null where no check '
+    'passed or failed';
+
+CREATE FUNCTION @schema@.get_risk_heatmap_data(
+    p_company_id uuid,
+    p_date_from  timestamptz DEFAULT NULL,
+    p_date_to    timestamptz DEFAULT NULL
+)
+    RETURNS TABLE (
+        category   varchar(50),
+        severity   varchar(20),
+        count      bigint,
+        risk_score numeric
+    )
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    ROWS 60
     SET search_path = pg_catalog, pg_temp
     AS $$
 #variable_conflict use_column
 BEGIN
-    PERFORM @schema@.check_period(company, "from", "to");
-    IF bucket IS NULL OR bucket NOT IN ('hour', 'day', 'week', 'month') THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('bucket is %L', left(bucket, 100)),
-            HINT = 'there are hour, day, week and month';
-    END IF;
+    PERFORM @schema@.check_period(p_company_id, p_date_from, p_date_to);
     RETURN QUERY
-    SELECT f.source, f.severity, date_trunc(bucket, f.detected_at, 'UTC') AS at,
-           count(*), count(*) FILTER (WHERE f.status IN ('open', 'in_progress', 'fail')),
-           sum(f.risk_score), round(avg(f.risk_score), 2), max(f.risk_score)
-    FROM @schema@.company_findings(company, "from", "to") AS f
-    GROUP BY f.source, f.severity, at
-    ORDER BY at, f.source, array_position('{critical,high,medium,low,info}', f.severity);
+    SELECT v.category, v.severity, pg_catalog.count(*), round(avg(v.risk_score), 2)
+    FROM @schema@.vulnerabilities_v2 AS v
+    WHERE v.company_id = p_company_id
+      AND (p_date_from IS NULL OR v.discovered_at >= p_date_from)
+      AND (p_date_to IS NULL OR v.discovered_at < p_date_to)
+    GROUP BY v.category, v.severity
+    ORDER BY v.category COLLATE "C", array_position('{critical,high,medium,low,info}', v.severity::text);
 END $$;
-COMMENT ON FUNCTION @schema@.get_risk_heatmap_data(uuid, timestamptz, timestamptz, text) IS
-    'findings and risk at a company by table, severity and hour, day, week or month (UTC); cells without findings are '
-    'left out';
+COMMENT ON FUNCTION @schema@.get_risk_heatmap_data(uuid, timestamptz, timestamptz) IS
+    'vulnerabilities of a company in a period by category and severity, and their mean risk; cells without any are left '
+    'out';

@@ -22,9 +22,10 @@ BEGIN
             HINT = 'give the application a role that is no superuser and has not BYPASSRLS';
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA @schema@ TO %s', application);
-    -- Not the partitions: rows go through the tables.
+    -- Not the partitions that hold the rows: these go through the tables.
     FOR name IN SELECT c.oid::regclass FROM pg_class AS c
-                WHERE c.relnamespace = '@schema@'::regnamespace AND c.relkind = 'p' AND NOT c.relispartition LOOP
+                WHERE c.relnamespace = '@schema@'::regnamespace
+                  AND (c.relkind = 'p' OR c.relname = 'agents') LOOP
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s', name, application);
     END LOOP;
     FOR name IN SELECT c.oid::regclass FROM pg_class AS c
