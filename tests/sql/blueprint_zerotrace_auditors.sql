@@ -24,23 +24,23 @@ CREATE FUNCTION finding(company text, tbl text, n integer) RETURNS uuid LANGUAGE
 SELECT install_blueprint('zerotrace');
 CREATE TABLE sample (tbl text PRIMARY KEY, "row" jsonb);
 INSERT INTO sample VALUES
-    ('agents', '{"agent_type": "host", "version": "1", "status": "active", "configuration": {}}'),
-    ('vulnerabilities_v2', '{"category": "injection", "vulnerability_type": "code", "exploit_available": true, "references": []}'),
-    ('system_vulnerabilities', '{"category": "malware", "hostname": "h", "os_type": "linux", "patch_available": true, "references": []}'),
-    ('network_findings', '{"category": "dns", "finding_type": "open_port", "host": "h", "port": 53, "protocol": "udp", "internet_facing": true}'),
-    ('container_findings', '{"category": "secret", "image": "i", "runtime_type": "docker", "privileged": false}'),
-    ('auth_findings', '{"category": "token_leak", "auth_type": "oidc", "failed_attempts": 0}'),
-    ('database_findings', '{"category": "backup", "database_type": "redis", "host": "h", "user": "root"}'),
-    ('api_findings', '{"category": "ssrf", "api_type": "rest", "endpoint": "/"}'),
-    ('ai_ml_findings', '{"category": "bias", "model_name": "m", "model_type": "llm", "framework": "onnx"}'),
-    ('compliance_checks', '{"category": "logging", "status": "pass", "framework": "CIS", "control_id": "1.1", "check_type": "manual", "evidence": {}}'),
-    ('privacy_findings', '{"category": "data_breach", "framework": "GDPR", "data_type": "pii", "data_location": "l"}'),
-    ('iot_ot_findings', '{"category": "physical", "device_type": "plc", "protocol": "modbus", "safety_impact": true}'),
-    ('web3_findings', '{"category": "logic", "chain_type": "ethereum", "contract_type": "dex", "contract_address": "0x00000000000000000000000000000000000000aF"}');
+    ('agents', '{"hostname": "h", "os": "Debian", "status": "active"}'),
+    ('vulnerabilities_v2', '{"category": "application", "references": []}'),
+    ('system_vulnerabilities', '{"vulnerability_type": "kernel", "patch_available": true}'),
+    ('network_findings', '{"host": "h", "port": 53, "protocol": "udp", "ssl_enabled": true}'),
+    ('container_findings', '{"finding_type": "secret"}'),
+    ('auth_findings', '{"finding_type": "auth_bypass", "user_account": "root"}'),
+    ('database_findings', '{"database_type": "redis", "host": "h", "finding_type": "backup"}'),
+    ('api_findings', '{"api_type": "REST", "endpoint": "/", "finding_type": "ssrf"}'),
+    ('ai_ml_findings', '{"finding_type": "llm_security", "model_name": "m"}'),
+    ('compliance_checks', '{"framework": "CIS", "category": "logging", "requirement": "1.1", "status": "pass", "evidence": {}}'),
+    ('privacy_findings', '{"finding_type": "pii_detection", "data_type": "email"}'),
+    ('iot_ot_findings', '{"device_type": "plc", "finding_type": "physical", "protocol": "modbus"}'),
+    ('web3_findings', '{"finding_type": "smart_contract", "contract_address": "0xaF"}');
 CREATE FUNCTION put(tbl text, company text, n integer, "row" jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     whole jsonb := '{"severity": "low", "status": "open", "risk_score": 1}'::jsonb || "row"
-        || jsonb_build_object('company_id', company(company), 'id', finding(company, tbl, n), 'title', 't' || n, 'name', 'a' || n);
+        || jsonb_build_object('company_id', company(company), 'id', finding(company, tbl, n), 'agent_id', finding(company, 'agents', 1), 'title', 't' || n, 'name', 'a' || n);
 BEGIN
     EXECUTE (SELECT format('INSERT INTO zerotrace.%1$I (%2$s) SELECT %2$s FROM jsonb_populate_record(NULL::zerotrace.%1$I, $1)', tbl, string_agg(quote_ident(attname), ', '))
              FROM pg_attribute WHERE attrelid = format('zerotrace.%I', tbl)::regclass AND whole ? attname::text) USING whole;
