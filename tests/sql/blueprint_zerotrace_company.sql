@@ -39,41 +39,42 @@ SELECT DISTINCT relowner::regrole FROM pg_class WHERE relnamespace = 'zerotrace'
 CREATE FUNCTION company(name text) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT ('00000000-0000-4000-8000-00000000000' || name)::uuid $$;
 CREATE FUNCTION fill(tbl text, company uuid, n integer, sample jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    columns text := (SELECT string_agg(quote_ident(k), ', ') FROM jsonb_object_keys(
-        sample || '{"company_id": 1, "id": 1, "title": 1, "severity": 1, "category": 1, "status": 1, "risk_score": 1, "detected_at": 1}') k);
+    columns text := (SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute WHERE attrelid = format('zerotrace.%I', tbl)::regclass AND attnum > 0
+                     AND (sample ? attname::text OR attname IN ('company_id', 'id', 'agent_id', 'title', 'severity', 'status', 'risk_score', 'discovered_at', 'created_at')));
 BEGIN
     EXECUTE format('INSERT INTO zerotrace.%1$I (%2$s) SELECT %2$s FROM generate_series(1, $3) g, jsonb_populate_record(NULL::zerotrace.%1$I, $1 || jsonb_build_object(
-        ''company_id'', $2, ''id'', md5($2 || %1$L || g)::uuid, ''title'', %1$L || '' '' || g || '' of '' || right($2::text, 1),
+        ''company_id'', $2, ''id'', md5($2 || %1$L || g)::uuid, ''agent_id'', company(''1''), ''title'', %1$L || '' '' || g || '' of '' || right($2::text, 1),
         ''severity'', (''{critical,high,medium,low,info}''::text[])[1 + g * 7 %% 5],
         ''status'', coalesce($1 ->> ''status'', (''{open,open,in_progress,resolved,accepted,false_positive}''::text[])[1 + g * 5 %% 6]),
-        ''category'', CASE g %% 3 WHEN 0 THEN ''other'' ELSE $1 ->> ''category'' END,
-        ''risk_score'', (g * 37 %% 101) / 10.0, ''detected_at'', timestamptz ''2026-03-01 21:00Z'' + g * interval ''7 hours 13 minutes''))',
+        ''category'', CASE g %% 3 WHEN 0 THEN ''ai'' ELSE $1 ->> ''category'' END,
+        ''risk_score'', (g * 37 %% 101) / 10.0, ''discovered_at'', timestamptz ''2026-03-01 21:00Z'' + g * interval ''7 hours 13 minutes'',
+        ''created_at'', timestamptz ''2026-03-01 21:00Z'' + g * interval ''7 hours 13 minutes''))',
         tbl, columns) USING sample, company, n;
 END $$;
-INSERT INTO zerotrace.agents (company_id, id, name, agent_type, version) SELECT company(c), company('1'), 'agent of ' || c, 'host', '1' FROM unnest('{a,b}'::text[]) c;
-INSERT INTO zerotrace.agents (company_id, id, name, agent_type, version) VALUES (company('b'), company('2'), 'second', 'host', '1');
+INSERT INTO zerotrace.agents (company_id, id, hostname, os) SELECT company(c), company('1'), 'host of ' || c, 'Debian' FROM unnest('{a,b}'::text[]) c;
+INSERT INTO zerotrace.agents (company_id, id, hostname) VALUES (company('b'), company('2'), 'second');
 SELECT count(fill(tbl, company(c), n * CASE c WHEN 'a' THEN 2 ELSE 1 END, sample)) AS tables FROM unnest('{a,b}'::text[]) c, (VALUES
-    ('vulnerabilities_v2', 6, '{"category": "injection", "vulnerability_type": "code", "exploit_available": true, "references": [], "cve_id": "CVE-2026-10001", "cvss": 9.8}'::jsonb),
-    ('system_vulnerabilities', 4, '{"category": "malware", "hostname": "h", "os_type": "linux", "patch_available": true, "references": []}'),
-    ('network_findings', 3, '{"category": "dns", "finding_type": "open_port", "host": "h1", "port": 53, "protocol": "udp", "internet_facing": true, "encrypted": false}'),
-    ('container_findings', 2, '{"category": "secret", "image": "i", "runtime_type": "docker", "privileged": false}'),
-    ('auth_findings', 1, '{"category": "token_leak", "auth_type": "oidc", "failed_attempts": 0}'),
-    ('database_findings', 2, '{"category": "backup", "database_type": "redis", "host": "h", "user": "root"}'),
-    ('api_findings', 3, '{"category": "ssrf", "api_type": "rest", "endpoint": "/"}'),
-    ('ai_ml_findings', 4, '{"category": "bias", "model_name": "m", "model_type": "llm", "framework": "onnx"}'),
-    ('compliance_checks', 7, '{"category": "logging", "status": "pass", "framework": "CIS", "control_id": "1.1", "check_type": "manual", "evidence": {}}'),
-    ('privacy_findings', 5, '{"category": "data_breach", "framework": "GDPR", "data_type": "pii", "data_location": "l"}'),
-    ('iot_ot_findings', 6, '{"category": "physical", "device_type": "plc", "protocol": "modbus", "safety_impact": true}'),
-    ('web3_findings', 1, '{"category": "logic", "chain_type": "ethereum", "contract_type": "dex", "contract_address": "0x00000000000000000000000000000000000000aF"}'))
+    ('vulnerabilities_v2', 6, '{"category": "application"}'::jsonb),
+    ('system_vulnerabilities', 4, '{"vulnerability_type": "kernel"}'),
+    ('network_findings', 3, '{"host": "h1", "port": 53, "protocol": "udp", "ssl_enabled": false}'),
+    ('container_findings', 2, '{"finding_type": "secret"}'),
+    ('auth_findings', 1, '{"finding_type": "auth_bypass"}'),
+    ('database_findings', 2, '{"database_type": "redis", "host": "h", "finding_type": "backup"}'),
+    ('api_findings', 3, '{"api_type": "REST", "endpoint": "/", "finding_type": "ssrf"}'),
+    ('ai_ml_findings', 4, '{"finding_type": "llm_security"}'),
+    ('compliance_checks', 7, '{"framework": "CIS", "category": "logging", "requirement": "1.1", "status": "pass"}'),
+    ('privacy_findings', 5, '{"finding_type": "pii_detection"}'),
+    ('iot_ot_findings', 6, '{"device_type": "plc", "finding_type": "physical"}'),
+    ('web3_findings', 1, '{"finding_type": "smart_contract"}'))
     v (tbl, n, sample);
-UPDATE zerotrace.vulnerabilities_v2 SET exploit_available = false, cvss = 5.1, fixed_version = '2', package_name = 'zlib', cve_id = NULL WHERE risk_score > 4;
-INSERT INTO zerotrace.compliance_checks (company_id, title, severity, category, status, risk_score, framework, control_id, check_type, detected_at)
-SELECT company(c), 'check ' || g, 'high', 'network', status, g, framework, 'c' || g % 2, 'automated', timestamptz '2026-03-03 12:00Z' + g * interval '1 hour'
+INSERT INTO zerotrace.vulnerabilities_v2 (company_id, agent_id, title, severity, category, risk_score, discovered_at) VALUES (company('a'), company('3'), 'of an agent that is none', 'low', 'ai', NULL, NULL);
+INSERT INTO zerotrace.compliance_checks (company_id, agent_id, category, requirement, status, framework, created_at)
+SELECT company(c), company('1'), 'network', 'c' || g % 2, status, framework, timestamptz '2026-03-03 12:00Z' + g * interval '1 hour'
 FROM unnest('{a,b}'::text[]) c, generate_series(1, 3) g, (VALUES ('pass', 'PCI-DSS'), ('fail', 'PCI-DSS'), ('error', 'PCI-DSS'), ('fail', 'HIPAA'), ('not_applicable', 'SOC2')) v (status, framework)
 WHERE g > 1 OR status <> 'fail';
-INSERT INTO zerotrace.network_findings (company_id, title, severity, category, status, risk_score, finding_type, host, port, protocol)
-SELECT company(c), 'n', 'info', 'other', 'open', 0.5, 'rogue_device', host, port, protocol
-FROM unnest('{a,b}'::text[]) c, (VALUES ('h1', 53, 'tcp'), ('h1', 53, 'udp'), ('h2', NULL, 'icmp')) v (host, port, protocol);
+INSERT INTO zerotrace.network_findings (company_id, agent_id, host, port, protocol, ssl_enabled, vulnerability_count)
+SELECT company(c), company(agent), host, port, protocol, ssl, n
+FROM unnest('{a,b}'::text[]) c, (VALUES ('1', 'h1', 53, 'tcp', true, 2), ('1', 'h1', 53, 'udp', NULL, NULL), ('2', 'h2', 443, 'tcp', true, 0)) v (agent, host, port, protocol, ssl, n);
 ANALYZE;
 SELECT tableoid::regclass AS partition, right(company_id::text, 1) AS company, count(*) FROM zerotrace.vulnerabilities_v2 GROUP BY 1, 2 ORDER BY 2;
 CREATE TABLE kept AS SELECT row_to_json(v)::text AS r FROM zerotrace.vulnerabilities_v2 v;
@@ -81,28 +82,42 @@ CREATE FUNCTION seen() RETURNS TABLE (rows bigint, companies text) LANGUAGE plpg
 DECLARE tbl regclass; found text;
 BEGIN
     rows := 0;
-    FOR tbl IN SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = 'zerotrace'::regnamespace AND relkind = 'p' ORDER BY 1 LOOP
+    FOR tbl IN SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = 'zerotrace'::regnamespace AND (relkind = 'p' AND NOT relispartition OR relname = 'agents') ORDER BY 1 LOOP
         EXECUTE format('SELECT $1 + count(*), string_agg(DISTINCT right(company_id::text, 1), '','') FROM %s', tbl) INTO rows, found USING rows;
         companies := (SELECT string_agg(DISTINCT c, ',' ORDER BY c) FROM unnest(string_to_array(concat_ws(',', companies, found), ',')) c);
     END LOOP;
     RETURN NEXT;
 END $$;
 SELECT * FROM seen();
+CREATE FUNCTION seen_with(setting text) RETURNS TABLE (rows bigint, companies text, company uuid, insert text) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('app.current_company_id', setting, false);
+    SELECT * FROM seen() INTO rows, companies;
+    company := zerotrace.current_company_id();
+    IF company IS NULL THEN
+        insert := attempt('INSERT INTO zerotrace.auth_findings (agent_id, title, severity, finding_type) VALUES (company(''1''), ''t'', ''low'', ''auth_bypass'')');
+    END IF;
+    RETURN NEXT;
+END $$;
 
 -- Without a company: the owner, and the application whatever the setting holds, see nothing, and nothing fails but INSERT.
 SET SESSION AUTHORIZATION regress_auditspine_owner;
 SELECT * FROM seen();
 SET SESSION AUTHORIZATION regress_auditspine_app;
-\set insert 'INSERT INTO zerotrace.auth_findings (title, severity, category, risk_score, auth_type) VALUES (''t'', ''low'', ''other'', 1, ''mfa'')'
+\set insert 'INSERT INTO zerotrace.auth_findings (agent_id, title, severity, finding_type) VALUES (company(''1''), ''t'', ''low'', ''auth_bypass'')'
 SELECT * FROM seen();
-SELECT setting, set_config('app.current_company_id', setting, false) = setting AS set, zerotrace.current_company_id() AS company, s.*, attempt(:'insert') AS insert
-FROM (VALUES (''), (' '), ('acme'), ('00000000-0000-4000-8000-00000000000'), ('00000000-0000-4000-8000-00000000000A'), ('{00000000-0000-4000-8000-00000000000a}'),
-             ('0000000000004000800000000000000a'), (E'00000000-0000-4000-8000-00000000000a\n'), (''' OR true --')) v (setting) CROSS JOIN LATERAL seen() s;
+SELECT setting, s.* FROM (VALUES (''), (' '), ('acme'), ('00000000-0000-4000-8000-00000000000'), ('00000000-0000-4000-8000-00000000000g'), ('{00000000-0000-4000-8000-00000000000a'), ('00000000-0000-4000-8000-00000000000a}'),
+             (E'00000000-0000-4000-8000-00000000000a\n'), (' 00000000-0000-4000-8000-00000000000a'), ('00000000--0000-4000-8000-00000000000a'), ('0-0000000-0000-4000-8000-00000000000a'), (''' OR true --')) v (setting) CROSS JOIN LATERAL seen_with(setting) s;
+-- Any way of writing a uuid that PostgreSQL takes names the company.
+SELECT setting, s.rows, s.companies, s.company = setting::uuid AS that_one FROM (VALUES ('00000000-0000-4000-8000-00000000000a'), ('00000000-0000-4000-8000-00000000000A'), ('{00000000-0000-4000-8000-00000000000a}'),
+             ('0000000000004000800000000000000B'), ('0000-0000-0000-4000-8000-0000-0000-000b'), ('{0000000000004000800000000000000B}')) v (setting) CROSS JOIN LATERAL seen_with(setting) s;
 RESET app.current_company_id;
 SELECT attempt('UPDATE zerotrace.auth_findings SET title = ''x'''), attempt('DELETE FROM zerotrace.auth_findings'), attempt(:'insert');
 SELECT count(*) FROM zerotrace.vulnerability_summary_v2 UNION ALL SELECT count(*) FROM zerotrace.compliance_summary UNION ALL SELECT count(*) FROM zerotrace.network_security_summary;
-SELECT source, total, by_status FROM zerotrace.get_security_statistics(company('a'), '2026-01-01', '2027-01-01');
-SELECT count(*) FROM zerotrace.get_risk_heatmap_data(company('a'), '2026-01-01', '2027-01-01');
+SELECT * FROM zerotrace.get_security_statistics(company('a'));
+SELECT count(*) FROM zerotrace.get_risk_heatmap_data(company('a'));
+SELECT table_name, total, by_status FROM zerotrace.get_table_statistics(company('a'));
+SELECT count(*) FROM zerotrace.get_risk_trend_data(company('a'));
 
 -- With one: that one's rows, and no others.
 SELECT zerotrace.set_company_context(company('a'));
@@ -116,20 +131,20 @@ BEGIN;
 SELECT zerotrace.set_company_context(company('b'));
 ROLLBACK;
 SELECT zerotrace.current_company_id() = company('a') AS as_before;
-SELECT attempt(:'insert') AS into_own, attempt('INSERT INTO zerotrace.agents (name, agent_type, version) VALUES (''new'', ''host'', ''1'')') AS agent;
+SELECT attempt(:'insert') AS into_own, attempt('INSERT INTO zerotrace.agents (hostname) VALUES (''new'')') AS agent;
 SELECT command, attempt(command) FROM (VALUES
-    ('INSERT INTO zerotrace.auth_findings (company_id, title, severity, category, risk_score, auth_type) VALUES (company(''b''), ''t'', ''low'', ''other'', 1, ''mfa'')'),
+    ('INSERT INTO zerotrace.auth_findings (company_id, agent_id, title, severity, finding_type) VALUES (company(''b''), company(''1''), ''t'', ''low'', ''auth_bypass'')'),
     ('UPDATE zerotrace.auth_findings SET company_id = company(''b'')'),
     ('UPDATE zerotrace.auth_findings SET title = ''x'' WHERE company_id = company(''b'')'),
     ('DELETE FROM zerotrace.auth_findings WHERE company_id <> company(''a'')'),
     -- What another has is no other than what nobody has: the same answers.
-    ('INSERT INTO zerotrace.auth_findings (agent_id, title, severity, category, risk_score, auth_type) VALUES (company(''2''), ''t'', ''low'', ''other'', 1, ''mfa'')'),
-    ('INSERT INTO zerotrace.auth_findings (agent_id, title, severity, category, risk_score, auth_type) VALUES (company(''3''), ''t'', ''low'', ''other'', 1, ''mfa'')'),
-    ('INSERT INTO zerotrace.agents (id, name, agent_type, version) VALUES (company(''2''), ''second'', ''host'', ''1'')'),
-    ('SELECT FROM zerotrace.auth_findings_p0'),
+    ('INSERT INTO zerotrace.auth_findings (agent_id, title, severity, finding_type) VALUES (company(''2''), ''t'', ''low'', ''auth_bypass'')'),
+    ('INSERT INTO zerotrace.auth_findings (agent_id, title, severity, finding_type) VALUES (company(''3''), ''t'', ''low'', ''auth_bypass'')'),
+    ('INSERT INTO zerotrace.agents (id, hostname) VALUES (company(''2''), ''second'')'),
+    ('SELECT FROM zerotrace.auth_findings_partition_0'),
     ('TRUNCATE zerotrace.auth_findings'),
     ('ALTER TABLE zerotrace.auth_findings DISABLE ROW LEVEL SECURITY'),
-    ('DROP POLICY company ON zerotrace.auth_findings'),
+    ('DROP POLICY auth_findings_isolation ON zerotrace.auth_findings'),
     ('SET row_security = off; SELECT FROM zerotrace.auth_findings'),
     ('SELECT zerotrace.grant_application(''regress_auditspine_app'')')) v (command);
 RESET row_security;
@@ -142,10 +157,10 @@ RESET SESSION AUTHORIZATION;
 -- Rights to the partitions, by mistake, make no difference.
 GRANT ALL ON ALL TABLES IN SCHEMA zerotrace TO regress_auditspine_app;
 SET SESSION AUTHORIZATION regress_auditspine_app;
-SELECT attempt(format('SELECT FROM zerotrace.vulnerabilities_v2_p%s', n)) FROM generate_series(0, 3) n;
-SELECT attempt(format('INSERT INTO zerotrace.auth_findings_p%s (company_id, title, severity, category, risk_score, auth_type) VALUES (company(''b''), ''t'', ''low'', ''other'', 1, ''mfa'')', n)) FROM generate_series(0, 3) n;
+SELECT attempt(format('SELECT FROM zerotrace.vulnerabilities_v2_partition_%s', n)) FROM generate_series(0, 3) n;
+SELECT attempt(format('INSERT INTO zerotrace.auth_findings_partition_%s (company_id, agent_id, title, severity, finding_type) VALUES (company(''b''), company(''1''), ''t'', ''low'', ''auth_bypass'')', n)) FROM generate_series(0, 3) n;
 RESET app.current_company_id;
-SELECT attempt(format('INSERT INTO zerotrace.auth_findings_p%s (title, severity, category, risk_score, auth_type) VALUES (''t'', ''low'', ''other'', 1, ''mfa'')', 0));
+SELECT attempt(format('INSERT INTO zerotrace.auth_findings_partition_%s (agent_id, title, severity, finding_type) VALUES (company(''1''), ''t'', ''low'', ''auth_bypass'')', 0));
 RESET SESSION AUTHORIZATION;
 SELECT count(*) AS changed FROM zerotrace.vulnerabilities_v2 v WHERE row_to_json(v)::text NOT IN (SELECT r FROM kept);
 
@@ -159,129 +174,154 @@ END $$;
 SET SESSION AUTHORIZATION regress_auditspine_app;
 SELECT zerotrace.set_company_context(company('a'));
 SELECT DISTINCT query, relation FROM (VALUES ('SELECT FROM zerotrace.vulnerabilities_v2'), ('SELECT FROM zerotrace.vulnerabilities_v2 WHERE severity = ''high'''), ('UPDATE zerotrace.vulnerabilities_v2 SET status = status'),
-    ('DELETE FROM zerotrace.vulnerabilities_v2 WHERE severity = ''none'''), ('SELECT * FROM zerotrace.vulnerability_summary_v2'), ('SELECT FROM zerotrace.vulnerabilities_v2 WHERE search @@ to_tsquery(''english'', ''vulnerabilities'')')) v (query), scanned(query) ORDER BY 1, 2;
+    ('DELETE FROM zerotrace.vulnerabilities_v2 WHERE severity = ''none'''), ('SELECT * FROM zerotrace.vulnerability_summary_v2'), ('SELECT FROM zerotrace.vulnerabilities_v2 WHERE search @@ to_tsquery(''english'', ''vulnerabilities'')'), ('SELECT FROM zerotrace.vulnerabilities_v2_partitioned WHERE status = ''open''')) v (query), scanned(query) ORDER BY 1, 2;
 SELECT count(*) AS found FROM zerotrace.vulnerabilities_v2 WHERE search @@ websearch_to_tsquery('english', 'vulnerabilities_v2 7');
 RESET SESSION AUTHORIZATION;
 SET enable_seqscan = off;
-SELECT DISTINCT index FROM scanned('SELECT * FROM zerotrace.vulnerabilities_v2 WHERE search @@ to_tsquery(''english'', ''nonesuch'')') WHERE index IS NOT NULL ORDER BY 1;
+SELECT DISTINCT index FROM scanned('SELECT * FROM zerotrace.network_findings WHERE search @@ to_tsquery(''english'', ''nonesuch'')') WHERE index IS NOT NULL ORDER BY 1;
 RESET enable_seqscan;
 
--- Summaries, held against plain queries; and for a company that has nothing.
-CREATE FUNCTION plain_vulnerabilities(c uuid) RETURNS SETOF zerotrace.vulnerability_summary_v2 LANGUAGE plpgsql AS $$
-DECLARE r zerotrace.vulnerability_summary_v2; f record; cves text[] := '{}'; packages text[] := '{}'; cvss numeric[] := '{}';
-BEGIN
-    r := (c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL);
-    FOR f IN SELECT * FROM zerotrace.vulnerabilities_v2 v WHERE v.company_id = c LOOP
-        r.total := r.total + 1;
-        r.critical := r.critical + (f.severity = 'critical')::int;
-        r.high := r.high + (f.severity = 'high')::int;
-        r.medium := r.medium + (f.severity = 'medium')::int;
-        r.low := r.low + (f.severity = 'low')::int;
-        r.info := r.info + (f.severity = 'info')::int;
-        r.resolved := r.resolved + (f.status = 'resolved')::int;
-        IF f.status IN ('open', 'in_progress') THEN
-            r.open := r.open + 1;
-            r.open_exploitable := r.open_exploitable + f.exploit_available::int;
-            r.open_fixable := r.open_fixable + (f.fixed_version IS NOT NULL)::int;
-            r.max_open_risk := greatest(r.max_open_risk, f.risk_score);
-            r.oldest_open := least(r.oldest_open, f.detected_at);
-        END IF;
-        IF f.cve_id <> ALL (cves) THEN cves := cves || f.cve_id; END IF;
-        IF f.package_name <> ALL (packages) THEN packages := packages || f.package_name; END IF;
-        cvss := cvss || f.cvss;
-    END LOOP;
-    r.cves := cardinality(cves);
-    r.packages := cardinality(packages);
-    r.mean_cvss := round((SELECT sum(x) / count(x) FROM unnest(cvss) x), 2);
-    RETURN NEXT r;
-END $$;
+-- Summaries, held against plain queries.
 SET SESSION AUTHORIZATION regress_auditspine_app;
-SELECT total, critical, high, medium, low, info, open, resolved, open_exploitable, open_fixable, cves, packages, mean_cvss, max_open_risk, oldest_open AT TIME ZONE 'UTC' AS oldest_open
-FROM zerotrace.vulnerability_summary_v2;
-SELECT * FROM plain_vulnerabilities(company('a')) EXCEPT SELECT * FROM zerotrace.vulnerability_summary_v2;
-SELECT framework, checks, pass, fail, other, score, severe_fail, controls, last_check AT TIME ZONE 'UTC' AS last_check FROM zerotrace.compliance_summary ORDER BY 1;
+SELECT title, severity, category, status, risk_score, discovered_at AT TIME ZONE 'UTC' AS discovered_at, hostname, os, os_version FROM zerotrace.vulnerability_summary_v2 ORDER BY title;
+SELECT count(*) AS different FROM (
+    (SELECT id, agent_id, company_id, title, severity, category, status, risk_score, discovered_at, last_seen FROM zerotrace.vulnerability_summary_v2
+     EXCEPT ALL SELECT id, agent_id, company_id, title, severity, category, status, risk_score, discovered_at, last_seen FROM zerotrace.vulnerabilities_v2 WHERE company_id = company('a'))
+    UNION ALL
+    (SELECT id, agent_id, company_id, title, severity, category, status, risk_score, discovered_at, last_seen FROM zerotrace.vulnerabilities_v2 WHERE company_id = company('a')
+     EXCEPT ALL SELECT id, agent_id, company_id, title, severity, category, status, risk_score, discovered_at, last_seen FROM zerotrace.vulnerability_summary_v2)) d;
+SELECT framework, total_checks, passed_checks, failed_checks, not_applicable_checks, compliance_score FROM zerotrace.compliance_summary ORDER BY 1;
 SELECT framework, status, count(*) FROM zerotrace.compliance_checks GROUP BY 1, 2 ORDER BY 1, 2;
-SELECT total, critical, high, medium, low, info, open, resolved, open_hosts, open_ports, open_internet_facing, open_unencrypted, mean_open_risk, max_open_risk FROM zerotrace.network_security_summary;
+SELECT right(agent_id::text, 1) AS agent, total_findings, non_ssl_services, vulnerable_services, unique_hosts, unique_ports FROM zerotrace.network_security_summary ORDER BY 1;
 -- Against plain queries: nothing differs.
 SELECT framework, v.*, p.* FROM zerotrace.compliance_summary v
-FULL JOIN (SELECT framework, sum(1) AS checks, sum((status = 'pass')::int) AS pass, sum((status = 'fail')::int) AS fail,
-                  sum((status = 'fail' AND severity = ANY ('{critical,high}'))::int) AS severe, max(detected_at) AS last
+FULL JOIN (SELECT framework, sum(1) AS checks, sum((status = 'pass')::int) AS pass, sum((status = 'fail')::int) AS fail, sum((status = 'not_applicable')::int) AS none
            FROM zerotrace.compliance_checks WHERE company_id = zerotrace.current_company_id() GROUP BY framework) p USING (framework)
-WHERE (v.checks, v.pass, v.fail, v.other, v.severe_fail, v.last_check) IS DISTINCT FROM (p.checks, p.pass, p.fail, p.checks - p.pass - p.fail, p.severe, p.last)
-   OR v.score IS DISTINCT FROM CASE WHEN p.pass + p.fail > 0 THEN round(100.0 * p.pass / (p.pass + p.fail), 2) END;
+WHERE (v.total_checks, v.passed_checks, v.failed_checks, v.not_applicable_checks) IS DISTINCT FROM (p.checks, p.pass, p.fail, p.none)
+   OR v.compliance_score IS DISTINCT FROM CASE WHEN p.pass + p.fail > 0 THEN round(100.0 * p.pass / (p.pass + p.fail), 2) END;
 SELECT v.*, p.* FROM zerotrace.network_security_summary v
-FULL JOIN (SELECT company_id, sum(1) AS total, sum((severity = 'high')::int) AS high, sum((severity = 'critical')::int) AS critical,
-                  sum((status = ANY ('{open,in_progress}'))::int) AS open, sum((status = 'resolved')::int) AS resolved,
-                  round(sum(risk_score) FILTER (WHERE status = ANY ('{open,in_progress}')) / nullif(sum((status = ANY ('{open,in_progress}'))::int), 0), 2) AS mean
-           FROM zerotrace.network_findings WHERE company_id = zerotrace.current_company_id() GROUP BY company_id) p USING (company_id)
-WHERE (v.total, v.high, v.critical, v.open, v.resolved, v.mean_open_risk) IS DISTINCT FROM (p.total, p.high, p.critical, p.open, p.resolved, p.mean);
-SELECT count(*) > 1 AS frameworks, (SELECT count(*) FROM zerotrace.network_security_summary) AS companies FROM zerotrace.compliance_summary;
-SELECT severity, status, host, protocol, port, internet_facing, encrypted, risk_score FROM zerotrace.network_findings ORDER BY 1, 2, 3, 4, 5, 6, 8;
+FULL JOIN (SELECT agent_id, sum(1) AS total, sum((ssl_enabled = false)::int) AS plain, sum((coalesce(vulnerability_count, 0) > 0)::int) AS vulnerable,
+                  cardinality(array(SELECT DISTINCT host FROM zerotrace.network_findings h WHERE h.agent_id = n.agent_id)) AS hosts, cardinality(array(SELECT DISTINCT port FROM zerotrace.network_findings h WHERE h.agent_id = n.agent_id)) AS ports
+           FROM zerotrace.network_findings n WHERE company_id = zerotrace.current_company_id() GROUP BY agent_id) p USING (agent_id)
+WHERE (v.company_id, v.total_findings, v.non_ssl_services, v.vulnerable_services, v.unique_hosts, v.unique_ports) IS DISTINCT FROM (company('a'), p.total, coalesce(p.plain, 0), p.vulnerable, p.hosts, p.ports);
+SELECT count(*) > 1 AS frameworks, (SELECT count(*) FROM zerotrace.network_security_summary) AS agents FROM zerotrace.compliance_summary;
+-- An agent of the operator is shown where the company has none of that id, and no agent of another company is.
 RESET SESSION AUTHORIZATION;
--- To those whom no policy binds they speak of the session's company too.
-SELECT zerotrace.set_company_context(company('b'));
-SELECT * FROM zerotrace.vulnerability_summary_v2 EXCEPT SELECT * FROM plain_vulnerabilities(company('b'));
-SELECT sum(total) FROM zerotrace.vulnerability_summary_v2;
 SELECT zerotrace.set_company_context(NULL);
-SELECT count(*) FROM zerotrace.vulnerability_summary_v2;
+INSERT INTO zerotrace.agents (id, hostname) VALUES (company('1'), 'not shown'), (company('3'), 'operator');
+UPDATE zerotrace.vulnerabilities_v2 SET agent_id = company('2') WHERE company_id = company('a') AND title LIKE '% 1 of a';
+SET SESSION AUTHORIZATION regress_auditspine_app;
+SELECT zerotrace.set_company_context(company('a'));
+SELECT hostname, count(*), min(title) FROM zerotrace.vulnerability_summary_v2 GROUP BY 1 ORDER BY 1;
+SELECT right(company_id::text, 1) AS company, hostname FROM zerotrace.agents ORDER BY 1, 2;
+SELECT attempt('UPDATE zerotrace.agents SET hostname = ''mine'' WHERE hostname = ''operator'''), attempt('DELETE FROM zerotrace.agents WHERE hostname = ''operator'''),
+       attempt('INSERT INTO zerotrace.agents (company_id, hostname) VALUES (''00000000-0000-0000-0000-000000000000'', ''x'')') AS insert;
+RESET app.current_company_id;
+SELECT count(*) FROM zerotrace.agents;
+RESET SESSION AUTHORIZATION;
+-- Those whom no policy binds see each company, whatever the setting.
+SELECT zerotrace.set_company_context(company('b'));
+SELECT right(company_id::text, 1) AS company, count(*), count(hostname) AS hosts FROM zerotrace.vulnerability_summary_v2 GROUP BY 1 ORDER BY 1;
+SELECT zerotrace.set_company_context(NULL);
+SELECT right(company_id::text, 1) AS company, sum(total_checks) FROM zerotrace.compliance_summary GROUP BY 1 ORDER BY 1;
+SELECT right(company_id::text, 1) AS company, sum(total_findings) FROM zerotrace.network_security_summary GROUP BY 1 ORDER BY 1;
 SELECT relname, reloptions FROM pg_class WHERE relnamespace = 'zerotrace'::regnamespace AND relkind = 'v' ORDER BY 1;
 
--- Statistics: every figure against one query each, over five periods, one of which begins behind a change of the clocks.
-CREATE TABLE everything AS
-SELECT 'agents' AS source, company_id, '' AS severity, '' AS status, '' AS category, 0.0 AS risk_score, now() AS detected_at FROM zerotrace.agents LIMIT 0;
+-- Statistics: every figure against one query each, over periods that are open, or begin behind a change of the clocks.
+CREATE TABLE everything (table_name text, company_id uuid, severity text, status text, finding_type text, category text, risk_score numeric, found_at timestamptz);
 DO $$ BEGIN
-    EXECUTE (SELECT string_agg(format('INSERT INTO everything SELECT %1$L, company_id, severity, status, category, risk_score, detected_at FROM zerotrace.%1$I', relname), ';')
-             FROM pg_class WHERE relnamespace = 'zerotrace'::regnamespace AND relkind = 'p' AND relname <> 'agents');
+    EXECUTE (SELECT string_agg(format('INSERT INTO everything SELECT %1$L, company_id, severity, status, %2$s, %3$s, risk_score, %4$s FROM zerotrace.%1$I', tbl, type, category, at), ';')
+             FROM (VALUES ('vulnerabilities_v2', 'category', 'category', 'discovered_at'), ('system_vulnerabilities', 'vulnerability_type', '''system''', 'created_at'), ('network_findings', 'protocol', '''network''', 'created_at'),
+                          ('compliance_checks', 'category', '''configuration''', 'created_at'), ('container_findings', 'finding_type', '''container''', 'created_at'), ('auth_findings', 'finding_type', '''auth''', 'created_at'),
+                          ('database_findings', 'finding_type', '''database''', 'created_at'), ('api_findings', 'finding_type', '''api''', 'created_at'), ('ai_ml_findings', 'finding_type', '''ai''', 'created_at'),
+                          ('privacy_findings', 'finding_type', '''privacy''', 'created_at'), ('iot_ot_findings', 'finding_type', '''iot''', 'created_at'), ('web3_findings', 'finding_type', '''web3''', 'created_at')) v (tbl, type, category, at));
 END $$;
-SELECT count(DISTINCT source) AS tables, count(*) AS rows FROM everything;
-CREATE FUNCTION differences(c uuid, "from" timestamptz, "to" timestamptz) RETURNS TABLE (compared bigint, different bigint) LANGUAGE sql AS $$
-    WITH s AS (SELECT * FROM zerotrace.get_security_statistics(c, "from", "to")),
-         e AS (SELECT * FROM everything WHERE company_id = c AND detected_at >= "from" AND detected_at < "to"),
-         before AS (SELECT * FROM everything WHERE company_id = c AND detected_at < "from" AND extract(epoch FROM detected_at) >= 2 * extract(epoch FROM "from") - extract(epoch FROM "to")),
-         name (source) AS (SELECT 'all' UNION SELECT source FROM e UNION SELECT source FROM before)
-    SELECT count(*), count(*) FILTER (WHERE s IS NULL OR n IS NULL OR row(total, critical, high, medium, low, info, s.open, by_status, by_category, mean_risk, max_risk, previous_total, change_percent) IS DISTINCT FROM row(
-        (SELECT count(*) FROM e WHERE n.source IN ('all', e.source)),
-        (SELECT count(*) FROM e WHERE n.source IN ('all', e.source) AND severity = 'critical'),
-        (SELECT count(*) FROM e WHERE n.source IN ('all', e.source) AND severity = 'high'),
-        (SELECT count(*) FROM e WHERE n.source IN ('all', e.source) AND severity = 'medium'),
-        (SELECT count(*) FROM e WHERE n.source IN ('all', e.source) AND severity = 'low'),
-        (SELECT count(*) FROM e WHERE n.source IN ('all', e.source) AND severity = 'info'),
-        (SELECT count(*) FROM e WHERE n.source IN ('all', e.source) AND status IN ('open', 'in_progress', 'fail')),
-        (SELECT coalesce(jsonb_object_agg(status, k), '{}') FROM (SELECT status, count(*) AS k FROM e WHERE n.source IN ('all', e.source) GROUP BY 1) x),
-        (SELECT coalesce(jsonb_object_agg(category, k), '{}') FROM (SELECT category, count(*) AS k FROM e WHERE n.source IN ('all', e.source) GROUP BY 1) x),
-        (SELECT round(avg(risk_score), 2) FROM e WHERE n.source IN ('all', e.source)),
-        (SELECT max(risk_score) FROM e WHERE n.source IN ('all', e.source)),
-        (SELECT count(*) FROM before WHERE n.source IN ('all', before.source)),
-        (SELECT CASE WHEN b > 0 THEN round(100.0 * ((SELECT count(*) FROM e WHERE n.source IN ('all', e.source)) - b) / b, 1) END FROM (SELECT count(*) AS b FROM before WHERE n.source IN ('all', before.source)) x)))
-    FROM s FULL JOIN name n USING (source)
+SELECT count(DISTINCT table_name) AS tables, count(*) AS rows FROM everything;
+SELECT category, count(*), count(DISTINCT table_name) AS tables FROM zerotrace.company_findings(company('a')) GROUP BY 1 ORDER BY 1;
+SELECT count(*) AS different FROM unnest(ARRAY[company('a'), company('b'), company('c')]) c, LATERAL (
+    (SELECT table_name, severity, category, finding_type, status, risk_score, found_at FROM zerotrace.company_findings(c) EXCEPT ALL SELECT table_name, severity, category, finding_type, status, risk_score, found_at FROM everything WHERE company_id = c)
+    UNION ALL (SELECT table_name, severity, category, finding_type, status, risk_score, found_at FROM everything WHERE company_id = c EXCEPT ALL SELECT table_name, severity, category, finding_type, status, risk_score, found_at FROM zerotrace.company_findings(c))) d;
+CREATE TABLE period ("from" timestamptz, "to" timestamptz);
+INSERT INTO period VALUES ('2026-03-02 04:13Z', '2026-03-04 00:00Z'), ('2026-03-04 00:00Z', '2026-03-05 00:00Z'), ('2026-03-06Z', '2026-03-08Z'), ('2026-01-01', '2026-03-31'), ('2026-03-09 06:40Z', '2026-03-14 06:40Z'),
+    (NULL, NULL), ('2026-03-04Z', NULL), (NULL, '2026-03-04Z'), ('-infinity', '2026-03-04Z'), ('2026-03-04Z', 'infinity');
+CREATE FUNCTION during("at" timestamptz, "from" timestamptz, "to" timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT coalesce("at" >= "from", "from" IS NULL) AND coalesce("at" < "to", "to" IS NULL) $$;
+CREATE FUNCTION statistics_differ(c uuid, "from" timestamptz, "to" timestamptz) RETURNS boolean LANGUAGE sql AS $$
+    WITH e AS (SELECT * FROM everything WHERE company_id = c AND during(found_at, "from", "to")),
+         v AS (SELECT * FROM e WHERE table_name = 'vulnerabilities_v2'),
+         plain AS (SELECT (SELECT count(*) FROM v), (SELECT coalesce(jsonb_object_agg(category, n), '{}') FROM (SELECT category, count(*) AS n FROM v GROUP BY 1) x),
+                          (SELECT coalesce(jsonb_object_agg(severity, n), '{}') FROM (SELECT severity, count(*) AS n FROM v GROUP BY 1) x),
+                          (SELECT coalesce(jsonb_object_agg(framework, CASE WHEN p + f > 0 THEN round(100.0 * p / (p + f), 2) END), '{}') FROM (
+                              SELECT framework, count(*) FILTER (WHERE status = 'pass') AS p, count(*) FILTER (WHERE status = 'fail') AS f FROM zerotrace.compliance_checks WHERE company_id = c AND during(created_at, "from", "to") GROUP BY 1) x),
+                          (SELECT count(*) FROM e WHERE table_name = 'network_findings'), (SELECT count(*) FROM e WHERE table_name = 'system_vulnerabilities'), (SELECT count(*) FROM e WHERE table_name = 'auth_findings'),
+                          (SELECT count(*) FROM e WHERE table_name = 'database_findings'), (SELECT count(*) FROM e WHERE table_name = 'api_findings'), (SELECT count(*) FROM e WHERE table_name = 'container_findings'),
+                          (SELECT count(*) FROM e WHERE table_name = 'ai_ml_findings'), (SELECT count(*) FROM e WHERE table_name = 'iot_ot_findings'), (SELECT count(*) FROM e WHERE table_name = 'privacy_findings'), (SELECT count(*) FROM e WHERE table_name = 'web3_findings'))
+    SELECT (SELECT s FROM zerotrace.get_security_statistics(c, "from", "to") s)::text IS DISTINCT FROM (SELECT p FROM plain p)::text
 $$;
-SELECT right(c::text, 1) AS company, p.*, d.* FROM unnest(ARRAY[company('a'), company('b'), company('c')]) c,
-    (VALUES ('2026-03-02 04:13Z'::timestamptz, '2026-03-04 00:00Z'::timestamptz), ('2026-03-04 00:00Z', '2026-03-05 00:00Z'), ('2026-03-06Z', '2026-03-08Z'), ('2026-01-01', '2026-03-31'), ('2026-03-09 06:40Z', '2026-03-14 06:40Z')) p ("from", "to"),
-    differences(c, p."from", p."to") d;
-SELECT source, total, critical, open, mean_risk, max_risk, previous_total, change_percent FROM zerotrace.get_security_statistics(company('a'), '2026-03-04Z', '2026-03-05Z');
-SELECT by_status, by_category FROM zerotrace.get_security_statistics(company('a'), '2026-03-04Z', '2026-03-05Z') LIMIT 1;
--- The heat map likewise, in buckets that do not go by the session's time zone.
-SELECT source, severity, bucket_at AT TIME ZONE 'UTC' AS bucket, findings, open, total_risk, mean_risk, max_risk FROM zerotrace.get_risk_heatmap_data(company('b'), '2026-03-02Z', '2026-03-04Z') ORDER BY 1, 3, 2;
-SELECT bucket, (SELECT count(*) FROM zerotrace.get_risk_heatmap_data(c, '2026-03-02Z', '2026-03-31Z', bucket)) AS cells, count(x.*) AS different
-FROM unnest('{hour,day,week,month}'::text[]) bucket CROSS JOIN unnest(ARRAY[company('a'), company('b'), company('c')]) c LEFT JOIN LATERAL (
-    (SELECT source, severity, bucket_at, findings, open, total_risk, mean_risk, max_risk FROM zerotrace.get_risk_heatmap_data(c, '2026-03-02Z', '2026-03-31Z', bucket)
-     EXCEPT ALL SELECT source, severity, date_trunc(bucket, detected_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', count(*), count(*) FILTER (WHERE status IN ('open', 'in_progress', 'fail')), sum(risk_score), round(avg(risk_score), 2), max(risk_score)
-                FROM everything WHERE company_id = c AND detected_at >= '2026-03-02Z' AND detected_at < '2026-03-31Z' GROUP BY 1, 2, 3)
+SELECT right(c::text, 1) AS company, count(*) AS periods, count(*) FILTER (WHERE statistics_differ(c, "from", "to")) AS different, sum((SELECT total_vulnerabilities + api_findings_count FROM zerotrace.get_security_statistics(c, "from", "to"))) AS counted
+FROM unnest(ARRAY[company('a'), company('b'), company('c')]) c, period GROUP BY c ORDER BY 1;
+\x on
+SELECT * FROM zerotrace.get_security_statistics(company('a'), '2026-03-02Z', '2026-03-05Z');
+\x off
+-- The heat map.
+SELECT * FROM zerotrace.get_risk_heatmap_data(company('a'));
+SELECT right(c::text, 1) AS company, sum((SELECT count(*) FROM zerotrace.get_risk_heatmap_data(c, "from", "to"))) AS cells, count(x.*) AS different
+FROM unnest(ARRAY[company('a'), company('b'), company('c')]) c CROSS JOIN period LEFT JOIN LATERAL (
+    (SELECT category, severity, count, risk_score FROM zerotrace.get_risk_heatmap_data(c, "from", "to")
+     EXCEPT ALL SELECT category, severity, count(*), round(avg(risk_score), 2) FROM everything WHERE table_name = 'vulnerabilities_v2' AND company_id = c AND during(found_at, "from", "to") GROUP BY 1, 2)
     UNION ALL
-    (SELECT source, severity, date_trunc(bucket, detected_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', count(*), count(*) FILTER (WHERE status IN ('open', 'in_progress', 'fail')), sum(risk_score), round(avg(risk_score), 2), max(risk_score)
-                FROM everything WHERE company_id = c AND detected_at >= '2026-03-02Z' AND detected_at < '2026-03-31Z' GROUP BY 1, 2, 3
-     EXCEPT ALL SELECT source, severity, bucket_at, findings, open, total_risk, mean_risk, max_risk FROM zerotrace.get_risk_heatmap_data(c, '2026-03-02Z', '2026-03-31Z', bucket))) x ON true
+    (SELECT category, severity, count(*), round(avg(risk_score), 2) FROM everything WHERE table_name = 'vulnerabilities_v2' AND company_id = c AND during(found_at, "from", "to") GROUP BY 1, 2
+     EXCEPT ALL SELECT category, severity, count, risk_score FROM zerotrace.get_risk_heatmap_data(c, "from", "to"))) x ON true GROUP BY c ORDER BY 1;
+
+-- Beyond what applications know: by table, against the period before.
+CREATE FUNCTION differences(c uuid, "from" timestamptz, "to" timestamptz) RETURNS TABLE (compared bigint, different bigint) LANGUAGE sql AS $$
+    WITH s AS (SELECT * FROM zerotrace.get_table_statistics(c, "from", "to")),
+         e AS (SELECT * FROM everything WHERE company_id = c AND during(found_at, "from", "to")),
+         bounded AS (SELECT coalesce(isfinite("from") AND isfinite("to"), false) AS b),
+         before AS (SELECT everything.* FROM everything, bounded WHERE b AND company_id = c AND found_at < "from" AND extract(epoch FROM found_at) >= 2 * extract(epoch FROM "from") - extract(epoch FROM "to")),
+         name (table_name) AS (SELECT 'all' UNION SELECT table_name FROM e UNION SELECT table_name FROM before)
+    SELECT count(*), count(*) FILTER (WHERE s IS NULL OR n IS NULL OR row(total, critical, high, medium, low, info, s.open, by_status, by_type, mean_risk, max_risk, previous_total, change_percent) IS DISTINCT FROM row(
+        (SELECT count(*) FROM e WHERE n.table_name IN ('all', e.table_name)),
+        (SELECT count(*) FROM e WHERE n.table_name IN ('all', e.table_name) AND severity = 'critical'),
+        (SELECT count(*) FROM e WHERE n.table_name IN ('all', e.table_name) AND severity = 'high'),
+        (SELECT count(*) FROM e WHERE n.table_name IN ('all', e.table_name) AND severity = 'medium'),
+        (SELECT count(*) FROM e WHERE n.table_name IN ('all', e.table_name) AND severity = 'low'),
+        (SELECT count(*) FROM e WHERE n.table_name IN ('all', e.table_name) AND severity = 'info'),
+        (SELECT count(*) FROM e WHERE n.table_name IN ('all', e.table_name) AND status IN ('open', 'in_progress', 'fail')),
+        (SELECT coalesce(jsonb_object_agg(status, k), '{}') FROM (SELECT status, count(*) AS k FROM e WHERE n.table_name IN ('all', e.table_name) GROUP BY 1) x),
+        (SELECT coalesce(jsonb_object_agg(finding_type, k), '{}') FROM (SELECT finding_type, count(*) AS k FROM e WHERE n.table_name IN ('all', e.table_name) GROUP BY 1) x),
+        (SELECT round(avg(risk_score), 2) FROM e WHERE n.table_name IN ('all', e.table_name)),
+        (SELECT max(risk_score) FROM e WHERE n.table_name IN ('all', e.table_name)),
+        (SELECT CASE WHEN b THEN (SELECT count(*) FROM before WHERE n.table_name IN ('all', before.table_name)) END FROM bounded),
+        (SELECT CASE WHEN b > 0 THEN round(100.0 * ((SELECT count(*) FROM e WHERE n.table_name IN ('all', e.table_name)) - b) / b, 1) END FROM (SELECT count(*) AS b FROM before WHERE n.table_name IN ('all', before.table_name)) x)))
+    FROM s FULL JOIN name n USING (table_name)
+$$;
+SELECT right(c::text, 1) AS company, p.*, d.* FROM unnest(ARRAY[company('a'), company('b'), company('c')]) c, period p, differences(c, p."from", p."to") d;
+SELECT table_name, total, critical, open, mean_risk, max_risk, previous_total, change_percent FROM zerotrace.get_table_statistics(company('a'), '2026-03-04Z', '2026-03-05Z');
+SELECT by_status, by_type FROM zerotrace.get_table_statistics(company('a'), '2026-03-04Z', '2026-03-05Z') LIMIT 1;
+-- Over time likewise, in buckets that do not go by the session's time zone.
+SELECT table_name, severity, bucket_at AT TIME ZONE 'UTC' AS bucket, count, open, total_risk, mean_risk, max_risk FROM zerotrace.get_risk_trend_data(company('b'), '2026-03-02Z', '2026-03-04Z') ORDER BY 1, 3, 2;
+SELECT bucket, right(c::text, 1) AS company, sum((SELECT count(*) FROM zerotrace.get_risk_trend_data(c, "from", "to", bucket))) AS cells, count(x.*) AS different
+FROM unnest('{hour,day,week,month}'::text[]) bucket CROSS JOIN unnest(ARRAY[company('a'), company('b'), company('c')]) c CROSS JOIN period LEFT JOIN LATERAL (
+    (SELECT table_name, severity, bucket_at, count, open, total_risk, mean_risk, max_risk FROM zerotrace.get_risk_trend_data(c, "from", "to", bucket)
+     EXCEPT ALL SELECT table_name, severity, date_trunc(bucket, found_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', count(*), count(*) FILTER (WHERE status IN ('open', 'in_progress', 'fail')), sum(risk_score), round(avg(risk_score), 2), max(risk_score)
+                FROM everything WHERE company_id = c AND during(found_at, "from", "to") GROUP BY 1, 2, 3)
+    UNION ALL
+    (SELECT table_name, severity, date_trunc(bucket, found_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', count(*), count(*) FILTER (WHERE status IN ('open', 'in_progress', 'fail')), sum(risk_score), round(avg(risk_score), 2), max(risk_score)
+                FROM everything WHERE company_id = c AND during(found_at, "from", "to") GROUP BY 1, 2, 3
+     EXCEPT ALL SELECT table_name, severity, bucket_at, count, open, total_risk, mean_risk, max_risk FROM zerotrace.get_risk_trend_data(c, "from", "to", bucket))) x ON true
 GROUP BY c, bucket ORDER BY bucket, c;
-SELECT sum(findings) = (SELECT count(*) FROM everything WHERE company_id = company('a') AND detected_at < '2026-04-01Z') AS all_of_them FROM zerotrace.get_risk_heatmap_data(company('a'), '2026-01-01Z', '2026-04-01Z', 'week');
 SELECT command, attempt(command) FROM (VALUES
-    ('SELECT * FROM zerotrace.get_security_statistics(NULL, ''2026-01-01Z'', ''2026-01-02Z'')'), ('SELECT * FROM zerotrace.get_security_statistics(company(''a''), NULL, ''2026-01-02Z'')'),
-    ('SELECT * FROM zerotrace.get_security_statistics(company(''a''), ''2026-01-02Z'', ''2026-01-02Z'')'), ('SELECT * FROM zerotrace.get_security_statistics(company(''a''), ''-infinity'', ''2026-01-02Z'')'),
-    ('SELECT * FROM zerotrace.get_risk_heatmap_data(company(''a''), ''2026-01-02Z'', ''2026-01-01Z'')'), ('SELECT * FROM zerotrace.get_risk_heatmap_data(company(''a''), ''2026-01-01Z'', ''2026-01-02Z'', ''eon'')'),
-    ('SELECT * FROM zerotrace.get_risk_heatmap_data(company(''a''), ''2026-01-01Z'', ''2026-01-02Z'', NULL)')) v (command);
+    ('SELECT * FROM zerotrace.get_security_statistics(NULL)'), ('SELECT * FROM zerotrace.get_security_statistics(company(''a''), ''2026-01-02Z'', ''2026-01-02Z'')'),
+    ('SELECT * FROM zerotrace.get_risk_heatmap_data(NULL, ''2026-01-01Z'', ''2026-01-02Z'')'), ('SELECT * FROM zerotrace.get_risk_heatmap_data(company(''a''), ''2026-01-02Z'', ''2026-01-01Z'')'),
+    ('SELECT * FROM zerotrace.get_table_statistics(NULL)'), ('SELECT * FROM zerotrace.get_table_statistics(company(''a''), ''infinity'', ''-infinity'')'),
+    ('SELECT * FROM zerotrace.get_risk_trend_data(company(''a''), p_bucket => ''eon'')'), ('SELECT * FROM zerotrace.get_risk_trend_data(company(''a''), p_bucket => NULL)')) v (command);
 SET SESSION AUTHORIZATION regress_auditspine_app;
 SELECT zerotrace.set_company_context(company('b'));
-SELECT source, total, previous_total FROM zerotrace.get_security_statistics(company('a'), '2026-03-04Z', '2026-03-05Z');
-SELECT source, total, previous_total FROM zerotrace.get_security_statistics(company('b'), '2026-03-04Z', '2026-03-05Z');
+SELECT table_name, total, previous_total FROM zerotrace.get_table_statistics(company('a'), '2026-03-04Z', '2026-03-05Z');
+SELECT table_name, total, previous_total FROM zerotrace.get_table_statistics(company('b'), '2026-03-04Z', '2026-03-05Z');
+SELECT total_vulnerabilities, compliance_scores, iot_ot_findings_count FROM zerotrace.get_security_statistics(company('a'));
+SELECT total_vulnerabilities, compliance_scores, iot_ot_findings_count FROM zerotrace.get_security_statistics(company('b'));
+SELECT count(*) FROM zerotrace.get_risk_heatmap_data(company('a'));
 RESET SESSION AUTHORIZATION;
 
 -- A chain for each company, named by it; one that is tampered with leaves the other's as it was.
