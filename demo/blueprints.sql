@@ -19,9 +19,9 @@ SELECT f.severity, f.tool, f.file, f.line, e.probability AS epss
 FROM findings.findings AS f LEFT JOIN findings.epss_data AS e USING (cve_id) ORDER BY f.id;
 
 CREATE TEMP TABLE company AS SELECT md5('company ' || g)::uuid AS id, g AS number FROM generate_series(1, 3) AS g;
-INSERT INTO zerotrace.vulnerabilities_v2 (company_id, title, severity, category, risk_score, vulnerability_type, cve_id)
-SELECT c.id, 'finding ' || g, (ARRAY['critical', 'high', 'medium', 'low'])[1 + g % 4], 'memory_safety', 9.5 - g % 10 * 0.5, 'dependency',
-       'CVE-2026-' || 10000 + g
+INSERT INTO zerotrace.vulnerabilities_v2 (company_id, agent_id, title, severity, category, risk_score, metadata)
+SELECT c.id, md5('agent ' || c.number)::uuid, 'finding ' || g, (ARRAY['critical', 'high', 'medium', 'low'])[1 + g % 4], 'application',
+       9.5 - g % 10 * 0.5, jsonb_build_object('cve_id', 'CVE-2026-' || 10000 + g)
 FROM company AS c CROSS JOIN generate_series(1, 1000) AS g;
 
 \echo Each company verifies its own chain and rows. Now one finding of the second is turned down, with all triggers off:

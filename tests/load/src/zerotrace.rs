@@ -13,81 +13,86 @@ pub const COMPANIES: usize = 1_000;
 /// Findings in a batch, which is what a scanner reports in one transaction.
 pub const BATCH: usize = 50;
 
-/// Tables of findings, two of the categories that they know, and what only they have: columns, and a value for row `g`.
-const TABLES: [(&str, [&str; 2], &str, &str); 12] = [
+/// Tables of findings, and what only they have: columns, and a value for row `g` of batch `$1`.
+const TABLES: [(&str, &str, &str); 12] = [
     (
         "vulnerabilities_v2",
-        ["injection", "memory_safety"],
-        "vulnerability_type, cve_id, cvss, package_name, exploit_available, \"references\"",
-        "'dependency', 'CVE-2026-' || 10000 + g % 5000, g % 101 / 10.0, 'library-' || g % 300, g % 9 = 0,
+        "title, description, severity, category, discovered_at, attack_vector, compliance_frameworks, \"references\"",
+        "TITLE, TEXT, SEVERITY, (ARRAY['application', 'network', 'system'])[1 + g % 3], SEEN, 'network', '[\"CIS\"]',
          jsonb_build_array('https://example.com/advisories/' || g)",
     ),
     (
         "system_vulnerabilities",
-        ["missing_patch", "weak_permissions"],
-        "hostname, os_type, component, patch_available",
-        "'host-' || g % 40, 'linux', 'package-' || g % 200, g % 3 = 0",
+        "title, description, severity, vulnerability_type, os_name, component_name, cve_id, patch_available",
+        "TITLE, TEXT, SEVERITY, 'os_patch', 'Debian', 'package-' || g % 200, 'CVE-2026-' || 10000 + g % 5000, g % 3 = 0",
     ),
     (
         "network_findings",
-        ["exposure", "firewall"],
-        "finding_type, host, port, protocol, service, internet_facing",
-        "'open_port', '10.0.0.' || g % 255, 1 + g % 65535, 'tcp', 'service-' || g % 20, g % 5 = 0",
+        "severity, banner, host, port, protocol, service_name, ssl_enabled, vulnerability_count",
+        "SEVERITY, TEXT, '10.0.0.' || g % 255, 1 + g % 65535, 'tcp', 'service-' || g % 20, g % 5 = 0, g % 4",
     ),
     (
         "container_findings",
-        ["secret", "privileges"],
-        "image, image_digest, runtime_type, privileged",
-        "'registry/app-' || g % 50, 'sha256:' || encode(sha256(int8send(g)), 'hex'), 'containerd', g % 7 = 0",
+        "title, description, severity, finding_type, container_id, image_name, image_tag",
+        "TITLE, TEXT, SEVERITY, 'secret', encode(sha256(int8send(g)), 'hex'), 'registry/app-' || g % 50, '1.' || g % 9",
     ),
     (
         "auth_findings",
-        ["missing_mfa", "stale_account"],
-        "auth_type, account, mfa_enabled",
-        "'oidc', 'user-' || g % 500, g % 2 = 0",
+        "title, description, severity, finding_type, user_account",
+        "TITLE, TEXT, SEVERITY, (ARRAY['password_policy', 'auth_bypass'])[1 + g % 2], 'user-' || g % 500",
     ),
     (
         "database_findings",
-        ["exposure", "backup"],
-        "database_type, host, port, \"user\"",
-        "'postgresql', 'db-' || g % 9, 5432, 'app'",
+        "title, description, severity, finding_type, database_type, host, port",
+        "TITLE, TEXT, SEVERITY, 'exposure', 'postgresql', 'db-' || g % 9, 5432",
     ),
     (
         "api_findings",
-        ["authentication", "ssrf"],
-        "api_type, endpoint, method, response_status",
-        "'rest', '/v1/resource/' || g % 77, 'POST', 200 + g % 300",
+        "title, description, severity, finding_type, api_type, endpoint, method",
+        "TITLE, TEXT, SEVERITY, 'ssrf', 'REST', '/v1/resource/' || g % 77, 'POST'",
     ),
     (
         "ai_ml_findings",
-        ["prompt_injection", "evasion"],
-        "model_name, model_type, framework, success_rate",
-        "'model-' || g % 5, 'llm', 'pytorch', g % 100 / 100.0",
+        "title, description, severity, finding_type, model_name, framework",
+        "TITLE, TEXT, SEVERITY, (ARRAY['llm_security', 'training_data'])[1 + g % 2], 'model-' || g % 5, 'pytorch'",
     ),
     (
         "compliance_checks",
-        ["logging", "network"],
-        "status, framework, control_id, check_type, evidence",
-        "CASE g % 3 WHEN 0 THEN 'fail' ELSE 'pass' END, (ARRAY['CIS', 'PCI-DSS', 'SOC2'])[1 + g % 3], 'c' || g % 30,
-         'automated', jsonb_build_object('seen', g)",
+        "requirement, description, severity, category, status, framework, evidence",
+        "'c' || g % 30, TEXT, SEVERITY, 'logging', CASE g % 3 WHEN 0 THEN 'fail' ELSE 'pass' END,
+         (ARRAY['CIS', 'PCI-DSS', 'SOC2'])[1 + g % 3], jsonb_build_object('seen', g)",
     ),
     (
         "privacy_findings",
-        ["data_breach", "missing_consent"],
-        "framework, data_type, data_location, data_subjects",
-        "'GDPR', 'pii', 'bucket-' || g % 12, g % 10000",
+        "title, description, severity, finding_type, data_type, location",
+        "TITLE, TEXT, SEVERITY, 'pii_detection', 'email', 'bucket-' || g % 12",
     ),
     (
         "iot_ot_findings",
-        ["physical", "exposure"],
-        "device_type, protocol, vendor, purdue_level",
-        "'plc', 'modbus', 'vendor-' || g % 6, 1",
+        "title, description, severity, finding_type, device_type, device_id, protocol",
+        "TITLE, TEXT, SEVERITY, 'exposure', 'plc', 'device-' || g % 60, 'modbus'",
     ),
     (
         "web3_findings",
-        ["logic", "reentrancy"],
-        "chain_type, contract_type, contract_address, value_at_risk_usd",
-        "'ethereum', 'dex', '0x' || left(md5(g::text) || md5(g::text), 40), g * 1.5",
+        "title, description, severity, finding_type, network, contract_address",
+        "TITLE, TEXT, SEVERITY, 'smart_contract', 'ethereum', '0x' || left(md5(g::text) || md5(g::text), 40)",
+    ),
+];
+
+/// What stands for these words in `TABLES`.
+const VALUES: [(&str, &str); 4] = [
+    ("TITLE", "'Finding ' || g || ' of batch ' || $1"),
+    (
+        "TEXT",
+        "'Seen by scanner on asset ' || g % 17 || ': what is wrong and what follows from it'",
+    ),
+    (
+        "SEVERITY",
+        "(ARRAY['critical', 'high', 'medium', 'low', 'info'])[1 + g % 5]",
+    ),
+    (
+        "SEEN",
+        "timestamptz '2026-01-01Z' + ($1 + g) % 40000 * interval '1 min'",
     ),
 ];
 
@@ -183,29 +188,27 @@ impl Scanner {
         let context =
             prepare("SELECT zerotrace.set_company_context($1::text::uuid, local => true)");
         let agent = prepare(
-            "INSERT INTO zerotrace.agents (id, name, agent_type, version)
-             VALUES (zerotrace.current_company_id(), 'scanner', 'host', '1.0') ON CONFLICT DO NOTHING",
+            "INSERT INTO zerotrace.agents (id, hostname, os, os_version)
+             VALUES (zerotrace.current_company_id(), 'scanner', 'Debian', '12') ON CONFLICT DO NOTHING",
         );
-        let alive = prepare("UPDATE zerotrace.agents SET last_seen_at = clock_timestamp()");
+        let alive = prepare("UPDATE zerotrace.agents SET last_seen = clock_timestamp()");
         let report = TABLES
             .iter()
-            .map(|(table, [one, other], columns, values)| {
+            .map(|(table, columns, values)| {
+                let values = VALUES
+                    .iter()
+                    .fold((*values).to_owned(), |text, (word, value)| text.replace(word, value));
                 let ids = "SELECT md5($1::bigint || ' ' || g)::uuid FROM generate_series(1, $2::bigint) g";
                 [
                     prepare(&format!(
-                        "INSERT INTO zerotrace.{table} (id, agent_id, title, description, severity, category, risk_score,
-                                                        detected_at, {columns})
-                         SELECT md5($1::bigint || ' ' || g)::uuid, zerotrace.current_company_id(), 'Finding ' || g || ' of batch ' || $1,
-                                'Seen by scanner on asset ' || g % 17 || ': {one} and what follows from it',
-                                (ARRAY['critical', 'high', 'medium', 'low', 'info'])[1 + g % 5],
-                                CASE g % 2 WHEN 0 THEN '{one}' ELSE '{other}' END, g % 101 / 10.0,
-                                timestamptz '2026-01-01Z' + ($1 + g) % 40000 * interval '1 min', {values}
+                        "INSERT INTO zerotrace.{table} (id, agent_id, created_at, risk_score, {columns})
+                         SELECT md5($1::bigint || ' ' || g)::uuid, zerotrace.current_company_id(), {seen}, g % 101 / 10.0, {values}
                          FROM generate_series(1, $2::bigint) g
-                         ON CONFLICT (company_id, id) DO UPDATE SET title = excluded.title, severity = excluded.severity,
-                                                                    risk_score = excluded.risk_score"
+                         ON CONFLICT (company_id, id) DO UPDATE SET severity = excluded.severity, risk_score = excluded.risk_score",
+                        seen = VALUES[3].1
                     )),
                     prepare(&format!(
-                        "UPDATE zerotrace.{table} SET risk_score = 0.5, resolved_at = detected_at + interval '1 day' WHERE id IN ({ids})"
+                        "UPDATE zerotrace.{table} SET risk_score = 0.05, metadata = '{{\"fixed_in\": \"2.0\"}}' WHERE id IN ({ids})"
                     )),
                     prepare(&format!("DELETE FROM zerotrace.{table} WHERE id IN ({ids})")),
                 ]

@@ -145,11 +145,11 @@ fn assert_by_index(database: &Database) {
             "company_id_severity_idx",
         ),
         (
-            "SELECT * FROM zerotrace.network_findings WHERE category = 'firewall'",
-            "company_id_category_idx",
+            "SELECT * FROM zerotrace.network_findings WHERE created_at < '2026-01-03Z'",
+            "company_id_created_at_idx",
         ),
         (
-            "SELECT * FROM zerotrace.network_findings WHERE status = 'resolved'",
+            "SELECT * FROM zerotrace.network_findings_partitioned WHERE status = 'resolved'",
             "company_id_status_idx",
         ),
         (
@@ -173,7 +173,9 @@ fn assert_by_index(database: &Database) {
             .unwrap_or_else(|e| panic!("{query}\nfailed: {e:?}"))
             .iter()
             .map(|row| row.get::<_, String>(0))
-            .filter(|line| line.contains(" on network_findings_p") && !line.contains("Update on"))
+            .filter(|line| {
+                line.contains(" on network_findings_partition_") && !line.contains("Update on")
+            })
             .collect();
         let shown = plan.join("\n");
         let read: Vec<&String> = plan
@@ -199,7 +201,11 @@ fn assert_by_index(database: &Database) {
 fn assert_statistics(admin: &mut Client) {
     let plain: String = tables()
         .map(|table| {
-            format!("SELECT company_id, severity, detected_at, risk_score FROM zerotrace.{table}")
+            let (category, at) = match table {
+                "vulnerabilities_v2" => ("category", "discovered_at"),
+                _ => ("NULL", "created_at"),
+            };
+            format!("SELECT '{table}' AS t, company_id, severity, {category} AS category, {at} AS at, risk_score FROM zerotrace.{table}")
         })
         .collect::<Vec<_>>()
         .join(" UNION ALL ");
@@ -209,34 +215,59 @@ fn assert_statistics(admin: &mut Client) {
         .collect::<Vec<_>>()
         .join(", ");
     let period = "'2026-01-05Z', '2026-01-15Z'";
+    let within = "company_id = id AND at >= '2026-01-05Z' AND at < '2026-01-15Z'";
     run(admin, "SET jit = off");
-    assert_no_rows(
-        admin,
-        "a company whose statistics are wrong",
+    let mut nothing_differs = |what: &str, condition: &str| {
+        assert_no_rows(
+            admin,
+            &format!("a company whose {what} is wrong"),
+            &format!(
+                "WITH f AS MATERIALIZED ({plain}) SELECT id::text FROM (VALUES {companies}) c (id) WHERE {condition}"
+            ),
+        );
+    };
+    nothing_differs(
+        "row of statistics",
         &format!(
-            "WITH f AS ({plain})
-             SELECT id::text FROM (VALUES {companies}) c (id), zerotrace.get_security_statistics(id, {period}) s
-             WHERE source = 'all' AND row(total, critical, mean_risk, previous_total)::text <> (
-                 SELECT row(count(*) FILTER (WHERE detected_at >= '2026-01-05Z'),
-                        count(*) FILTER (WHERE detected_at >= '2026-01-05Z' AND severity = 'critical'),
-                        round(avg(risk_score) FILTER (WHERE detected_at >= '2026-01-05Z'), 2),
-                        count(*) FILTER (WHERE detected_at < '2026-01-05Z'))::text
-                 FROM f WHERE company_id = id AND detected_at >= '2025-12-26Z' AND detected_at < '2026-01-15Z')"
+            "(SELECT row(total_vulnerabilities, network_findings_count, web3_findings_count, vulnerabilities_by_severity)::text
+              FROM zerotrace.get_security_statistics(id, {period})) IS DISTINCT FROM (
+             SELECT row(count(*) FILTER (WHERE t = 'vulnerabilities_v2'), count(*) FILTER (WHERE t = 'network_findings'),
+                        count(*) FILTER (WHERE t = 'web3_findings'),
+                        (SELECT coalesce(jsonb_object_agg(severity, n), '{{}}') FROM (
+                             SELECT severity, count(*) AS n FROM f WHERE t = 'vulnerabilities_v2' AND {within} GROUP BY 1) s))::text
+             FROM f WHERE {within})"
         ),
     );
-    assert_no_rows(
-        admin,
-        "a company whose heat map is wrong",
+    nothing_differs(
+        "heat map",
         &format!(
-            "WITH f AS ({plain})
-             SELECT id::text FROM (VALUES {companies}) c (id) WHERE
-                 (SELECT jsonb_object_agg(day || severity, n) FROM (
-                      SELECT bucket_at::date AS day, severity, sum(findings) AS n
-                      FROM zerotrace.get_risk_heatmap_data(id, {period}) GROUP BY 1, 2) h)
-                 IS DISTINCT FROM
-                 (SELECT jsonb_object_agg(day || severity, n) FROM (
-                      SELECT (detected_at AT TIME ZONE 'UTC')::date AS day, severity, count(*) AS n FROM f
-                      WHERE company_id = id AND detected_at >= '2026-01-05Z' AND detected_at < '2026-01-15Z' GROUP BY 1, 2) p)"
+            "(SELECT jsonb_object_agg(category || severity, count || ' ' || risk_score)
+              FROM zerotrace.get_risk_heatmap_data(id, {period})) IS DISTINCT FROM (
+             SELECT jsonb_object_agg(category || severity, n || ' ' || risk) FROM (
+                 SELECT category, severity, count(*) AS n, round(avg(risk_score), 2) AS risk
+                 FROM f WHERE t = 'vulnerabilities_v2' AND {within} GROUP BY 1, 2) p)"
+        ),
+    );
+    nothing_differs(
+        "statistics by table",
+        &format!(
+            "(SELECT row(total, critical, mean_risk, previous_total)::text
+              FROM zerotrace.get_table_statistics(id, {period}) WHERE table_name = 'all') IS DISTINCT FROM (
+             SELECT row(count(*) FILTER (WHERE at >= '2026-01-05Z'),
+                        count(*) FILTER (WHERE at >= '2026-01-05Z' AND severity = 'critical'),
+                        round(avg(risk_score) FILTER (WHERE at >= '2026-01-05Z'), 2),
+                        count(*) FILTER (WHERE at < '2026-01-05Z'))::text
+             FROM f WHERE company_id = id AND at >= '2025-12-26Z' AND at < '2026-01-15Z')"
+        ),
+    );
+    nothing_differs(
+        "trend",
+        &format!(
+            "(SELECT jsonb_object_agg(day || severity, n) FROM (
+                  SELECT bucket_at::date AS day, severity, sum(count) AS n
+                  FROM zerotrace.get_risk_trend_data(id, {period}) GROUP BY 1, 2) h) IS DISTINCT FROM (
+             SELECT jsonb_object_agg(day || severity, n) FROM (
+                  SELECT (at AT TIME ZONE 'UTC')::date AS day, severity, count(*) AS n FROM f WHERE {within} GROUP BY 1, 2) p)"
         ),
     );
 }

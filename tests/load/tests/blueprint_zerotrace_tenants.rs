@@ -18,9 +18,9 @@ const CLIENTS: usize = 16;
 fn fill(admin: &mut Client) {
     let insert = |numbers: &str, rows: i64| {
         format!(
-            "INSERT INTO zerotrace.network_findings (company_id, title, severity, category, risk_score, finding_type, host, protocol, internet_facing)
-             SELECT (lpad(to_hex(c), 8, '0') || '-c0de-4000-8000-' || lpad(to_hex(c), 12, '0'))::uuid, 'finding ' || g, 'high', 'dns', 5.0,
-                    'open_port', 'h' || g, 'tcp', true
+            "INSERT INTO zerotrace.network_findings (company_id, agent_id, host, port, protocol, service_name)
+             SELECT (lpad(to_hex(c), 8, '0') || '-c0de-4000-8000-' || lpad(to_hex(c), 12, '0'))::uuid, md5('agent ' || c)::uuid,
+                    'host ' || g, 1 + g % 65535, 'tcp', 'dns'
              FROM generate_series(1, {rows}) g, {numbers} c"
         )
     };
@@ -178,7 +178,7 @@ fn assert_one_verdict_turns(admin: &mut Client) {
         admin,
         &format!(
             "ALTER TABLE zerotrace.network_findings DISABLE TRIGGER auditspine_audit;
-             UPDATE zerotrace.network_findings SET severity = 'info' WHERE company_id = '{}' AND title = 'finding 3';
+             UPDATE zerotrace.network_findings SET status = 'closed' WHERE company_id = '{}' AND host = 'host 3';
              ALTER TABLE zerotrace.network_findings ENABLE ALWAYS TRIGGER auditspine_audit",
             company(THEIRS)
         ),
