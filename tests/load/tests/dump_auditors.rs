@@ -37,7 +37,10 @@ fn assert_sight(admin: &mut Client, how: &str) {
     let all = seen_by(admin, "load_full_auditor", "");
     assert_eq!(
         all,
-        ("main true, t0 true, t1 true, t2 true".to_owned(), 300),
+        (
+            "auditspine.evidence true, main true, t0 true, t1 true, t2 true".to_owned(),
+            300
+        ),
         "{how}"
     );
     run(admin, "SET ROLE load_fixed_auditor");
