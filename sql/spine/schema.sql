@@ -153,27 +153,34 @@ CREATE TRIGGER trg_record_verification_history_update AFTER UPDATE ON @schema@.p
                        OR OLD.invalid_segment_ids IS DISTINCT FROM NEW.invalid_segment_ids)
     EXECUTE FUNCTION @verbs@.proof_spine_history('verification');
 
--- The same work for a row at a time, with the rights of whoever writes. The triggers here are the extension's own, which
--- need no rights of the writer's; these are for triggers that you make on tables of yours beside them.
+-- The same work for a row at a time, with the rights of whoever writes, for triggers that somebody else makes. While the
+-- extension's own do it, which need no rights of the writer's, these leave it to them: nothing is counted or told twice.
 CREATE FUNCTION @schema@.update_spine_segment_count() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
+    IF EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = '@schema@.proof_segments'::regclass AND t.tgenabled IN ('O', 'A')
+                 AND t.tgfoid = '@verbs@.proof_segment_count()'::regprocedure) THEN
+        RETURN NULL;
+    END IF;
     UPDATE @schema@.proof_spines AS s
     SET segment_count = (SELECT count(*) FROM @schema@.proof_segments AS g WHERE g.spine_id = s.spine_id)
     WHERE s.spine_id IN (NEW.spine_id, OLD.spine_id);
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION @schema@.update_spine_segment_count() IS
-    'trigger (AFTER … FOR EACH ROW): counts the segments of the row''s spine anew';
+    'trigger (AFTER … FOR EACH ROW): counts the segments of the row''s spine anew, unless proof_segment_count() does';
 
 CREATE FUNCTION @schema@.record_spine_history() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
-    IF TG_OP = 'INSERT' THEN
+    IF EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = '@schema@.proof_spines'::regclass AND t.tgenabled IN ('O', 'A')
+                 AND t.tgfoid = '@verbs@.proof_spine_history()'::regprocedure) THEN
+        RETURN NULL;
+    ELSIF TG_OP = 'INSERT' THEN
         INSERT INTO @schema@.proof_spine_history (spine_id, action, actor, reason, occurred_at_utc)
         VALUES (NEW.spine_id, 'created', session_user, 'Spine created', clock_timestamp());
     ELSIF OLD.superseded_by_spine_id IS NULL AND NEW.superseded_by_spine_id IS NOT NULL THEN
@@ -183,7 +190,7 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION @schema@.record_spine_history() IS
-    'trigger (AFTER INSERT OR UPDATE … FOR EACH ROW): writes to the history that a spine was created, or superseded';
+    'trigger (AFTER INSERT OR UPDATE … FOR EACH ROW): writes to the history that a spine was created, or superseded, unless proof_spine_history() does';
 
 CREATE FUNCTION @schema@.enforce_spine_rules(enforce boolean DEFAULT true) RETURNS void
     LANGUAGE plpgsql

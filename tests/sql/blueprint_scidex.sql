@@ -69,7 +69,9 @@ SELECT attempt($$INSERT INTO scidex.sandbox_audit_event (sandbox_id, actor, tool
 SELECT attempt($$INSERT INTO scidex.sandbox_audit_event (sandbox_id, actor, tool, verdict, exit_status) VALUES ('s', 'agent-1', 'bash', 'denied', 0)$$);
 SELECT attempt($$INSERT INTO scidex.actor_write_trip_event (actor, resource, write_limit, period, writes, response) VALUES ('agent-1', 'debate', 10, '1 min', 10, 'warned')$$);
 SELECT attempt($$INSERT INTO scidex.actor_write_trip_event (actor, resource, write_limit, period, writes, response) VALUES ('agent-1', 'debate', 10, '1 min', 11, 'paused')$$);
+BEGIN;
 SELECT attempt($$INSERT INTO scidex.senate_alerts (kind, severity, subject, detail) VALUES ('audit_chain_break', 'critical', 'x', 'by hand')$$);
+ROLLBACK;
 INSERT INTO scidex.artifact_provenance (action_id, artifact_id, artifact_type, action, actor, inputs, output_digest)
 SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'hypothesis:h-' || n, 'hypothesis', 'derived', 'agent-' || n % 3,
        '[{"artifact_id": "dataset:d-1"}]', 'sha256:' || encode(sha256(n::text::bytea), 'hex')

@@ -15,6 +15,19 @@ COMMENT ON COLUMN @schema@.audit_chain.event_hash IS 'SHA-256 of the canonical J
 COMMENT ON COLUMN @schema@.audit_chain.prev_hash IS 'chain_hash of the entry before, in the same lane; 32 zero bytes in the first';
 COMMENT ON COLUMN @schema@.audit_chain.chain_hash IS 'SHA-256(prev_hash || event_hash || int8send(seq))';
 
+CREATE FUNCTION @schema@.refuse_entry() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    RAISE insufficient_privilege USING
+        MESSAGE = format('%s of %I.%I is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME),
+        HINT = 'entries are written by append() and by the triggers of the tables; a correction is a new entry';
+END $$;
+COMMENT ON FUNCTION @schema@.refuse_entry() IS 'trigger: refuses what would write to the chain past append()';
+CREATE TRIGGER refuse_entry INSTEAD OF INSERT OR UPDATE OR DELETE ON @schema@.audit_chain
+    FOR EACH ROW EXECUTE FUNCTION @schema@.refuse_entry();
+
 CREATE TYPE @schema@.verify_report AS (
     ok            boolean,
     entries       bigint,
