@@ -34,6 +34,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SET SESSION AUTHORIZATION regress_auditspine_planter;
 SELECT create_proof_spine_schema('ev');
+SELECT ev.enforce_spine_rules();
 CREATE FUNCTION ev.plant() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.spring(TG_NAME); RETURN NEW; END $$;
 RESET SESSION AUTHORIZATION;
 CREATE FUNCTION pg_temp.each() RETURNS SETOF text LANGUAGE sql AS $$

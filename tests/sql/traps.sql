@@ -58,6 +58,7 @@ CREATE TABLE old (seq bigint PRIMARY KEY, event_kind text, event_pk text, event_
 INSERT INTO old SELECT 1, 'x', '1', sha256('a'::bytea), decode(repeat('00', 32), 'hex'), sha256(decode(repeat('00', 32), 'hex') || sha256('a'::bytea) || int8send(1)), now();
 CREATE TABLE gone (LIKE old);
 SELECT public.create_proof_spine_schema('ev');
+SELECT ev.enforce_spine_rules();
 SELECT public.create_proof_spine_schema('bare');
 CREATE TRIGGER aaa BEFORE INSERT OR UPDATE ON ev.proof_spines FOR EACH ROW EXECUTE FUNCTION spring_trigger();
 CREATE CONSTRAINT TRIGGER zzz AFTER INSERT ON ev.proof_segments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION spring_trigger();

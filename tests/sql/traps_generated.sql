@@ -146,11 +146,13 @@ CREATE VIEW trap.older_view AS SELECT * FROM trap.older WHERE trap.of_view();
 CREATE SCHEMA trap_spines;
 GRANT USAGE ON SCHEMA trap_spines TO PUBLIC;
 SELECT public.create_proof_spine_schema('trap_spines');
+SELECT trap_spines.enforce_spine_rules();
 GRANT ALL ON ALL TABLES IN SCHEMA trap_spines TO PUBLIC;
 SET SESSION AUTHORIZATION DEFAULT;
 -- The same, of a superuser, and of which he takes over the schema.
 SELECT create_proof_spine_schema('spines_lost'), create_proof_spine_schema('segments_lost'), create_proof_spine_schema('views_lost'),
        create_proof_spine_schema('spines_kept');
+SELECT spines_lost.enforce_spine_rules(), segments_lost.enforce_spine_rules(), views_lost.enforce_spine_rules(), spines_kept.enforce_spine_rules();
 CREATE FUNCTION driver.spine(schema text) RETURNS text LANGUAGE sql AS $$
     SELECT public.create_spine('pkg', 'CVE-1', 'strict', 'affected', 'run',
         format('[{"segment_type": "SbomSlice", "input_hash": "%s", "result_hash": "%s", "envelope_json": {"payload": "e30=", "payloadType": "t", "signatures": [{"keyid": "k", "sig": "e30="}]}, "tool_id": "t", "tool_version": "1"}]',
