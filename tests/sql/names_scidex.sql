@@ -49,4 +49,4 @@ SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = 'scidex_audit_ro';
 
 SELECT count(DISTINCT tab) AS tables, count(col) AS columns, (SELECT count(*) FROM wanted_function) AS functions FROM wanted_column;
 DROP OWNED BY scidex_audit_ro;
-DROP ROLE scidex_audit_ro;
+DO $$ BEGIN DROP ROLE scidex_audit_ro; EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$; -- Of another database, too.

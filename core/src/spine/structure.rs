@@ -43,10 +43,12 @@ fn bare(digest: &str) -> &str {
     digest.strip_prefix("sha256:").unwrap_or(digest)
 }
 
-/// Where `idx` starts to count.
+/// Where `idx` starts to count. What has a segment before it is not the first.
 pub(super) fn start(ids: Ids, segments: &[&SegmentRow<'_>]) -> i32 {
     match segments.first() {
-        Some(first) if ids == Ids::Joined && first.idx == 1 => 1,
+        Some(first) if ids == Ids::Joined && first.idx == 1 => {
+            i32::from(first.prev_segment_hash.is_none())
+        }
         _ => 0,
     }
 }

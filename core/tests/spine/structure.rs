@@ -100,7 +100,7 @@ fn what_is_missing_of_such_a_spine_is_missed() {
     };
     let count = (SegmentCount, None);
     let root = (RootMismatch, None);
-    damaged(with(0, 0), &[count, root, (LinkBroken, Some(1))]);
+    damaged(with(0, 0), &[count, (SegmentMissing, Some(0)), root]);
     damaged(
         with(1, 0),
         &[
@@ -118,7 +118,7 @@ fn what_is_missing_of_such_a_spine_is_missed() {
             joined(spine, 1);
             spine.segments[0].prev_segment_hash = Some(spine.segments[0].result_hash.clone());
         },
-        &[(LinkBroken, Some(1))],
+        &[(SegmentMissing, Some(0)), (SegmentExtra, Some(6))],
     );
     // Nor from 2, nor where the id is that of the arrays.
     let moved = |spine: &mut Spine| joined(spine, 2);
@@ -128,6 +128,7 @@ fn what_is_missing_of_such_a_spine_is_missed() {
             (SegmentMissing, Some(0)),
             (SegmentExtra, Some(6)),
             (SegmentExtra, Some(7)),
+            (LinkBroken, Some(2)),
         ],
     );
     let judgement = damaged(
@@ -139,6 +140,7 @@ fn what_is_missing_of_such_a_spine_is_missed() {
         &[
             (SegmentMissing, Some(0)),
             (SegmentExtra, Some(6)),
+            (LinkBroken, Some(1)),
             (SegmentIdMismatch, Some(1)),
             (SegmentIdMismatch, Some(2)),
             (SegmentIdMismatch, Some(3)),
