@@ -1,5 +1,6 @@
 -- The tables of ProofSpines in one schema. create_proof_spine_schema() runs this as its caller, with names put in
--- between at-signs: the schema's, and that of the extension's functions. Names without a schema are pg_catalog's.
+-- between at-signs: the schema's, and that of the extension's functions. Names without a schema are pg_catalog's. The names
+-- may hold anything but $spine$: no text in quotes names them.
 --
 -- The tables take what is written to them, in any order and however its ids are made. What a spine is worth is for
 -- verify_spine() to tell; enforce_spine_rules() has them refuse what create_spine() would not write.
@@ -158,27 +159,27 @@ CREATE TRIGGER trg_record_verification_history_update AFTER UPDATE ON @schema@.p
 CREATE FUNCTION @schema@.update_spine_segment_count() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
-    AS $$
+    AS $spine$
 BEGIN
-    IF EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = '@schema@.proof_segments'::regclass AND t.tgenabled IN ('O', 'A')
-                 AND t.tgfoid = '@verbs@.proof_segment_count()'::regprocedure) THEN
+    IF EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid AND p.prosrc = 'auditspine_segment_count'
+               WHERE t.tgrelid = TG_RELID AND t.tgenabled IN ('O', 'A')) THEN
         RETURN NULL;
     END IF;
     UPDATE @schema@.proof_spines AS s
     SET segment_count = (SELECT count(*) FROM @schema@.proof_segments AS g WHERE g.spine_id = s.spine_id)
     WHERE s.spine_id IN (NEW.spine_id, OLD.spine_id);
     RETURN NULL;
-END $$;
+END $spine$;
 COMMENT ON FUNCTION @schema@.update_spine_segment_count() IS
-    'trigger (AFTER … FOR EACH ROW): counts the segments of the row''s spine anew, unless proof_segment_count() does';
+    'trigger (AFTER … FOR EACH ROW): counts the segments of the row''s spine anew, unless the native trigger on its table does';
 
 CREATE FUNCTION @schema@.record_spine_history() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
-    AS $$
+    AS $spine$
 BEGIN
-    IF EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = '@schema@.proof_spines'::regclass AND t.tgenabled IN ('O', 'A')
-                 AND t.tgfoid = '@verbs@.proof_spine_history()'::regprocedure) THEN
+    IF EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid AND p.prosrc = 'auditspine_spine_history'
+               WHERE t.tgrelid = TG_RELID AND t.tgenabled IN ('O', 'A')) THEN
         RETURN NULL;
     ELSIF TG_OP = 'INSERT' THEN
         INSERT INTO @schema@.proof_spine_history (spine_id, action, actor, reason, occurred_at_utc)
@@ -188,15 +189,15 @@ BEGIN
         VALUES (NEW.spine_id, 'superseded', session_user, 'Superseded by ' || NEW.superseded_by_spine_id, clock_timestamp());
     END IF;
     RETURN NULL;
-END $$;
+END $spine$;
 COMMENT ON FUNCTION @schema@.record_spine_history() IS
-    'trigger (AFTER INSERT OR UPDATE … FOR EACH ROW): writes to the history that a spine was created, or superseded, unless proof_spine_history() does';
+    'trigger (AFTER INSERT OR UPDATE … FOR EACH ROW): writes to the history that a spine was created, or superseded, unless the native trigger on its table does';
 
 CREATE FUNCTION @schema@.enforce_spine_rules(enforce boolean DEFAULT true) RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     SET client_min_messages = warning
-    AS $do$
+    AS $spine$
 BEGIN
     -- Another call may have made them: then they are made anew.
     DROP TRIGGER IF EXISTS trg_spine_links ON @schema@.proof_segments;
@@ -227,7 +228,7 @@ BEGIN
         DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW WHEN (NEW.superseded_by_spine_id IS NOT NULL)
         EXECUTE FUNCTION @verbs@.proof_spine_supersession();
-END $do$;
+END $spine$;
 -- A trigger that is made fires for everybody.
 REVOKE ALL ON FUNCTION @schema@.enforce_spine_rules(boolean) FROM PUBLIC;
 COMMENT ON FUNCTION @schema@.enforce_spine_rules(boolean) IS

@@ -29,7 +29,8 @@ ORDER BY tgrelid::regclass::text COLLATE "C", tgname COLLATE "C";
 SELECT table_name, kind, payload, append_only, enabled FROM auditspine.audited_table ORDER BY kind COLLATE "C";
 
 -- Schemas of other names do not collide; some of the tables are not enough.
-SELECT create_proof_spine_schema('Odd; "schema" @verbs@ $1');
+SELECT create_proof_spine_schema('Odd; "schema''s" @verbs@ $$ $1');
+SELECT "Odd; ""schema's"" @verbs@ $$ $1".enforce_spine_rules();
 SELECT kind FROM auditspine.audited_table WHERE kind LIKE 'Odd%' ORDER BY kind COLLATE "C";
 CREATE SCHEMA partial;
 CREATE TABLE partial.proof_segments (id integer);
@@ -52,7 +53,7 @@ END $$;
 \pset format unaligned
 \pset tuples_only on
 SELECT attempt(format('SELECT create_proof_spine_schema(%L)', name))
-FROM (VALUES ('partial'), ('taken'), (''), (repeat('x', 64)), ('auditspine'), ('auditspine.x'), ('pg_mine')) v (name);
+FROM (VALUES ('partial'), ('taken'), (''), (repeat('x', 64)), ('auditspine'), ('auditspine.x'), ('pg_mine'), ('a$spine$b')) v (name);
 SELECT attempt('SELECT create_proof_spine_schema(NULL)');
 SELECT attempt('SELECT create_proof_spine_schema(''there'')');
 SELECT count(*) FROM pg_class WHERE relnamespace = 'there'::regnamespace AND relkind = 'r';
