@@ -246,7 +246,8 @@ fn check_target(server: &Server, how: &str, schema: &str, spines: &str) {
          SELECT build('artifact 30', 30)",
     );
     // A spine that has a history stays.
-    let gone = target.batch_execute("DELETE FROM scanner.proof_spines WHERE artifact_id = 'artifact 30'");
+    let gone =
+        target.batch_execute("DELETE FROM scanner.proof_spines WHERE artifact_id = 'artifact 30'");
     let error = gone.expect_err("a spine that is gone");
     assert_eq!(sqlstate(&error), "23503", "{how}");
     assert_no_rows(
@@ -277,7 +278,10 @@ fn the_schema_is_restored() {
     let _turn = turn();
     let server = Server::from_env();
     let mut source = server.fresh_database(SOURCE).connect();
-    run(&mut source, "SELECT create_proof_spine_schema(); SELECT scanner.enforce_spine_rules()");
+    run(
+        &mut source,
+        "SELECT create_proof_spine_schema(); SELECT scanner.enforce_spine_rules()",
+    );
     run(&mut source, BUILD);
     run(
         &mut source,
