@@ -7,7 +7,7 @@ SELECT create_spine('pkg:bench/' || number / 6, 'CVE-2026-' || number / 6, 'stri
     'segment_type', ('{SbomSlice,Match,Reachability,GuardAnalysis,RuntimeObservation,PolicyEval}'::text[])[number % 6 + 1],
     'input_hash', encode(sha256(convert_to(number::text, 'UTF8')), 'hex'),
     'result_hash', encode(sha256(decode(doc ->> 'payload', 'base64')), 'hex'),
-    'envelope', doc, 'tool_id', 'scan', 'tool_version', '1') ORDER BY number), schema => 'bench_spines')
+    'envelope_json', doc, 'tool_id', 'scan', 'tool_version', '1') ORDER BY number), schema => 'bench_spines')
 FROM envelope GROUP BY number / 6;
 \o
 VACUUM (ANALYZE) bench_spines.proof_spines, bench_spines.proof_segments;

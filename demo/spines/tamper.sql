@@ -5,13 +5,13 @@ FROM scanner.proof_spines WHERE superseded_by_spine_id IS NULL ORDER BY vuln_id 
 SET session_replication_role = replica;
 ALTER TABLE scanner.proof_spines DISABLE TRIGGER USER;
 ALTER TABLE scanner.proof_segments DISABLE TRIGGER USER;
-UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json, '{payload}', to_jsonb(encode('{"guards":["waf"]}', 'base64')))
+UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json::jsonb, '{payload}', to_jsonb(encode('{"guards":["waf"]}', 'base64')))::text
 WHERE spine_id = (SELECT spine_id FROM tampered WHERE what = 'payload') AND idx = 3;
 UPDATE scanner.proof_segments SET result_hash = encode(sha256('something else'), 'hex')
 WHERE spine_id = (SELECT spine_id FROM tampered WHERE what = 'result hash') AND idx = 2;
 UPDATE scanner.proof_spines SET verdict = CASE verdict WHEN 'affected' THEN 'not_affected' ELSE 'affected' END
 WHERE spine_id = (SELECT spine_id FROM tampered WHERE what = 'verdict');
-UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json, '{signatures,0,sig}', to_jsonb(translate(envelope_json #>> '{signatures,0,sig}', 'bcde', 'cdeb')))
+UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json::jsonb, '{signatures,0,sig}', to_jsonb(translate(envelope_json::jsonb #>> '{signatures,0,sig}', 'bcde', 'cdeb')))::text
 WHERE spine_id = (SELECT spine_id FROM tampered WHERE what = 'signature') AND idx = 0;
 DELETE FROM scanner.proof_segments WHERE spine_id = (SELECT spine_id FROM tampered WHERE what = 'last segment deleted') AND idx = 5;
 DO $$

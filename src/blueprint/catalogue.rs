@@ -91,6 +91,7 @@ const SCIDEX: Blueprint = Blueprint {
         include_str!("../../sql/blueprints/scidex/50-breaks.sql"),
         include_str!("../../sql/blueprints/scidex/60-files.sql"),
         include_str!("../../sql/blueprints/scidex/70-verify.sql"),
+        include_str!("../../sql/blueprints/scidex/75-interface.sql"),
         include_str!("../../sql/blueprints/scidex/80-routine.sql"),
     ],
 };

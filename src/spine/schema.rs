@@ -129,6 +129,13 @@ fn expect_name(schema: &str) {
             "pass the name as it is in the catalog, without quotes",
         );
     }
+    // The bodies of functions, which name it, end there.
+    if schema.contains("$spine$") {
+        Failure::InvalidValue.raise(
+            format!("schema name \"{schema}\" holds $spine$"),
+            "choose a name without it",
+        );
+    }
     if schema == "auditspine" || crate::declaration::is_reserved(&format!("{schema}.")) {
         Failure::InvalidValue.raise(
             format!("schema {schema} is auditspine's own, or sounds like it"),

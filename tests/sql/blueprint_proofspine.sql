@@ -17,7 +17,7 @@ INSERT INTO evidence VALUES
     (5, 'PolicyEval', 'a4496686340e5303bcbb749bb951141b74f920c5920e690d8cdbe1dca760aba9', '6a79a0d72c7f26f6964c7e2c414153dfc1921f5bae37e485f12b5cbe14207733', '{"payload":"eyJzZWdtZW50IjoiUG9saWN5RXZhbCIsInRvb2wiOiJzY2FuIn0=","payloadType":"application/vnd.example+json","signatures":[{"keyid":"04caa272871827bc294cab354682806102ea886bd9669afdb42ea4eda4ccd2bc","sig":"UUtlUiRJee1XL2plroZFZd53j4n1AneQW4elzm7bX5Xo1McBuNoWjMUCY9khHpa10hWU+YxP1MA1CE3lVpOSrQ=="}]}');
 CREATE FUNCTION build(vuln text) RETURNS text LANGUAGE sql AS $$
     SELECT create_spine('pkg:deb/debian/zlib@1.2', vuln, 'strict', 'not_affected', 'run 1',
-        (SELECT jsonb_agg(jsonb_build_object('segment_type', segment_type, 'input_hash', input_hash, 'result_hash', result_hash, 'envelope', envelope,
+        (SELECT jsonb_agg(jsonb_build_object('segment_type', segment_type, 'input_hash', input_hash, 'result_hash', result_hash, 'envelope_json', envelope,
                                              'tool_id', 'scan', 'tool_version', '1') ORDER BY idx) FROM evidence), 'not reachable') $$;
 CREATE FUNCTION attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE message text; hint text;
@@ -84,7 +84,7 @@ BEGIN
     PERFORM set_config('session_replication_role', 'origin', false);
     EXECUTE format('ALTER TABLE %s %s', target, array_to_string(states, ', '));
 END $$;
-CALL tamper('scanner.proof_segments', $$UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json, '{payload}', '"eyJhIjoxfQ=="') FROM spine WHERE spine_id = id AND name = 'b' AND idx IN (1, 3)$$);
+CALL tamper('scanner.proof_segments', $$UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json::jsonb, '{payload}', '"eyJhIjoxfQ=="')::text FROM spine WHERE spine_id = id AND name = 'b' AND idx IN (1, 3)$$);
 CALL tamper('scanner.proof_spines', $$UPDATE scanner.proof_spines SET verdict = 'affected' FROM spine WHERE spine_id = id AND name = 'c'$$);
 SELECT layer, subject, ok, checked, findings, detail FROM scanner.verify_proof_spines('last', $$vuln_id = 'CVE-2026-d'$$);
 SELECT layer, ok, checked, findings, detail FROM scanner.verify_proof_spines('last') WHERE NOT ok OR layer = 'spines';

@@ -69,7 +69,9 @@ SELECT attempt($$INSERT INTO scidex.sandbox_audit_event (sandbox_id, actor, tool
 SELECT attempt($$INSERT INTO scidex.sandbox_audit_event (sandbox_id, actor, tool, verdict, exit_status) VALUES ('s', 'agent-1', 'bash', 'denied', 0)$$);
 SELECT attempt($$INSERT INTO scidex.actor_write_trip_event (actor, resource, write_limit, period, writes, response) VALUES ('agent-1', 'debate', 10, '1 min', 10, 'warned')$$);
 SELECT attempt($$INSERT INTO scidex.actor_write_trip_event (actor, resource, write_limit, period, writes, response) VALUES ('agent-1', 'debate', 10, '1 min', 11, 'paused')$$);
+BEGIN;
 SELECT attempt($$INSERT INTO scidex.senate_alerts (kind, severity, subject, detail) VALUES ('audit_chain_break', 'critical', 'x', 'by hand')$$);
+ROLLBACK;
 INSERT INTO scidex.artifact_provenance (action_id, artifact_id, artifact_type, action, actor, inputs, output_digest)
 SELECT ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'hypothesis:h-' || n, 'hypothesis', 'derived', 'agent-' || n % 3,
        '[{"artifact_id": "dataset:d-1"}]', 'sha256:' || encode(sha256(n::text::bytea), 'hex')
@@ -111,8 +113,8 @@ SELECT layer, ok FROM scidex.verify_window(now() - interval '2 hours', now() - i
 SELECT scope FROM auditspine.verification ORDER BY verification_id DESC LIMIT 1;
 
 -- Put right, found in order as a whole, and broken again: that is another occurrence.
-CREATE VIEW told AS SELECT subject, layer, finding, chain, lane, seq, event_key, occurrence FROM scidex.senate_alerts WHERE kind = 'audit_chain_break'
-ORDER BY layer, subject, finding, seq, event_key, occurrence;
+CREATE VIEW told AS SELECT subject, layer, finding, chain, lane, seq, event_pk, occurrence FROM scidex.senate_alerts WHERE kind = 'audit_chain_break'
+ORDER BY layer, subject, finding, seq, event_pk, occurrence;
 ALTER TABLE scidex.audit_log DISABLE TRIGGER auditspine_audit;
 SELECT subject, findings, detail FROM scidex.verify_window() WHERE NOT ok;
 SELECT subject, findings, detail FROM scidex.verify_window() WHERE NOT ok;
@@ -140,10 +142,10 @@ END $$;
 CALL tamper('auditspine.audit_chain', $$UPDATE auditspine.audit_chain SET event_hash = sha256('x'), chain_hash = sha256(prev_hash || sha256('x') || int8send(seq)) WHERE event_kind = 'scidex.sandbox_audit_event'$$);
 SELECT findings FROM scidex.verify_window() WHERE layer = 'alerts';
 SELECT n.appended_at AS edge FROM auditspine.audit_chain AS n JOIN auditspine.audit_chain AS e ON n.seq = e.seq + 1 WHERE e.event_kind = 'scidex.sandbox_audit_event' \gset
-SELECT finding, event_kind, event_key FROM scidex.window_findings(:'edge') WHERE layer = 'links';
+SELECT finding, event_kind, event_pk FROM scidex.window_findings(:'edge') WHERE layer = 'links';
 SELECT findings FROM scidex.verify_window(:'edge') WHERE layer = 'alerts';
 SELECT scope, findings, alerts FROM auditspine.verification ORDER BY verification_id DESC LIMIT 1;
-SELECT finding, event_kind, event_key FROM scidex.senate_alerts WHERE layer = 'links' ORDER BY alert_id;
+SELECT finding, event_kind, event_pk FROM scidex.senate_alerts WHERE layer = 'links' ORDER BY alert_id;
 
 -- Behind the audit's back. What concerns the other installation stays there.
 CALL tamper('scidex.artifact_provenance', $$UPDATE scidex.artifact_provenance SET actor = 'nobody' WHERE artifact_id = 'hypothesis:h-4'$$);
@@ -151,7 +153,7 @@ CALL tamper('scidex.task_events', $$DELETE FROM scidex.task_events WHERE task_id
 CALL tamper('scidex.audit_log', $$INSERT INTO scidex.audit_log (actor, action, object_type) VALUES ('nobody', 'x', 'y')$$);
 CALL tamper('scidex_two.audit_log', $$INSERT INTO scidex_two.audit_log (actor, action, object_type) VALUES ('nobody', 'x', 'y')$$);
 CALL tamper('auditspine.audit_chain', $$UPDATE auditspine.audit_chain SET appended_at = appended_at - interval '2 days' WHERE event_kind = 'scidex.audit_log' AND event_pk = '2'$$);
-SELECT layer, finding, event_kind, event_key FROM scidex.window_findings() ORDER BY 1, 2, 3, 4;
+SELECT layer, finding, event_kind, event_pk FROM scidex.window_findings() ORDER BY 1, 2, 3, 4;
 SELECT layer, subject, ok, findings FROM scidex.verify_window() WHERE ok IS NOT true;
 SELECT * FROM told;
 SELECT layer, subject, ok, checked, findings FROM scidex.verify_window() WHERE layer = 'alerts';
@@ -193,8 +195,8 @@ CALL tamper('auditspine.audit_chain', $$DELETE FROM auditspine.audit_chain WHERE
 CALL tamper('auditspine.publication', $$DELETE FROM auditspine.publication$$);
 SELECT file, ok, checked, findings, first_bad_seq > (SELECT max(seq) FROM auditspine.audit_chain JOIN auditspine.chain USING (chain_id) WHERE name = 'scidex') AS at_the_end,
        regexp_replace(detail, '[0-9]+', 'N', 'g') AS detail FROM files;
-SELECT subject, layer, finding, event_key, evidence ->> 'lane' AS lane, evidence ->> 'pos' AS pos FROM scidex.senate_alerts
-WHERE finding = 'head_truncated' OR event_key = '7' ORDER BY alert_id;
+SELECT subject, layer, finding, event_pk, evidence ->> 'lane' AS lane, evidence ->> 'pos' AS pos FROM scidex.senate_alerts
+WHERE finding = 'head_truncated' OR event_pk = '7' ORDER BY alert_id;
 SELECT checked, findings FROM scidex.verify_everything() WHERE layer = 'alerts';
 -- Somebody has written into one file, and taken the other away.
 COPY (SELECT WHERE false) TO PROGRAM 'echo nonsense >> regress_scidex_heads.one; rm regress_scidex_heads.two';
@@ -220,7 +222,7 @@ SET ROLE regress_scidex_runner;
 SELECT layer, subject, ok, findings, detail FROM scidex.verify_window() WHERE layer = 'alerts' OR subject = '/nosuch/heads';
 RESET ROLE;
 RESET auditspine.publish_file;
-SELECT finding, event_kind, event_key FROM scidex.senate_alerts ORDER BY alert_id DESC LIMIT 1;
+SELECT finding, event_kind, event_pk FROM scidex.senate_alerts ORDER BY alert_id DESC LIMIT 1;
 
 -- The auditor reads and verifies, and changes nothing.
 CREATE ROLE regress_scidex_auditor IN ROLE scidex_audit_ro;

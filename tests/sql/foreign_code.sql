@@ -22,7 +22,7 @@ ALTER FUNCTION spring(text) OWNER TO regress_auditspine_planter;
 CREATE FUNCTION pg_temp.spine(name text) RETURNS text LANGUAGE sql AS $$
     SELECT create_spine(name, 'v', 'p', 'affected', 'r', jsonb_build_array(jsonb_build_object('segment_type', 'Match',
         'input_hash', repeat('a', 64), 'result_hash', repeat('b', 64), 'tool_id', 't', 'tool_version', '1',
-        'envelope', '{"payloadType": "x", "payload": "", "signatures": [{"sig": "AAAA"}]}'::jsonb)), schema => 'ev') $$;
+        'envelope_json', '{"payloadType": "x", "payload": "", "signatures": [{"sig": "AAAA"}]}'::jsonb)), schema => 'ev') $$;
 CREATE FUNCTION pg_temp.attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE hint text;
 BEGIN
@@ -34,6 +34,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SET SESSION AUTHORIZATION regress_auditspine_planter;
 SELECT create_proof_spine_schema('ev');
+SELECT ev.enforce_spine_rules();
 CREATE FUNCTION ev.plant() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.spring(TG_NAME); RETURN NEW; END $$;
 RESET SESSION AUTHORIZATION;
 CREATE FUNCTION pg_temp.each() RETURNS SETOF text LANGUAGE sql AS $$

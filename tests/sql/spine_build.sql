@@ -7,7 +7,7 @@ CREATE FUNCTION segment(n integer, result text, extra jsonb DEFAULT '{}') RETURN
     SELECT jsonb_build_object(
         'segment_type', (ARRAY['SbomSlice', 'Match', 'Reachability', 'GuardAnalysis', 'RuntimeObservation', 'PolicyEval'])[1 + n % 6],
         'input_hash', 'sha256:' || digest('in ' || n), 'result_hash', digest(result), 'tool_id', 'tool', 'tool_version', '1.' || n,
-        'envelope', jsonb_build_object('payloadType', 'application/vnd.in-toto+json', 'payload', encode(convert_to(result, 'UTF8'), 'base64'),
+        'envelope_json', jsonb_build_object('payloadType', 'application/vnd.in-toto+json', 'payload', encode(convert_to(result, 'UTF8'), 'base64'),
                                        'signatures', '[{"keyid": "k", "sig": "AAAA"}]'::jsonb)) || extra $$;
 CREATE FUNCTION segments(name text, count integer DEFAULT 6) RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_agg(segment(n, name || n) ORDER BY n) FROM generate_series(0, count - 1) n $$;
@@ -33,7 +33,7 @@ SELECT :'spine' = spine_id(artifact_id, vuln_id, policy_profile_id, root_hash) A
 FROM scanner.proof_spines;
 SELECT idx, segment_type, segment_id = segment_id(spine_id, idx, segment_type, input_hash, result_hash) AS id, input_hash = 'sha256:' || digest('in ' || idx) AS input,
        result_hash = digest('one' || idx) AS result, prev_segment_hash IS NOT DISTINCT FROM digest('one' || nullif(idx, 0) - 1) AS prev,
-       envelope_json = segment(idx, 'one' || idx) -> 'envelope' AS envelope, tool_id, tool_version, status
+       envelope_json::jsonb = segment(idx, 'one' || idx) -> 'envelope_json' AS envelope, tool_id, tool_version, status
 FROM scanner.proof_segments ORDER BY idx;
 
 -- The same evidence again: the same spine, and no second row, whichever scan it is of.
@@ -48,7 +48,7 @@ SELECT create_spine('pkg:deb/é"x', 'CVE-1', 'strict', 'fixed', 'run 5', segment
 SELECT * FROM short;
 -- Other artifacts, vulnerabilities and policies are other decisions.
 SELECT count(DISTINCT create_spine(a, v, p, 'affected', 'run 1', segments('one', 1))) FROM (VALUES ('a', 'b', 'c'), ('ab', 'b', 'c'), ('a', 'bc', 'c'), ('a', 'b', 'cc')) d (a, v, p);
-SELECT event, count(*) FROM scanner.proof_spine_history GROUP BY event ORDER BY event;
+SELECT action, count(*) FROM scanner.proof_spine_history GROUP BY action ORDER BY action;
 
 -- The same results with another verdict, reason, input or type are a contradiction.
 \pset format unaligned
@@ -58,7 +58,7 @@ SELECT attempt($$ SELECT create_spine('a', 'b', 'c', 'affected', 'run 1', segmen
 SELECT attempt($$ SELECT create_spine('a', 'b', 'c', 'affected', 'run 1', jsonb_set(segments('one', 1), '{0,input_hash}', to_jsonb(digest('other')))) $$);
 SELECT attempt($$ SELECT create_spine('pkg:deb/é"x', 'CVE-1', 'strict', 'affected', 'run 1', segments('one'), 'guarded') $$);
 -- Another signature of the same payload is not.
-SELECT attempt($$ SELECT create_spine('a', 'b', 'c', 'affected', 'run 1', jsonb_set(segments('one', 1), '{0,envelope,signatures,0,sig}', '"BBBB"')) $$);
+SELECT attempt($$ SELECT create_spine('a', 'b', 'c', 'affected', 'run 1', jsonb_set(segments('one', 1), '{0,envelope_json,signatures,0,sig}', '"BBBB"')) $$);
 
 -- Constraints that are set to be immediate see a whole spine as well; an aborted one leaves nothing.
 BEGIN;
@@ -94,17 +94,17 @@ SELECT attempt('SELECT create_spine(' || arguments || ')') FROM (VALUES
 SELECT attempt(format('SELECT create_spine(''a'', ''v'', ''p'', ''affected'', ''r'', %L)', segments)) FROM (
     SELECT 1 AS n, v.json::jsonb AS segments FROM (VALUES ('{}'), ('"x"'), ('7'), ('null'), ('true'), ('[]'), ('[7]'), ('[[]]'), ('[{}]')) v (json)
     UNION ALL
-    SELECT 2, jsonb_build_array(segment(0, 'x'), segment(1, 'y') - name) FROM unnest(ARRAY['segment_type', 'input_hash', 'result_hash', 'envelope', 'tool_id', 'tool_version']) name
+    SELECT 2, jsonb_build_array(segment(0, 'x'), segment(1, 'y') - name) FROM unnest(ARRAY['segment_type', 'input_hash', 'result_hash', 'envelope_json', 'tool_id', 'tool_version']) name
     UNION ALL
     SELECT 3, jsonb_build_array(segment(0, 'x'), segment(1, 'y', v.extra::jsonb)) FROM (VALUES
         ('{"Result_hash": "x"}'), ('{"segment_type": 1}'), ('{"segment_type": "sbomslice"}'), ('{"segment_type": ""}'), ('{"input_hash": null}'),
         ('{"input_hash": "abc"}'), ('{"result_hash": "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"}'),
         ('{"result_hash": "sha512:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}'), ('{"result_hash": ["x"]}'),
-        ('{"tool_id": ""}'), ('{"tool_version": 1.5}'), ('{"envelope": "{}"}'), ('{"envelope": []}'), ('{"envelope": {}}'),
-        ('{"envelope": {"payload": "!", "payloadType": "t", "signatures": [{"sig": ""}]}}'),
-        ('{"envelope": {"payload": "", "payloadType": "", "signatures": [{"sig": ""}]}}'),
-        ('{"envelope": {"payload": "", "payloadType": "t", "signatures": []}}'),
-        ('{"envelope": {"payload": "", "payloadType": "t", "signatures": [{"sig": 5}]}}')) v (extra)) s
+        ('{"tool_id": ""}'), ('{"tool_version": 1.5}'), ('{"envelope_json": "{}"}'), ('{"envelope_json": []}'), ('{"envelope_json": {}}'),
+        ('{"envelope_json": {"payload": "!", "payloadType": "t", "signatures": [{"sig": ""}]}}'),
+        ('{"envelope_json": {"payload": "", "payloadType": "", "signatures": [{"sig": ""}]}}'),
+        ('{"envelope_json": {"payload": "", "payloadType": "t", "signatures": []}}'),
+        ('{"envelope_json": {"payload": "", "payloadType": "t", "signatures": [{"sig": 5}]}}')) v (extra)) s
 ORDER BY n;
 SELECT count(*) FROM scanner.proof_spines WHERE vuln_id = 'v';
 
@@ -113,12 +113,12 @@ CREATE FUNCTION large(document text) RETURNS text LANGUAGE sql AS $$
     SELECT attempt('SELECT create_spine(''a'', ''v'', ''p'', ''affected'', ''r'', ' || document || ')') $$;
 SELECT large($$ jsonb_build_array(segment(0, 'x', jsonb_build_object('tool_id', repeat('x', 260000000)))) || '[7]' $$);
 SELECT large($$ jsonb_build_array(jsonb_build_object('segment_type', repeat('x', 260000000))) $$);
-SELECT large($$ jsonb_build_array(segment(0, 'x', jsonb_build_object('envelope', jsonb_build_object('payload', repeat('A', 80000000), 'payloadType', 't', 'signatures', '[{"sig": ""}]'::jsonb)))) $$);
-SELECT large($$ jsonb_build_array(segment(0, 'x', jsonb_build_object('envelope', jsonb_build_object('n', (SELECT jsonb_agg('1e131000'::jsonb) FROM generate_series(1, 600)))))) $$);
-SELECT large($$ jsonb_build_array(segment(0, 'x', jsonb_build_object('envelope', (repeat('[', 5000) || repeat(']', 5000))::jsonb))) $$);
-SELECT large($$ jsonb_build_array(segment(0, 'x', jsonb_build_object('envelope', jsonb_build_object('x', (repeat('[', 5000) || repeat(']', 5000))::jsonb)))) $$);
+SELECT large($$ jsonb_build_array(segment(0, 'x', jsonb_build_object('envelope_json', jsonb_build_object('payload', repeat('A', 80000000), 'payloadType', 't', 'signatures', '[{"sig": ""}]'::jsonb)))) $$);
+SELECT large($$ jsonb_build_array(segment(0, 'x', jsonb_build_object('envelope_json', jsonb_build_object('n', (SELECT jsonb_agg('1e131000'::jsonb) FROM generate_series(1, 600)))))) $$);
+SELECT large($$ jsonb_build_array(segment(0, 'x', jsonb_build_object('envelope_json', (repeat('[', 5000) || repeat(']', 5000))::jsonb))) $$);
+SELECT large($$ jsonb_build_array(segment(0, 'x', jsonb_build_object('envelope_json', jsonb_build_object('x', (repeat('[', 5000) || repeat(']', 5000))::jsonb)))) $$);
 SELECT large($$ (SELECT jsonb_object_agg(n, n) FROM generate_series(1, 1000000) n) $$);
 SELECT large($$ jsonb_build_array((SELECT jsonb_object_agg(n, n) FROM generate_series(1, 1000000) n)) $$);
-SELECT create_spine('large', 'v', 'p', 'affected', 'r', jsonb_build_array(segment(0, 'x', jsonb_build_object('envelope', jsonb_build_object(
+SELECT create_spine('large', 'v', 'p', 'affected', 'r', jsonb_build_array(segment(0, 'x', jsonb_build_object('envelope_json', jsonb_build_object(
     'payload', repeat('A', 10000000), 'payloadType', 't', 'signatures', '[{"sig": ""}]'::jsonb))))) IS NOT NULL;
-SELECT length(envelope_json ->> 'payload') FROM scanner.proof_segments JOIN scanner.proof_spines USING (spine_id) WHERE artifact_id = 'large';
+SELECT length(envelope_json::jsonb ->> 'payload') FROM scanner.proof_segments JOIN scanner.proof_spines USING (spine_id) WHERE artifact_id = 'large';

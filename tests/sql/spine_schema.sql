@@ -29,7 +29,8 @@ ORDER BY tgrelid::regclass::text COLLATE "C", tgname COLLATE "C";
 SELECT table_name, kind, payload, append_only, enabled FROM auditspine.audited_table ORDER BY kind COLLATE "C";
 
 -- Schemas of other names do not collide; some of the tables are not enough.
-SELECT create_proof_spine_schema('Odd; "schema" @verbs@ $1');
+SELECT create_proof_spine_schema('Odd; "schema''s" @verbs@ $$ $1');
+SELECT "Odd; ""schema's"" @verbs@ $$ $1".enforce_spine_rules();
 SELECT kind FROM auditspine.audited_table WHERE kind LIKE 'Odd%' ORDER BY kind COLLATE "C";
 CREATE SCHEMA partial;
 CREATE TABLE partial.proof_segments (id integer);
@@ -52,7 +53,7 @@ END $$;
 \pset format unaligned
 \pset tuples_only on
 SELECT attempt(format('SELECT create_proof_spine_schema(%L)', name))
-FROM (VALUES ('partial'), ('taken'), (''), (repeat('x', 64)), ('auditspine'), ('auditspine.x'), ('pg_mine')) v (name);
+FROM (VALUES ('partial'), ('taken'), (''), (repeat('x', 64)), ('auditspine'), ('auditspine.x'), ('pg_mine'), ('a$spine$b')) v (name);
 SELECT attempt('SELECT create_proof_spine_schema(NULL)');
 SELECT attempt('SELECT create_proof_spine_schema(''there'')');
 SELECT count(*) FROM pg_class WHERE relnamespace = 'there'::regnamespace AND relkind = 'r';
@@ -74,7 +75,29 @@ CREATE FUNCTION put_segments(artifact text, segments integer, first integer, las
 CREATE VIEW short AS
     SELECT artifact_id, verdict, segment_count, (SELECT count(*) FROM scanner.proof_segments g WHERE g.spine_id = s.spine_id) AS segments,
            (SELECT artifact_id FROM scanner.proof_spines o WHERE o.spine_id = s.superseded_by_spine_id) AS superseded_by
-    FROM scanner.proof_spines s ORDER BY artifact_id COLLATE "C";
+    FROM scanner.proof_spines s ORDER BY artifact_id COLLATE "C", superseded_by_spine_id;
+
+-- A spine that has a history stays; who has it forgotten leaves entries that say so.
+CREATE FUNCTION forget(artifact text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    ALTER TABLE scanner.proof_spine_history DISABLE TRIGGER auditspine_append_only;
+    DELETE FROM scanner.proof_spine_history h USING scanner.proof_spines s WHERE h.spine_id = s.spine_id AND s.artifact_id = artifact;
+    ALTER TABLE scanner.proof_spine_history ENABLE ALWAYS TRIGGER auditspine_append_only;
+    DELETE FROM scanner.proof_spines WHERE artifact_id = artifact;
+END $$;
+
+-- The tables take what their document takes (statements_proofspine), and refuse what is not whole where they are asked to:
+-- from here on.
+SELECT scanner.enforce_spine_rules(false);
+SELECT put_spine('loose', 2);
+SELECT put_segments('loose', 2, 1, 1);
+SELECT v.status, f.idx, f.finding FROM verify_spine(id('loose', 2)) v, spine_findings(id('loose', 2)) f WHERE finding NOT LIKE 'envelope%' ORDER BY 2, 3;
+SELECT forget('loose');
+SELECT scanner.enforce_spine_rules();
+SELECT scanner.enforce_spine_rules();
+SELECT tgrelid::regclass AS table_name, tgname, pg_get_triggerdef(oid) AS definition FROM pg_trigger
+WHERE NOT tgisinternal AND tgrelid::regclass::text LIKE 'scanner.%' AND tgname LIKE 'trg\_spine%'
+ORDER BY tgrelid::regclass::text COLLATE "C", tgname COLLATE "C";
 
 -- Links: whatever the order of rows, in one statement or several.
 BEGIN; SELECT put_spine('a', 4); SELECT put_segments('a', 4, 0, 3, true); COMMIT;
@@ -84,7 +107,7 @@ SELECT attempt($$ SELECT put_segments('b', 3, 4, 4) $$);
 SELECT attempt($$ SELECT put_segments('b', 3, 5, 6, true) $$);
 SELECT attempt(format($$ INSERT INTO scanner.proof_segments (segment_id, spine_id, idx, segment_type, input_hash, result_hash, prev_segment_hash, envelope_json, tool_id, tool_version)
     SELECT digest('x' || idx), id('b', 3), idx, 'Match', digest('in'), digest('out'), prev, '{}', 'tool', '1' FROM (VALUES %s) v (idx, prev) $$, v))
-FROM (VALUES ('(3, NULL)'), ('(3, digest(''other''))'), ('(3, digest(''b2'')), (4, digest(''b2''))'), ('(0, NULL)'), ('(-1, NULL)'),
+FROM (VALUES ('(3, NULL)'), ('(3, digest(''other''))'), ('(3, digest(''b2'')), (4, digest(''b2''))'), ('(0, NULL)'),
              ('(3, ''sha256:'' || digest(''b2''))')) w (v);
 DELETE FROM scanner.proof_segments WHERE spine_id = id('b', 3) AND idx = 0;
 SELECT attempt($$ INSERT INTO scanner.proof_segments (segment_id, spine_id, idx, segment_type, input_hash, result_hash, prev_segment_hash, envelope_json, tool_id, tool_version)
@@ -105,7 +128,8 @@ UPDATE scanner.proof_segments SET spine_id = id('b', 3), idx = idx - 10 WHERE id
 SELECT * FROM short;
 COMMIT;
 BEGIN; SELECT put_spine('c', 2); SELECT put_segments('c', 2, 0, 1); COMMIT;
-DELETE FROM scanner.proof_spines WHERE artifact_id IN ('b', 'c');
+SELECT attempt('DELETE FROM scanner.proof_spines WHERE artifact_id = ''b''');
+SELECT forget('b'); SELECT forget('c');
 SELECT * FROM short;
 BEGIN; TRUNCATE scanner.proof_segments; SELECT * FROM short; ROLLBACK;
 
@@ -134,12 +158,13 @@ UPDATE scanner.proof_segments SET idx = idx + 1 WHERE spine_id = id('d', 2) AND 
 UPDATE scanner.proof_segments SET idx = 0 WHERE spine_id = id('d', 2) AND idx = 2;
 COMMIT;
 -- A spine that is gone at the end is none of it.
-BEGIN; SELECT put_spine('d', 2); DELETE FROM scanner.proof_spines WHERE artifact_id = 'd'; COMMIT;
+BEGIN; SELECT put_spine('d', 2); SELECT forget('d'); COMMIT;
 SELECT * FROM short;
 
 -- Supersession: once, within a decision, never in a circle.
 BEGIN; SELECT put_spine('e/1', 1); SELECT put_segments('e/1', 1, 0, 0); COMMIT;
-BEGIN; SELECT put_spine('e/2', 1); SELECT put_segments('e/2', 1, 0, 0); COMMIT;
+-- Two spines of a decision may be current while they are written by hand.
+BEGIN; SELECT put_spine('e/2', 1); SELECT put_segments('e/2', 1, 0, 0); SET CONSTRAINTS ALL IMMEDIATE; SELECT * FROM short; ROLLBACK;
 BEGIN;
 UPDATE scanner.proof_spines SET superseded_by_spine_id = id('e/2', 1) WHERE spine_id = id('e/1', 1);
 SELECT put_spine('e/2', 1); SELECT put_segments('e/2', 1, 0, 0);
@@ -169,27 +194,26 @@ COMMIT;
 BEGIN; UPDATE scanner.proof_spines SET superseded_by_spine_id = digest('nowhere') WHERE spine_id = id('e/3', 1); COMMIT;
 SELECT * FROM short;
 
--- History: written by triggers, append-only, and outlives its spine.
-INSERT INTO scanner.proof_spine_verification_cache (spine_id, verified_at_utc, verifier_version, status, all_segments_valid, evidence_digest)
-VALUES (id('a', 4), now(), '0', 'Verified', true, ''), (id('e/3', 1), now(), '0', 'Invalid', true, '');
+-- History: written by triggers, and append-only.
+INSERT INTO scanner.proof_spine_verification_cache (spine_id, verified_at_utc, verifier_version, status, all_segments_valid, signature_algorithm, key_fingerprint, evidence_digest)
+VALUES (id('a', 4), now(), '0', 'Verified', true, 'a', 'k', ''), (id('e/3', 1), now(), '0', 'Invalid', true, 'a', 'k', '');
 UPDATE scanner.proof_spine_verification_cache SET verified_at_utc = now(), verifier_version = '1';
 UPDATE scanner.proof_spine_verification_cache SET status = 'Partial', all_segments_valid = false, invalid_segment_ids = ARRAY['x']
 WHERE spine_id = id('a', 4);
-INSERT INTO scanner.proof_spine_verification_cache AS c (spine_id, verified_at_utc, verifier_version, status, all_segments_valid, evidence_digest)
-VALUES (id('a', 4), now(), '2', 'Verified', true, '')
+INSERT INTO scanner.proof_spine_verification_cache AS c (spine_id, verified_at_utc, verifier_version, status, all_segments_valid, signature_algorithm, key_fingerprint, evidence_digest)
+VALUES (id('a', 4), now(), '2', 'Verified', true, 'a', 'k', '')
 ON CONFLICT (spine_id) DO UPDATE SET status = excluded.status, all_segments_valid = true, invalid_segment_ids = '{}', verifier_version = excluded.verifier_version;
-DELETE FROM scanner.proof_spines WHERE artifact_id = 'a';
-SELECT event, by_user, detail - 'root_hash' FROM scanner.proof_spine_history ORDER BY history_id;
-SELECT count(*) FROM scanner.proof_spine_history WHERE event = 'superseded' AND spine_id = id('e/1', 1) AND detail ->> 'superseded_by' = id('e/2', 1);
+SELECT action, actor = session_user AS mine, regexp_replace(reason, '[0-9a-f]{64}', '<id>') AS reason, detail - 'root_hash' FROM scanner.proof_spine_history ORDER BY occurred_at_utc;
+SELECT count(*) FROM scanner.proof_spine_history WHERE action = 'superseded' AND spine_id = id('e/1', 1) AND detail ->> 'superseded_by' = id('e/2', 1);
 SELECT attempt('DELETE FROM scanner.proof_spine_history');
 SELECT count(*) FROM scanner.proof_spine_verification_cache;
 
--- What stands in the tables can only be of the right form.
+-- Words are those that there are, and nothing that must be there is missing.
 SELECT attempt('UPDATE scanner.proof_spines SET ' || change) FROM (VALUES
-    ('spine_id = upper(spine_id)'), ('artifact_id = '''''), ('vuln_id = NULL'), ('verdict = ''Affected'''), ('root_hash = ''sha256:'' || root_hash'), ('scan_run_id = ''''')) v (change);
+    ('vuln_id = NULL'), ('verdict = ''Affected'''), ('scan_run_id = NULL')) v (change);
 SELECT attempt('UPDATE scanner.proof_segments SET ' || change) FROM (VALUES
-    ('segment_id = ''x'''), ('segment_type = ''match'''), ('input_hash = ''sha512:'' || input_hash'), ('result_hash = result_hash || E''\n'''),
-    ('envelope_json = ''[]'''), ('envelope_json = ''null'''), ('status = ''verified'''), ('tool_id = '''''), ('tool_version = NULL')) v (change);
+    ('segment_type = ''match'''), ('result_hash = NULL'), ('envelope_json = NULL'), ('status = ''verified'''), ('tool_version = NULL')) v (change);
+SELECT attempt('UPDATE scanner.proof_spine_verification_cache SET key_fingerprint = NULL');
 
 -- Everything is recorded, and nothing is amiss.
 SELECT layer, subject, ok, findings FROM verify_all();
@@ -241,20 +265,20 @@ INSERT INTO theirs.proof_segments (segment_id, spine_id, idx, segment_type, inpu
 VALUES (segment_id(id('h', 1), 0, 'Match', digest('in'), digest('h0')), id('h', 1), 0, 'Match', digest('in'), digest('h0'), '{}', 'tool', '1');
 COMMIT;
 SELECT segment_count FROM theirs.proof_spines;
-SELECT attempt('INSERT INTO theirs.proof_spine_history (spine_id, event) VALUES (''x'', ''verified'')');
+SELECT attempt('INSERT INTO theirs.proof_spine_history (spine_id, action) VALUES (''x'', ''verified'')');
 SELECT attempt('UPDATE theirs.proof_spines SET verdict = ''fixed''');
 SELECT attempt(format('SELECT create_spine(%L, %L, %L, %L, %L, %L, NULL, %L)', 'h', 'CVE-1', 'strict', 'fixed', 'run 2',
     jsonb_build_array(jsonb_build_object('segment_type', 'Match', 'input_hash', digest('in'), 'result_hash', digest('new'), 'tool_id', 't', 'tool_version', '1',
-        'envelope', '{"payloadType": "t", "payload": "", "signatures": [{"sig": ""}]}'::jsonb)), 'theirs'));
+        'envelope_json', '{"payloadType": "t", "payload": "", "signatures": [{"sig": ""}]}'::jsonb)), 'theirs'));
 RESET ROLE;
 GRANT UPDATE (superseded_by_spine_id) ON theirs.proof_spines TO regress_auditspine_builder;
 SET ROLE regress_auditspine_builder;
 SELECT create_spine('h', 'CVE-1', 'strict', 'fixed', 'run 2',
     jsonb_build_array(jsonb_build_object('segment_type', 'Match', 'input_hash', digest('in'), 'result_hash', digest('new'), 'tool_id', 't', 'tool_version', '1',
-        'envelope', '{"payloadType": "t", "payload": "", "signatures": [{"sig": ""}]}'::jsonb)), NULL, 'theirs') IS NOT NULL AS built;
+        'envelope_json', '{"payloadType": "t", "payload": "", "signatures": [{"sig": ""}]}'::jsonb)), NULL, 'theirs') IS NOT NULL AS built;
 SELECT verdict, segment_count, superseded_by_spine_id IS NULL AS current FROM theirs.proof_spines ORDER BY verdict;
 RESET ROLE;
-SELECT event, by_user = session_user AS by_session_user FROM theirs.proof_spine_history;
+SELECT action, actor = session_user AS by_session_user FROM theirs.proof_spine_history ORDER BY occurred_at_utc;
 SELECT kind, enabled FROM auditspine.audited_table WHERE kind LIKE 'theirs.%' ORDER BY kind COLLATE "C";
 
 -- Without the schema nothing is left, and it can be made again.
@@ -277,5 +301,5 @@ COMMIT;
 SELECT segment_count FROM by_hand.proof_spines;
 DELETE FROM by_hand.proof_segments WHERE idx = 1;
 SELECT segment_count FROM by_hand.proof_spines;
-INSERT INTO by_hand.proof_spine_verification_cache (spine_id, verifier_version, all_segments_valid) SELECT spine_id, 'mine', true FROM by_hand.proof_spines;
+INSERT INTO by_hand.proof_spine_verification_cache (spine_id, verifier_version, all_segments_valid, signature_algorithm, key_fingerprint) SELECT spine_id, 'mine', true, 'mine', 'mine' FROM by_hand.proof_spines;
 SELECT v.ok, v.status, v.all_segments_valid AS valid, v.cache FROM by_hand.proof_spines s, LATERAL verify_spine(s.spine_id, 'by_hand') v;

@@ -14,7 +14,7 @@ INSERT INTO evidence VALUES
     (5, 'PolicyEval', 'a4496686340e5303bcbb749bb951141b74f920c5920e690d8cdbe1dca760aba9', '6a79a0d72c7f26f6964c7e2c414153dfc1921f5bae37e485f12b5cbe14207733', '{"payload":"eyJzZWdtZW50IjoiUG9saWN5RXZhbCIsInRvb2wiOiJzY2FuIn0=","payloadType":"application/vnd.example+json","signatures":[{"keyid":"04caa272871827bc294cab354682806102ea886bd9669afdb42ea4eda4ccd2bc","sig":"UUtlUiRJee1XL2plroZFZd53j4n1AneQW4elzm7bX5Xo1McBuNoWjMUCY9khHpa10hWU+YxP1MA1CE3lVpOSrQ=="}]}');
 CREATE FUNCTION build(vuln text) RETURNS text LANGUAGE sql AS $$
     SELECT create_spine('pkg:deb/debian/zlib@1.2', vuln, 'strict', 'not_affected', 'run 1',
-        (SELECT jsonb_agg(jsonb_build_object('segment_type', segment_type, 'input_hash', input_hash, 'result_hash', result_hash, 'envelope', envelope,
+        (SELECT jsonb_agg(jsonb_build_object('segment_type', segment_type, 'input_hash', input_hash, 'result_hash', result_hash, 'envelope_json', envelope,
                                              'tool_id', 'scan', 'tool_version', '1') ORDER BY idx) FROM evidence), 'not reachable') $$;
 -- Does something behind everybody's back.
 CREATE TABLE trigger_state (relation regclass, name text, state "char");
@@ -56,10 +56,10 @@ SELECT * FROM told('good');
 SELECT count(*), bool_and(ok) AS ok, min(status) AS status FROM verify_spines();
 
 -- Tampered with, each in one way; the last: the evidence of one segment under the name of another.
-CALL tamper($$UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json, '{payload}', '"eyJhIjoxfQ=="') FROM spine WHERE spine_id = id AND name = 'payload' AND idx = 1$$);
+CALL tamper($$UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json::jsonb, '{payload}', '"eyJhIjoxfQ=="')::text FROM spine WHERE spine_id = id AND name = 'payload' AND idx = 1$$);
 CALL tamper($$UPDATE scanner.proof_segments SET result_hash = repeat('0', 64) FROM spine WHERE spine_id = id AND name = 'result' AND idx = 1$$);
 CALL tamper($$UPDATE scanner.proof_spines SET verdict = 'affected' FROM spine WHERE spine_id = id AND name = 'verdict'$$);
-CALL tamper($$UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json, '{signatures,0,sig}', (SELECT to_jsonb(translate(envelope_json #>> '{signatures,0,sig}', 'ABCabc123', 'BCAbca231')))) FROM spine WHERE spine_id = id AND name = 'signature' AND idx = 5$$);
+CALL tamper($$UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json::jsonb, '{signatures,0,sig}', (SELECT to_jsonb(translate(envelope_json::jsonb #>> '{signatures,0,sig}', 'ABCabc123', 'BCAbca231'))))::text FROM spine WHERE spine_id = id AND name = 'signature' AND idx = 5$$);
 CALL tamper($$DELETE FROM scanner.proof_segments USING spine WHERE spine_id = id AND name = 'tail' AND idx = 5$$);
 CALL tamper($$DELETE FROM scanner.proof_segments USING spine WHERE spine_id = id AND name = 'middle' AND idx = 2$$);
 CALL tamper($$UPDATE scanner.proof_segments SET tool_version = '2' FROM spine WHERE spine_id = id AND name = 'row' AND idx = 3$$);
@@ -87,11 +87,11 @@ SELECT name, c.status, all_segments_valid AS valid, cardinality(invalid_segment_
 FROM spine JOIN scanner.proof_spine_verification_cache c ON id = spine_id, unnest(ARRAY[key_fingerprint(ed25519()), key_fingerprint(p256())]) key
 GROUP BY name, c.spine_id ORDER BY name;
 SELECT name, string_agg(idx || ' ' || status, ', ' ORDER BY idx) FROM spine JOIN scanner.proof_segments ON id = spine_id WHERE name IN ('good', 'payload') GROUP BY name ORDER BY name;
-SELECT name, event FROM spine JOIN scanner.proof_spine_history ON id = spine_id WHERE name IN ('good', 'payload', 'tail') ORDER BY name, history_id;
+SELECT name, action FROM spine JOIN scanner.proof_spine_history ON id = spine_id WHERE name IN ('good', 'payload', 'tail') ORDER BY name, occurred_at_utc;
 SELECT name, ok, status, cache FROM verdicts WHERE name IN ('good', 'payload', 'tail');
 -- Again: nothing new in the history.
 SELECT count(*) FROM spine, LATERAL verify_spine(id, record => true) WHERE name IN ('good', 'payload', 'tail');
-SELECT name, event FROM spine JOIN scanner.proof_spine_history ON id = spine_id WHERE name IN ('good', 'payload', 'tail') ORDER BY name, history_id;
+SELECT name, action FROM spine JOIN scanner.proof_spine_history ON id = spine_id WHERE name IN ('good', 'payload', 'tail') ORDER BY name, occurred_at_utc;
 BEGIN READ ONLY;
 SELECT ok, status FROM verdicts WHERE name = 'good';
 SELECT status FROM spine, LATERAL verify_spine(id, record => true) WHERE name = 'good';

@@ -58,6 +58,7 @@ CREATE TABLE old (seq bigint PRIMARY KEY, event_kind text, event_pk text, event_
 INSERT INTO old SELECT 1, 'x', '1', sha256('a'::bytea), decode(repeat('00', 32), 'hex'), sha256(decode(repeat('00', 32), 'hex') || sha256('a'::bytea) || int8send(1)), now();
 CREATE TABLE gone (LIKE old);
 SELECT public.create_proof_spine_schema('ev');
+SELECT ev.enforce_spine_rules();
 SELECT public.create_proof_spine_schema('bare');
 CREATE TRIGGER aaa BEFORE INSERT OR UPDATE ON ev.proof_spines FOR EACH ROW EXECUTE FUNCTION spring_trigger();
 CREATE CONSTRAINT TRIGGER zzz AFTER INSERT ON ev.proof_segments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION spring_trigger();
@@ -97,7 +98,7 @@ INSERT INTO candidate (type, value) VALUES
     ('text', quote_literal('findings')), ('text', quote_literal('planted')), ('text', 'NULL'),
     ('text', quote_literal('affected')), ('text[]', 'ARRAY[''id'']'), ('text[]', 'NULL'), ('boolean', 'true'), ('boolean', 'false'),
     ('bigint', '1'), ('bigint', 'NULL'), ('integer', '1'), ('smallint', '1::smallint'), ('jsonb', '''{"a": 1}'''), ('json', '''{"a": 1}'''),
-    ('jsonb', '(SELECT jsonb_build_array(jsonb_build_object(''segment_type'', ''Match'', ''input_hash'', repeat(''a'', 64), ''result_hash'', repeat(''b'', 64), ''tool_id'', ''t'', ''tool_version'', ''1'', ''envelope'', ''{"payloadType": "x", "payload": "", "signatures": [{"sig": "AAAA"}]}''::jsonb)))'),
+    ('jsonb', '(SELECT jsonb_build_array(jsonb_build_object(''segment_type'', ''Match'', ''input_hash'', repeat(''a'', 64), ''result_hash'', repeat(''b'', 64), ''tool_id'', ''t'', ''tool_version'', ''1'', ''envelope_json'', ''{"payloadType": "x", "payload": "", "signatures": [{"sig": "AAAA"}]}''::jsonb)))'),
     ('bytea', 'sha256(''a''::bytea)'), ('bytea[]', 'ARRAY[sha256(''a''::bytea)]'), ('timestamptz', 'now()'), ('interval', '''1 hour''::interval'),
     ('regrole', '''regress_auditspine_caught''::regrole'), ('name', '''ev'''), ('oid', '1::oid'), ('xid8', '''1''::xid8'), ('uuid', 'gen_random_uuid()'),
     ('record', '(SELECT t FROM planted.typed AS t)'), ('"any"', '(SELECT m FROM planted.typed)'), ('anyelement', '(SELECT t FROM planted.typed AS t)');

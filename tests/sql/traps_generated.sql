@@ -146,14 +146,16 @@ CREATE VIEW trap.older_view AS SELECT * FROM trap.older WHERE trap.of_view();
 CREATE SCHEMA trap_spines;
 GRANT USAGE ON SCHEMA trap_spines TO PUBLIC;
 SELECT public.create_proof_spine_schema('trap_spines');
+SELECT trap_spines.enforce_spine_rules();
 GRANT ALL ON ALL TABLES IN SCHEMA trap_spines TO PUBLIC;
 SET SESSION AUTHORIZATION DEFAULT;
 -- The same, of a superuser, and of which he takes over the schema.
 SELECT create_proof_spine_schema('spines_lost'), create_proof_spine_schema('segments_lost'), create_proof_spine_schema('views_lost'),
        create_proof_spine_schema('spines_kept');
+SELECT spines_lost.enforce_spine_rules(), segments_lost.enforce_spine_rules(), views_lost.enforce_spine_rules(), spines_kept.enforce_spine_rules();
 CREATE FUNCTION driver.spine(schema text) RETURNS text LANGUAGE sql AS $$
     SELECT public.create_spine('pkg', 'CVE-1', 'strict', 'affected', 'run',
-        format('[{"segment_type": "SbomSlice", "input_hash": "%s", "result_hash": "%s", "envelope": {"payload": "e30=", "payloadType": "t", "signatures": [{"keyid": "k", "sig": "e30="}]}, "tool_id": "t", "tool_version": "1"}]',
+        format('[{"segment_type": "SbomSlice", "input_hash": "%s", "result_hash": "%s", "envelope_json": {"payload": "e30=", "payloadType": "t", "signatures": [{"keyid": "k", "sig": "e30="}]}, "tool_id": "t", "tool_version": "1"}]',
                repeat('1', 64), repeat('2', 64))::jsonb, NULL, schema) $$;
 SELECT count(driver.spine(schema)) FROM unnest('{trap_spines,spines_lost,segments_lost,views_lost,spines_kept}'::text[]) AS schema;
 SELECT audit_attach(t) FROM unnest('{trap.typed,trap.moody,trap.keyed,trap.parted,trap.coded,trap.parent,trap.child}'::regclass[]) AS t;
@@ -175,11 +177,11 @@ CREATE SCHEMA IF NOT EXISTS trap_look;
 -- What he puts in the place of tables beside those of others.
 DROP TABLE spines_lost.proof_spines CASCADE;
 CREATE TABLE spines_lost.proof_spines (spine_id text PRIMARY KEY, artifact_id text, vuln_id text, policy_profile_id text, verdict text, verdict_reason text,
-    root_hash text, scan_run_id text, segment_count integer DEFAULT 0, created_at_utc timestamptz, superseded_by_spine_id text);
+    root_hash text, scan_run_id text, segment_count integer DEFAULT 0, created_at_utc timestamptz, superseded_by_spine_id text, managed boolean);
 CALL trap.plant_on('spines_lost.proof_spines', 'segment_count');
 DROP TABLE segments_lost.proof_segments CASCADE;
 CREATE TABLE segments_lost.proof_segments (segment_id text, spine_id trap.word, idx integer, segment_type text, input_hash text, result_hash text,
-    prev_segment_hash text, envelope_json jsonb, tool_id text, tool_version text, status text, created_at_utc timestamptz);
+    prev_segment_hash text, envelope_json text, tool_id text, tool_version text, status text, created_at_utc timestamptz);
 CALL trap.plant_on('segments_lost.proof_segments', 'idx');
 DROP TABLE views_lost.proof_spines, views_lost.proof_spine_history CASCADE;
 CREATE VIEW views_lost.proof_spines AS SELECT * FROM trap_spines.proof_spines WHERE trap.of_view();
@@ -252,7 +254,7 @@ INSERT INTO driver.value (type, expression)
 INSERT INTO driver.value (type, expression) VALUES
     ('boolean', 'true'), ('boolean', 'false'), ('integer', '1'), ('integer', '100'), ('bigint', 'NULL::pg_catalog.int8'), ('bigint', '1::pg_catalog.int8'),
     ('jsonb', (SELECT format('%L::pg_catalog.jsonb', '[{"segment_type": "SbomSlice", "input_hash": "' || repeat('1', 64) || '", "result_hash": "' || repeat('3', 64)
-        || '", "envelope": {"payload": "e30=", "payloadType": "t", "signatures": [{"keyid": "k", "sig": "e30="}]}, "tool_id": "t", "tool_version": "1"}]'))),
+        || '", "envelope_json": {"payload": "e30=", "payloadType": "t", "signatures": [{"keyid": "k", "sig": "e30="}]}, "tool_id": "t", "tool_version": "1"}]'))),
     ('jsonb', '''{}''::pg_catalog.jsonb'), ('text[]', 'NULL::pg_catalog.text[]'), ('text[]', '''{1}''::pg_catalog.text[]'), ('text[]', '''{sad,a}''::pg_catalog.text[]'),
     ('text[]', '''{m}''::pg_catalog.text[]'), ('bytea', '''\x00''::pg_catalog.bytea'), ('timestamptz', 'pg_catalog.now()'),
     ('regrole', '''regress_auditspine_watcher''::pg_catalog.regrole'), ('record', '(SELECT t FROM trap.typed AS t)'), ('record', '(SELECT t FROM trap.keyed AS t)');

@@ -27,6 +27,23 @@ pub fn spine_id(
     Hash::of(&array)
 }
 
+/// The other way to make a `spine_id`: SHA-256 of the four texts, put together as they are.
+///
+/// Builders that write the tables themselves make ids so. It is weaker: what moves from the end of one text
+/// to the start of the next leaves the id as it is, so that only the chain of the rows tells.
+pub fn joined_spine_id(
+    artifact_id: &str,
+    vuln_id: &str,
+    policy_profile_id: &str,
+    root_hash: &str,
+) -> Hash {
+    Hash::of(
+        [artifact_id, vuln_id, policy_profile_id, root_hash]
+            .concat()
+            .as_bytes(),
+    )
+}
+
 /// `segment_id`: SHA-256 of the canonical JSON (RFC 8785) of
 /// `[spine_id, idx, segment_type, input_hash, result_hash]`, in which `idx` is a number and the others
 /// are strings. Its text is 64 lower-case hex digits.

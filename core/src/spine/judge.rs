@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::finding::Part;
 use super::report::Judgement;
 use super::segment::{self, Signed};
-use super::structure;
+use super::structure::{self, Ids};
 use super::trust::TrustStore;
 use super::words::Status;
 use crate::dsse::{Envelope, EnvelopeError};
@@ -78,7 +78,9 @@ pub fn judge(spine: &SpineRow<'_>, segments: &[SegmentRow<'_>], trust: &TrustSto
     let mut ordered: Vec<&SegmentRow<'_>> = segments.iter().collect();
     ordered.sort_by_key(|segment| segment.idx);
 
-    let mut findings = structure::findings(spine, &ordered);
+    let ids = Ids::of(spine);
+    let start = structure::start(ids, &ordered);
+    let mut findings = structure::findings(spine, &ordered, ids);
     let signed: Vec<Option<Signed<'_>>> = ordered
         .iter()
         .map(|row| row.envelope.as_ref().ok())
@@ -95,9 +97,9 @@ pub fn judge(spine: &SpineRow<'_>, segments: &[SegmentRow<'_>], trust: &TrustSto
     let mut sound = Vec::with_capacity(ordered.len());
     let mut reports = Vec::with_capacity(ordered.len());
     for (at, (row, signed)) in ordered.iter().zip(&signed).enumerate() {
-        let own = segment::own_findings(spine, row);
+        let own = segment::own_findings(spine, row, ids);
         sound.push(own.is_empty());
-        let link = structure::link(&ordered, at);
+        let link = structure::link(&ordered, at, start);
         let mut predecessors = structure::predecessors(&ordered, at);
         let linked = link.is_none() || predecessors.any(|before| !sound[before]);
         findings.extend(link);

@@ -8,7 +8,14 @@
 //! ```
 //!
 //! each in 64 lower-case hex digits. A segment's `prev_segment_hash` is the `result_hash` of the one
-//! before it, null in the first; `idx` counts from 0. A segment's envelope ([`crate::dsse`]) signs a
+//! before it, null in the first; `idx` counts from 0.
+//!
+//! A spine that was not made by us may have for a `spine_id` the SHA-256 of the four texts put together,
+//! with or without `sha256:` before it ([`joined_spine_id`]). Then `segment_id` is whatever its builder calls
+//! the segment, and `idx` may count from 1. No spine of one sort can be passed off as one of the other
+//! without a digest that is the same for both.
+//!
+//! A segment's envelope ([`crate::dsse`]) signs a
 //! payload that [binds](crate::dsse::binds) its `result_hash`.
 //!
 //! - [`SpineRoot`], [`spine_id`], [`segment_id`]: the formulas.
@@ -29,7 +36,7 @@ mod trust;
 mod words;
 
 pub use finding::{Finding, FindingKind};
-pub use id::{segment_id, spine_id};
+pub use id::{joined_spine_id, segment_id, spine_id};
 pub use judge::{SegmentRow, SpineRow, judge};
 pub use report::{Judgement, SegmentReport, Signer};
 pub use root::{SpineError, SpineRoot, parse_digest};

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::finding::{Finding, FindingKind};
 use super::judge::{SegmentRow, SpineRow};
 use super::report::{SegmentReport, Signer};
-use super::structure::of;
+use super::structure::{Ids, of};
 use super::trust::{Standing, TrustStore};
 use super::words::{SegmentType, Status};
 use super::{parse_digest, segment_id};
@@ -47,7 +47,7 @@ impl<'a> Signed<'a> {
 }
 
 /// What is wrong with the segment's own columns, and with what its payload says of them.
-pub(super) fn own_findings(spine: &SpineRow<'_>, row: &SegmentRow<'_>) -> Vec<Finding> {
+pub(super) fn own_findings(spine: &SpineRow<'_>, row: &SegmentRow<'_>, ids: Ids) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |finding: Finding| findings.push(of(row, finding));
     let id = segment_id(
@@ -57,7 +57,7 @@ pub(super) fn own_findings(spine: &SpineRow<'_>, row: &SegmentRow<'_>) -> Vec<Fi
         row.input_hash,
         row.result_hash,
     );
-    if id.to_string() != row.segment_id {
+    if ids != Ids::Joined && id.to_string() != row.segment_id {
         let detail = "segment_id is not that of spine, idx, type, input and result";
         find(
             Finding::new(FindingKind::SegmentIdMismatch, detail)

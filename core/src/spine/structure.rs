@@ -3,18 +3,70 @@
 use super::finding::{Finding, FindingKind};
 use super::judge::{SegmentRow, SpineRow};
 use super::root::SpineRoot;
-use super::{spine_id, words::Verdict};
+use super::{joined_spine_id, spine_id, words::Verdict};
+use crate::hash::Hash;
+
+/// How the ids of a spine are made, which its `spine_id` tells.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ids {
+    /// Of canonical arrays: `spine_id` and each `segment_id`; `idx` counts from 0.
+    Arrays,
+    /// `spine_id` of texts put together; `segment_id` is its builder's own, and `idx` counts from 0 or 1.
+    Joined,
+    /// `spine_id` is of neither sort.
+    Neither,
+}
+
+impl Ids {
+    pub fn of(spine: &SpineRow<'_>) -> Ids {
+        let make = |id: fn(&str, &str, &str, &str) -> Hash| {
+            id(
+                spine.artifact_id,
+                spine.vuln_id,
+                spine.policy_profile_id,
+                spine.root_hash,
+            )
+            .to_string()
+        };
+        if make(spine_id) == spine.spine_id {
+            Ids::Arrays
+        } else if make(joined_spine_id) == bare(spine.spine_id) {
+            Ids::Joined
+        } else {
+            Ids::Neither
+        }
+    }
+}
+
+/// The digits of a digest that may have its algorithm before it.
+fn bare(digest: &str) -> &str {
+    digest.strip_prefix("sha256:").unwrap_or(digest)
+}
+
+/// Where `idx` starts to count. What has a segment before it is not the first.
+pub(super) fn start(ids: Ids, segments: &[&SegmentRow<'_>]) -> i32 {
+    match segments.first() {
+        Some(first) if ids == Ids::Joined && first.idx == 1 => {
+            i32::from(first.prev_segment_hash.is_none())
+        }
+        _ => 0,
+    }
+}
 
 /// What is wrong with the spine as a whole; `segments` are in order of `idx`.
-pub(super) fn findings(spine: &SpineRow<'_>, segments: &[&SegmentRow<'_>]) -> Vec<Finding> {
+pub(super) fn findings(
+    spine: &SpineRow<'_>,
+    segments: &[&SegmentRow<'_>],
+    ids: Ids,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let id = spine_id(
-        spine.artifact_id,
-        spine.vuln_id,
-        spine.policy_profile_id,
-        spine.root_hash,
-    );
-    if id.to_string() != spine.spine_id {
+    if ids == Ids::Neither {
+        let id = spine_id(
+            spine.artifact_id,
+            spine.vuln_id,
+            spine.policy_profile_id,
+            spine.root_hash,
+        );
         let detail = "spine_id is not that of artifact, vulnerability, profile and root";
         findings.push(
             Finding::new(FindingKind::SpineIdMismatch, detail)
@@ -36,13 +88,18 @@ pub(super) fn findings(spine: &SpineRow<'_>, segments: &[&SegmentRow<'_>]) -> Ve
         );
         return findings;
     }
-    places(spine, segments, &mut findings);
+    places(spine, segments, start(ids, segments), &mut findings);
     root(spine, segments, &mut findings);
     findings
 }
 
 /// Whether each `idx` from 0 to `segment_count - 1` is there once, and no other.
-fn places(spine: &SpineRow<'_>, segments: &[&SegmentRow<'_>], findings: &mut Vec<Finding>) {
+fn places(
+    spine: &SpineRow<'_>,
+    segments: &[&SegmentRow<'_>],
+    start: i32,
+    findings: &mut Vec<Finding>,
+) {
     let count = i64::from(spine.segment_count);
     if i64::try_from(segments.len()) != Ok(count) {
         let detail = format!("segment_count is {count}, segments are {}", segments.len());
@@ -53,7 +110,9 @@ fn places(spine: &SpineRow<'_>, segments: &[&SegmentRow<'_>], findings: &mut Vec
         );
     }
     // In 64 bits, since idx may be the largest of 32.
-    let mut next = 0_i64;
+    let start = i64::from(start);
+    let end = start + count;
+    let mut next = start;
     for segment in segments {
         let idx = i64::from(segment.idx);
         if idx > next {
@@ -67,14 +126,14 @@ fn places(spine: &SpineRow<'_>, segments: &[&SegmentRow<'_>], findings: &mut Vec
                 Finding::new(FindingKind::SegmentDuplicate, detail),
             ));
         }
-        if idx < 0 || idx >= count {
+        if idx < 0 || idx >= end {
             let detail = format!("idx {idx} is not within a spine of {count} segments");
             findings.push(of(segment, Finding::new(FindingKind::SegmentExtra, detail)));
         }
         next = next.max(idx + 1);
     }
-    if next < count {
-        findings.push(missing(FindingKind::TailMissing, next, count - 1));
+    if next < end {
+        findings.push(missing(FindingKind::TailMissing, next, end - 1));
     }
 }
 
@@ -97,7 +156,7 @@ fn root(spine: &SpineRow<'_>, segments: &[&SegmentRow<'_>], findings: &mut Vec<F
         }
     }
     let root = root.finish().unwrap_or_default();
-    if root != spine.root_hash {
+    if root != bare(spine.root_hash) {
         let detail = "root_hash is not that of the segments' result_hash in order";
         findings.push(
             Finding::new(FindingKind::RootMismatch, detail)
@@ -108,7 +167,7 @@ fn root(spine: &SpineRow<'_>, segments: &[&SegmentRow<'_>], findings: &mut Vec<F
 }
 
 /// What is wrong with the link from the segment at `at` to the one before it.
-pub(super) fn link(segments: &[&SegmentRow<'_>], at: usize) -> Option<Finding> {
+pub(super) fn link(segments: &[&SegmentRow<'_>], at: usize, start: i32) -> Option<Finding> {
     let segment = segments[at];
     let found = segment.prev_segment_hash;
     let broken = |detail: String| {
@@ -118,7 +177,7 @@ pub(super) fn link(segments: &[&SegmentRow<'_>], at: usize) -> Option<Finding> {
             None => finding,
         }
     };
-    if segment.idx <= 0 {
+    if segment.idx <= start {
         return found
             .is_some()
             .then(|| broken("prev_segment_hash of the first segment is not null".into()));

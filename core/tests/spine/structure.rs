@@ -1,7 +1,7 @@
 //! Damage to rows: each kind is found, where it is, and told from the others.
 
 use auditspine_core::hash::Hash;
-use auditspine_core::spine::{FindingKind, Judgement, Status, TrustStore};
+use auditspine_core::spine::{FindingKind, Judgement, Status, TrustStore, joined_spine_id};
 
 use crate::signer::Signer;
 use crate::support::{Naming, Spine, kinds, trusting};
@@ -51,6 +51,121 @@ fn a_spine_by_the_formulas_is_verified_in_any_order() {
     spine.segments.reverse();
     spine.segments.swap(1, 3);
     assert_eq!(spine.judge(&trust), judgement);
+}
+
+/// The spine under an id of texts put together, its segments called and counted otherwise.
+fn joined(spine: &mut Spine, from: i32) {
+    let id = joined_spine_id(
+        &spine.artifact_id,
+        &spine.vuln_id,
+        &spine.policy_profile_id,
+        &spine.root_hash,
+    );
+    spine.spine_id = id.to_string();
+    for segment in &mut spine.segments {
+        segment.idx += from;
+        segment.segment_id = format!("mine {}", segment.idx);
+    }
+}
+
+#[test]
+fn builders_may_call_and_count_segments_as_they_like() {
+    let digest = b"pkg:deb/xCVE-2026-1strict";
+    let (mut spine, trust) = sample();
+    let root = spine.root_hash.clone();
+    let texts = [&digest[..], root.as_bytes()].concat();
+    for (from, prefix) in [(0, ""), (1, ""), (0, "sha256:"), (1, "sha256:")] {
+        (spine, _) = sample();
+        joined(&mut spine, from);
+        assert_eq!(spine.spine_id, Hash::of(&texts).to_string());
+        spine.spine_id.insert_str(0, prefix);
+        let judgement = spine.judge(&trust);
+        assert_eq!(kinds(&judgement), [], "from {from}");
+        assert_eq!(judgement.status, Status::Verified);
+    }
+    // A root with its algorithm before it, which the id is of.
+    (spine, _) = sample();
+    spine.root_hash.insert_str(0, "sha256:");
+    joined(&mut spine, 0);
+    assert!(spine.judge(&trust).ok());
+}
+
+#[test]
+fn what_is_missing_of_such_a_spine_is_missed() {
+    let with = |from: i32, at: usize| {
+        move |spine: &mut Spine| {
+            joined(spine, from);
+            spine.segments.remove(at);
+        }
+    };
+    let count = (SegmentCount, None);
+    let root = (RootMismatch, None);
+    damaged(with(0, 0), &[count, (SegmentMissing, Some(0)), root]);
+    damaged(
+        with(1, 0),
+        &[
+            count,
+            (SegmentMissing, Some(0)),
+            (SegmentExtra, Some(6)),
+            root,
+        ],
+    );
+    damaged(with(1, 2), &[count, (SegmentMissing, Some(3)), root]);
+    damaged(with(1, 5), &[count, (TailMissing, Some(6)), root]);
+    // From 1, the first has nothing before it either.
+    damaged(
+        |spine| {
+            joined(spine, 1);
+            spine.segments[0].prev_segment_hash = Some(spine.segments[0].result_hash.clone());
+        },
+        &[(SegmentMissing, Some(0)), (SegmentExtra, Some(6))],
+    );
+    // Nor from 2, nor where the id is that of the arrays.
+    let moved = |spine: &mut Spine| joined(spine, 2);
+    damaged(
+        moved,
+        &[
+            (SegmentMissing, Some(0)),
+            (SegmentExtra, Some(6)),
+            (SegmentExtra, Some(7)),
+            (LinkBroken, Some(2)),
+        ],
+    );
+    let judgement = damaged(
+        |spine| {
+            let id = spine.spine_id.clone();
+            joined(spine, 1);
+            spine.spine_id = id;
+        },
+        &[
+            (SegmentMissing, Some(0)),
+            (SegmentExtra, Some(6)),
+            (LinkBroken, Some(1)),
+            (SegmentIdMismatch, Some(1)),
+            (SegmentIdMismatch, Some(2)),
+            (SegmentIdMismatch, Some(3)),
+            (SegmentIdMismatch, Some(4)),
+            (SegmentIdMismatch, Some(5)),
+            (SegmentIdMismatch, Some(6)),
+        ],
+    );
+    assert_eq!(judgement.status, Status::Invalid);
+    // What the id is of cannot be moved from one text to the next unseen, but for where they meet.
+    damaged(
+        |spine| {
+            joined(spine, 0);
+            spine.vuln_id = "CVE-2026-2".into();
+        },
+        &[
+            (SpineIdMismatch, None),
+            (SegmentIdMismatch, Some(0)),
+            (SegmentIdMismatch, Some(1)),
+            (SegmentIdMismatch, Some(2)),
+            (SegmentIdMismatch, Some(3)),
+            (SegmentIdMismatch, Some(4)),
+            (SegmentIdMismatch, Some(5)),
+        ],
+    );
 }
 
 /// Many spines may be judged at once, by one store.

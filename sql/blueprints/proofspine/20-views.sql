@@ -33,11 +33,12 @@ CREATE FUNCTION @schema@.proof_spine_evidence(artifact_id text, vuln_id text, po
     AS $$
 DECLARE
     spine text;
-    envelope jsonb;
+    envelope text;
 BEGIN
     SELECT s.spine_id INTO spine FROM @schema@.proof_spines AS s
     WHERE s.artifact_id = proof_spine_evidence.artifact_id AND s.vuln_id = proof_spine_evidence.vuln_id
-      AND s.policy_profile_id = proof_spine_evidence.policy_profile_id AND s.superseded_by_spine_id IS NULL;
+      AND s.policy_profile_id = proof_spine_evidence.policy_profile_id AND s.superseded_by_spine_id IS NULL
+    ORDER BY s.created_at_utc DESC, s.spine_id LIMIT 1;
     IF spine IS NULL THEN
         RAISE no_data_found USING
             MESSAGE = format('there is no decision on %s and %s under policy %s', artifact_id, vuln_id, policy_profile_id),
@@ -49,14 +50,16 @@ BEGIN
                ARRAY(SELECT f.finding FROM f WHERE f.idx = g.idx ORDER BY f.finding)
         FROM @schema@.proof_segments AS g WHERE g.spine_id = spine ORDER BY g.idx
     LOOP
-        payload_type := envelope ->> 'payloadType';
+        payload_type := NULL;
+        payload := NULL;
         BEGIN
-            payload := convert_from(decode(translate(envelope ->> 'payload', '-_', '+/'), 'base64'), 'UTF8');
+            payload_type := envelope::jsonb ->> 'payloadType';
+            payload := convert_from(decode(translate(envelope::jsonb ->> 'payload', '-_', '+/'), 'base64'), 'UTF8');
         EXCEPTION WHEN data_exception THEN
-            payload := NULL;
+            NULL; -- It is for the last column to say why.
         END;
         RETURN NEXT;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION @schema@.proof_spine_evidence(text, text, text) IS
-    'the evidence of the current decision, segment by segment: what was signed, and what the verifier has against it; payload is null where it is no text';
+    'the evidence of the current decision, segment by segment: what was signed, and what the verifier has against it; payload_type and payload are null where they are no text';

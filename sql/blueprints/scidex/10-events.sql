@@ -12,14 +12,14 @@ EXCEPTION WHEN duplicate_object THEN
 END $$;
 
 CREATE TABLE @schema@.artifact_provenance (
-    action_id        uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    artifact_id      text NOT NULL CHECK (artifact_id <> ''),
-    artifact_type    text NOT NULL CONSTRAINT artifact_provenance_type_check CHECK (artifact_type IN
+    action_id        text PRIMARY KEY DEFAULT gen_random_uuid(),
+    artifact_id      text CHECK (artifact_id <> ''),
+    artifact_type    text CONSTRAINT artifact_provenance_type_check CHECK (artifact_type IN
                          ('hypothesis', 'analysis', 'dataset', 'notebook', 'model', 'figure', 'paper', 'debate', 'wiki_page')),
-    action           text NOT NULL CONSTRAINT artifact_provenance_action_check CHECK (action IN
+    action           text CONSTRAINT artifact_provenance_action_check CHECK (action IN
                          ('created', 'derived', 'revised', 'reviewed', 'published', 'retracted')),
-    actor            text NOT NULL CHECK (actor <> ''),
-    parent_action_id uuid CONSTRAINT artifact_provenance_parent_fkey REFERENCES @schema@.artifact_provenance,
+    actor            text CHECK (actor <> ''),
+    parent_action_id text CONSTRAINT artifact_provenance_parent_fkey REFERENCES @schema@.artifact_provenance,
     task_id          text,
     tool             text,
     tool_version     text,
@@ -49,10 +49,10 @@ COMMENT ON COLUMN @schema@.artifact_provenance.recorded_at IS 'when the row was 
 
 CREATE TABLE @schema@.task_events (
     event_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    task_id     text NOT NULL CHECK (task_id <> ''),
-    event       text NOT NULL CONSTRAINT task_events_event_check CHECK (event IN
+    task_id     text CHECK (task_id <> ''),
+    event       text CONSTRAINT task_events_event_check CHECK (event IN
                     ('created', 'claimed', 'started', 'progress', 'handed_over', 'completed', 'failed', 'cancelled')),
-    actor       text NOT NULL CHECK (actor <> ''),
+    actor       text CHECK (actor <> ''),
     detail      jsonb NOT NULL DEFAULT '{}'
                 CONSTRAINT task_events_detail_check CHECK (jsonb_typeof(detail) = 'object'),
     recorded_at timestamptz NOT NULL DEFAULT now()
@@ -67,14 +67,14 @@ COMMENT ON COLUMN @schema@.task_events.recorded_at IS 'when the row was written'
 
 CREATE TABLE @schema@.comment_classifier_runs (
     run_id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    comment_id         text NOT NULL CHECK (comment_id <> ''),
-    classifier         text NOT NULL CHECK (classifier <> ''),
-    classifier_version text NOT NULL CHECK (classifier_version <> ''),
-    input_digest       text NOT NULL
+    comment_id         text CHECK (comment_id <> ''),
+    classifier         text CHECK (classifier <> ''),
+    classifier_version text CHECK (classifier_version <> ''),
+    input_digest       text
                        CONSTRAINT comment_classifier_runs_input_check CHECK (input_digest ~ '^sha256:[0-9a-f]{64}$'),
-    label              text NOT NULL CONSTRAINT comment_classifier_runs_label_check CHECK (label IN
+    label              text CONSTRAINT comment_classifier_runs_label_check CHECK (label IN
                            ('proposal', 'question', 'evidence', 'critique', 'praise', 'off_topic', 'spam', 'abuse')),
-    confidence         numeric(5, 4) NOT NULL
+    confidence         numeric(5, 4)
                        CONSTRAINT comment_classifier_runs_confidence_check CHECK (confidence BETWEEN 0 AND 1),
     rationale          text,
     recorded_at        timestamptz NOT NULL DEFAULT now()
@@ -90,13 +90,13 @@ COMMENT ON COLUMN @schema@.comment_classifier_runs.recorded_at IS 'when the row 
 
 CREATE TABLE @schema@.sandbox_audit_event (
     event_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    sandbox_id    text NOT NULL CHECK (sandbox_id <> ''),
-    actor         text NOT NULL CHECK (actor <> ''),
+    sandbox_id    text CHECK (sandbox_id <> ''),
+    actor         text CHECK (actor <> ''),
     task_id       text,
-    tool          text NOT NULL CHECK (tool <> ''),
+    tool          text CHECK (tool <> ''),
     argv          text[] NOT NULL DEFAULT '{}',
     working_dir   text,
-    verdict       text NOT NULL CONSTRAINT sandbox_audit_event_verdict_check CHECK (verdict IN ('ran', 'denied', 'killed')),
+    verdict       text CONSTRAINT sandbox_audit_event_verdict_check CHECK (verdict IN ('ran', 'denied', 'killed')),
     exit_status   integer,
     duration      interval,
     output_digest text CONSTRAINT sandbox_audit_event_output_check CHECK (output_digest ~ '^sha256:[0-9a-f]{64}$'),

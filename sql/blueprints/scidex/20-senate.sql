@@ -35,8 +35,8 @@ COMMENT ON FUNCTION @schema@.settle_once() IS
 CREATE TABLE @schema@.senate_pause (
     pause_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     actor       text CHECK (actor <> ''),
-    reason      text NOT NULL CHECK (reason <> ''),
-    ordered_by  text NOT NULL CHECK (ordered_by <> ''),
+    reason      text CHECK (reason <> ''),
+    ordered_by  text CHECK (ordered_by <> ''),
     recorded_at timestamptz NOT NULL DEFAULT now(),
     expires_at  timestamptz,
     lifted_at   timestamptz,
@@ -69,12 +69,12 @@ COMMENT ON FUNCTION @schema@.is_paused(text) IS 'whether the senate has paused t
 
 CREATE TABLE @schema@.actor_write_trip_event (
     event_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    actor       text NOT NULL CHECK (actor <> ''),
-    resource    text NOT NULL CHECK (resource <> ''),
-    write_limit bigint NOT NULL CHECK (write_limit >= 0),
-    period      interval NOT NULL CHECK (period > '0'),
-    writes      bigint NOT NULL,
-    response    text NOT NULL CONSTRAINT actor_write_trip_event_response_check CHECK (response IN ('warned', 'throttled', 'paused')),
+    actor       text CHECK (actor <> ''),
+    resource    text CHECK (resource <> ''),
+    write_limit bigint CHECK (write_limit >= 0),
+    period      interval CHECK (period > '0'),
+    writes      bigint,
+    response    text CONSTRAINT actor_write_trip_event_response_check CHECK (response IN ('warned', 'throttled', 'paused')),
     pause_id    bigint CONSTRAINT actor_write_trip_event_pause_fkey REFERENCES @schema@.senate_pause,
     recorded_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT actor_write_trip_event_writes_check CHECK (writes > write_limit),
@@ -92,17 +92,17 @@ COMMENT ON COLUMN @schema@.actor_write_trip_event.recorded_at IS 'when the row w
 
 CREATE TABLE @schema@.senate_alerts (
     alert_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind            text NOT NULL CHECK (kind <> ''),
-    severity        text NOT NULL CONSTRAINT senate_alerts_severity_check CHECK (severity IN ('info', 'warning', 'critical')),
-    subject         text NOT NULL,
-    detail          text NOT NULL,
+    kind            text NOT NULL,
+    severity        text NOT NULL,
+    subject         text,
+    detail          text,
     layer           text,
     finding         text,
     chain           text,
     lane            integer,
     seq             bigint,
     event_kind      text,
-    event_key       text,
+    event_pk       text,
     evidence        jsonb NOT NULL DEFAULT '{}',
     break_digest    bytea,
     occurrence      integer NOT NULL DEFAULT 1,
@@ -113,8 +113,6 @@ CREATE TABLE @schema@.senate_alerts (
     resolved_by     text,
     resolution      text,
     CONSTRAINT senate_alerts_break_key UNIQUE (break_digest, occurrence),
-    CONSTRAINT senate_alerts_break_check CHECK (kind <> 'audit_chain_break'
-        OR severity = 'critical' AND layer IS NOT NULL AND finding IS NOT NULL AND break_digest IS NOT NULL),
     CONSTRAINT senate_alerts_acknowledged_check CHECK ((acknowledged_at IS NULL) = (acknowledged_by IS NULL)),
     CONSTRAINT senate_alerts_resolved_check CHECK ((resolved_at IS NULL) = (resolved_by IS NULL))
 );
@@ -129,21 +127,22 @@ CREATE TRIGGER keep BEFORE TRUNCATE ON @schema@.senate_alerts
 
 COMMENT ON TABLE @schema@.senate_alerts IS 'what the senate has to know; breaks of the audit come here by verify_window() and verify_everything(), each once. Acknowledged and resolved, never changed or deleted';
 COMMENT ON COLUMN @schema@.senate_alerts.kind IS 'audit_chain_break, or what the platform itself raises';
+COMMENT ON COLUMN @schema@.senate_alerts.severity IS 'critical for a break of the audit; else what the platform calls it';
 COMMENT ON COLUMN @schema@.senate_alerts.subject IS 'what it is about: a table, a chain, an actor';
 COMMENT ON COLUMN @schema@.senate_alerts.layer IS 'of a break: links, rows, heads or files';
 COMMENT ON COLUMN @schema@.senate_alerts.finding IS 'of a break: what was found, as the verifiers call it';
 COMMENT ON COLUMN @schema@.senate_alerts.seq IS 'number of the entry at fault, or of the last one that recorded the row; null where no entry tells of it';
 COMMENT ON COLUMN @schema@.senate_alerts.event_kind IS 'kind of the event at fault';
-COMMENT ON COLUMN @schema@.senate_alerts.event_key IS 'key of the row or event at fault';
+COMMENT ON COLUMN @schema@.senate_alerts.event_pk IS 'key of the row or event at fault';
 COMMENT ON COLUMN @schema@.senate_alerts.break_digest IS 'tells the break from every other, whenever it is found';
 COMMENT ON COLUMN @schema@.senate_alerts.occurrence IS 'above 1 if the break was gone in between';
 COMMENT ON COLUMN @schema@.senate_alerts.recorded_at IS 'when the alert was raised';
 
 CREATE TABLE @schema@.audit_log (
     log_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    actor       text NOT NULL CHECK (actor <> ''),
-    action      text NOT NULL CHECK (action <> ''),
-    object_type text NOT NULL CHECK (object_type <> ''),
+    actor       text CHECK (actor <> ''),
+    action      text CHECK (action <> ''),
+    object_type text CHECK (object_type <> ''),
     object_id   text,
     outcome     text NOT NULL DEFAULT 'done' CONSTRAINT audit_log_outcome_check CHECK (outcome IN ('done', 'refused', 'failed')),
     request_id  text,

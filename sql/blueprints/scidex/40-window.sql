@@ -63,7 +63,7 @@ COMMENT ON FUNCTION @schema@.recorded_tables() IS 'the tables that are recorded,
 
 -- A window of entries shows rows that have entries; what was written past the trigger has none. recorded_at is the row's own
 -- word, and may be forged: the nightly run does not ask for it.
-CREATE FUNCTION @schema@.unrecorded_since(since timestamptz) RETURNS TABLE (event_kind text, event_key text)
+CREATE FUNCTION @schema@.unrecorded_since(since timestamptz) RETURNS TABLE (event_kind text, event_pk text)
     LANGUAGE plpgsql STABLE ROWS 1
     SET search_path = pg_catalog, pg_temp
     AS $$
@@ -84,7 +84,7 @@ COMMENT ON FUNCTION @schema@.unrecorded_since(timestamptz) IS
 
 -- For auditors: it writes nothing.
 CREATE FUNCTION @schema@.window_findings("from" timestamptz DEFAULT now() - interval '1 day', "to" timestamptz DEFAULT now())
-    RETURNS TABLE (layer text, subject text, finding text, seq bigint, event_kind text, event_key text, detail text)
+    RETURNS TABLE (layer text, subject text, finding text, seq bigint, event_kind text, event_pk text, detail text)
     LANGUAGE plpgsql ROWS 10
     SET search_path = pg_catalog, pg_temp
     AS $$
@@ -101,7 +101,7 @@ BEGIN
     FROM recorded AS r CROSS JOIN LATERAL @verbs@.verify_table_findings(r.found, first_seq, NULL::text) AS f
     WHERE r.found IS NOT NULL AND f.finding <> 'row_unverifiable'
     UNION
-    SELECT 'rows', u.event_kind, 'row_unrecorded', NULL, u.event_kind, u.event_key, 'no entry tells of this row'
+    SELECT 'rows', u.event_kind, 'row_unrecorded', NULL, u.event_kind, u.event_pk, 'no entry tells of this row'
     FROM @schema@.unrecorded_since("from") AS u
     UNION
     SELECT 'rows', r.kind, 'table_missing', NULL, r.kind, NULL, 'the table does not exist'

@@ -4,7 +4,7 @@
 -- Entries about attaching and columns are in chain main, so a break there concerns everybody.
 CREATE VIEW @schema@.audit_break AS
 SELECT a.alert_id, a.raised_at, a.layer, a.finding, a.detail, a.chain, (a.evidence ->> 'lane')::integer AS lane, a.seq,
-       a.table_name, a.event_kind, a.pk AS event_key, a.evidence, a.verification_id, a.break_digest, a.occurrence,
+       a.table_name, a.event_kind, a.pk AS event_pk, a.evidence, a.verification_id, a.break_digest, a.occurrence,
        CASE
            WHEN a.layer = 'heads' THEN (a.evidence ->> 'published_at')::timestamptz
            WHEN a.finding IN ('head_missing', 'head_changed') THEN
@@ -54,18 +54,18 @@ BEGIN
           AND NOT (n.event_kind = '@schema@.senate_alerts' AND n.finding = 'row_unrecorded' AND EXISTS (
                 SELECT FROM @schema@.senate_alerts AS s
                 JOIN ONLY auditspine.alert AS o ON o.break_digest = s.break_digest AND o.occurrence = s.occurrence
-                WHERE s.alert_id::text = n.event_key))
+                WHERE s.alert_id::text = n.event_pk))
         -- What was published says more of the end of a lane than what a run has seen.
         ORDER BY n.end_seen_at IS NOT NULL AND n.layer = 'links', n.alert_id
     LOOP
         CONTINUE WHEN b.end_seen_at IS NOT NULL AND @schema@.knows_end(b.chain, b.lane, b.end_seen_at);
         INSERT INTO @schema@.senate_alerts (kind, severity, subject, detail, layer, finding, chain, lane, seq, event_kind,
-                                            event_key, evidence, break_digest, occurrence)
+                                            event_pk, evidence, break_digest, occurrence)
         VALUES ('audit_chain_break', 'critical',
                 CASE WHEN b.layer = 'rows' THEN b.table_name
                      WHEN b.chain IS NULL THEN coalesce(b.table_name, 'auditspine.audit_chain')
                      ELSE concat('chain ', b.chain, ', lane ' || b.lane) END,
-                b.detail, b.layer, b.finding, b.chain, b.lane, b.seq, b.event_kind, b.event_key,
+                b.detail, b.layer, b.finding, b.chain, b.lane, b.seq, b.event_kind, b.event_pk,
                 b.evidence || jsonb_build_object('alert_id', b.alert_id), b.break_digest, b.occurrence)
         ON CONFLICT ON CONSTRAINT senate_alerts_break_key DO NOTHING;
         raised := raised + 1;

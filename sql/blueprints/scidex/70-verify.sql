@@ -66,7 +66,7 @@ BEGIN
                SELECT FROM @schema@.unrecorded_since("from") AS u
                WHERE NOT EXISTS (
                    SELECT FROM ONLY auditspine.alert AS a
-                   WHERE a.event_kind = u.event_kind AND a.pk = u.event_key AND a.finding = 'row_unrecorded')) THEN
+                   WHERE a.event_kind = u.event_kind AND a.pk = u.event_pk AND a.finding = 'row_unrecorded')) THEN
             run := NULL;
             RAISE EXCEPTION 'something is new';
         END IF;

@@ -26,11 +26,13 @@ END $$;
 COMMENT ON FUNCTION @schema@.schedule() IS
     'schedules publication and verification by pg_cron, where it is installed; answers what is, or is to be, scheduled';
 
--- Verifying by these writes: alerts, and which files are read. Auditors have window_findings() and the extension's verifiers.
+-- These write, or tell which files are read. Auditors have verify(), get_head(), window_findings() and the extension's verifiers.
 REVOKE ALL ON FUNCTION @schema@.raise_breaks(), @schema@.published_lines(text, timestamptz), @schema@.file_findings(text, timestamptz),
     @schema@.raise_file_breaks(text, auditspine.publication_finding[]), @schema@.verify_files(timestamptz),
     @schema@.conclude(jsonb, timestamptz), @schema@.verify_window(timestamptz, timestamptz), @schema@.verify_everything(),
-    @schema@.schedule() FROM PUBLIC;
+    @schema@.schedule(), @schema@.append(text, text, jsonb), @schema@.publish_head(),
+    @schema@.verify_and_alert(timestamptz, timestamptz) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE @schema@.backfill_audit_chain() FROM PUBLIC;
 
 -- One role for all installations: who audits one, audits the chain of each.
 DO $$
@@ -44,6 +46,7 @@ BEGIN
         NULL; -- Made meanwhile, for another database.
     END;
     PERFORM @verbs@.grant_auditor('scidex_audit_ro'::regrole, NULL::text, NULL::text);
+    GRANT SELECT ON @schema@.audit_chain TO scidex_audit_ro;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE NOTICE USING
         MESSAGE = format('role scidex_audit_ro was not set up: %s', SQLERRM),

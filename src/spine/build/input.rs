@@ -88,7 +88,7 @@ const MEMBERS: [(Member, &str); 6] = [
     (Member::SegmentType, "segment_type"),
     (Member::InputHash, "input_hash"),
     (Member::ResultHash, "result_hash"),
-    (Member::Envelope, "envelope"),
+    (Member::Envelope, "envelope_json"),
     (Member::ToolId, "tool_id"),
     (Member::ToolVersion, "tool_version"),
 ];
@@ -213,7 +213,7 @@ fn string<'a>(at: usize, name: &str, value: Value<'a>) -> &'a str {
         Value::Text(text) => text,
         other => Failure::NotAString.raise(
             format!("segments[{at}].{name} is {}, not a string", other.kind()),
-            "all members of a segment but the envelope are strings",
+            "all members of a segment but envelope_json are strings",
         ),
     }
 }
@@ -246,15 +246,20 @@ fn digest<'a>(at: usize, name: &str, value: Value<'a>) -> &'a str {
 /// Raises 22000 for what cannot be verified as an envelope.
 fn envelope(at: usize, value: Value<'_>) {
     let parsed = match value {
+        // As it was received: it is stored to the byte.
+        Value::Text(text) => Envelope::parse(text.as_bytes()),
         Value::Object(object) => parse(&object),
         other => Failure::NotAnObject.raise(
-            format!("segments[{at}].envelope is {}, not an object", other.kind()),
-            "pass the DSSE envelope itself, not its text",
+            format!(
+                "segments[{at}].envelope_json is {}, not an object or its text",
+                other.kind()
+            ),
+            "pass the DSSE envelope, or its text as it was received",
         ),
     };
     if let Err(error) = parsed {
         Failure::InvalidEnvelope.raise(
-            format!("segments[{at}].envelope cannot be read: {error}"),
+            format!("segments[{at}].envelope_json cannot be read: {error}"),
             "a DSSE envelope has a payload in base64, its payloadType, and signatures",
         );
     }

@@ -2,9 +2,10 @@
 //!
 //! # Builders at the same time
 //!
-//! A decision has one current spine, by a unique index. One statement makes room (the current spine is
-//! superseded by the new one, whose id is known) and inserts, so whoever comes second waits for the
-//! first, on the row or on the index, and then:
+//! Of the spines that are made here (`managed`), a decision has one current one, by a unique index; those that
+//! others have written are superseded with it. One statement makes room (the current spine is superseded by the
+//! new one, whose id is known) and inserts, so whoever comes second waits for the first, on the row or on the
+//! index, and then:
 //!
 //! - at READ COMMITTED finds nothing changed by its statement, looks again and starts anew from what is
 //!   current now;
@@ -26,24 +27,28 @@ use crate::pg::sqltypes::JsonbArg;
 use crate::pg::text_rows::{Texts, query, text_arguments, texts};
 use crate::pg::{saved_plans, snapshot};
 
+/// Of the same evidence, be it that somebody else has written it under another id.
 const SPINE: &str = "
-    SELECT verdict::text, verdict_reason::text, superseded_by_spine_id::text
-    FROM {}.proof_spines WHERE spine_id = $1";
+    SELECT spine_id::text, verdict::text, verdict_reason::text, superseded_by_spine_id::text
+    FROM {}.proof_spines
+    WHERE spine_id = $1 OR (artifact_id, vuln_id, policy_profile_id, root_hash) = ($2, $3, $4, $5)
+    ORDER BY spine_id <> $1 LIMIT 1";
 const SEGMENTS: &str = "
     SELECT segment_id::text FROM {}.proof_segments WHERE spine_id = $1 ORDER BY idx";
 const CURRENT: &str = "
     SELECT spine_id::text FROM {}.proof_spines
-    WHERE artifact_id = $1 AND vuln_id = $2 AND policy_profile_id = $3 AND superseded_by_spine_id IS NULL";
+    WHERE artifact_id = $1 AND vuln_id = $2 AND policy_profile_id = $3 AND superseded_by_spine_id IS NULL
+    ORDER BY created_at_utc DESC, spine_id";
 /// In one statement, so that constraints which are not deferred see it whole.
 const BUILD: &str = "
     WITH old AS (
         UPDATE {}.proof_spines SET superseded_by_spine_id = $1
-        WHERE spine_id = $9 AND superseded_by_spine_id IS NULL
+        WHERE spine_id = ANY ($9) AND superseded_by_spine_id IS NULL
         RETURNING spine_id),
     spine AS (
         INSERT INTO {}.proof_spines (spine_id, artifact_id, vuln_id, policy_profile_id, verdict, verdict_reason,
-                                     root_hash, scan_run_id)
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE $9 IS NULL OR EXISTS (SELECT FROM old)
+                                     root_hash, scan_run_id, managed)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, true WHERE (SELECT count(*) FROM old) = cardinality($9)
         ON CONFLICT DO NOTHING
         RETURNING spine_id),
     segments AS (
@@ -51,13 +56,13 @@ const BUILD: &str = "
                                        prev_segment_hash, envelope_json, tool_id, tool_version)
         SELECT i.segment_id, spine.spine_id, (i.place - 1)::integer, i.segment ->> 'segment_type',
                i.segment ->> 'input_hash', i.segment ->> 'result_hash',
-               lag(i.segment ->> 'result_hash') OVER (ORDER BY i.place), i.segment -> 'envelope',
+               lag(i.segment ->> 'result_hash') OVER (ORDER BY i.place), i.segment ->> 'envelope_json',
                i.segment ->> 'tool_id', i.segment ->> 'tool_version'
         FROM spine
         CROSS JOIN ROWS FROM (unnest($10), jsonb_array_elements($11))
                    WITH ORDINALITY AS i (segment_id, segment, place)
         RETURNING segment_id)
-    SELECT spine_id::text FROM spine";
+    SELECT count(*)::text, (SELECT spine_id::text FROM spine) FROM old";
 
 /// The tables that it writes, in one order.
 const OIDS: &str = "
@@ -75,17 +80,16 @@ pub fn build(schema: &str, decision: &Decision, outcome: &Outcome, segments: &Js
     for _ in 0..TRIES {
         pgrx::check_for_interrupts!();
         let current = tables.current(decision);
-        let there = tables.query(SPINE, &[Some(&derived.spine_id)]);
-        if let Some(there) = there.first() {
-            tables.expect_same(&derived, outcome, there);
-            tell(schema, &derived.spine_id, there, current.as_deref());
-            return derived.spine_id;
+        if let Some(there) = tables.spine(decision, &derived) {
+            tables.expect_same(&derived, outcome, &there);
+            let id = there[0].clone().unwrap_or_default();
+            tell(schema, &id, &there, current.first());
+            return id;
         }
-        if tables.insert(decision, outcome, &derived, segments, current.as_deref()) {
-            return derived.spine_id;
-        }
-        if snapshot::is_kept() {
-            break;
+        match tables.insert(decision, outcome, &derived, segments, &current) {
+            Inserted::Yes => return derived.spine_id,
+            Inserted::No if !snapshot::is_kept() => {}
+            _ => break,
         }
     }
     Failure::DecisionChanged.raise(
@@ -97,13 +101,22 @@ pub fn build(schema: &str, decision: &Decision, outcome: &Outcome, segments: &Js
     )
 }
 
-fn tell(schema: &str, id: &str, there: &Texts, current: Option<&str>) {
-    if there[2].is_none() {
+/// What became of an attempt.
+enum Inserted {
+    Yes,
+    /// Others came first, and nothing was done.
+    No,
+    /// Of several current spines, some were superseded and others not: that cannot stay.
+    InPart,
+}
+
+fn tell(schema: &str, id: &str, there: &Texts, current: Option<&String>) {
+    if there[3].is_none() {
         pgrx::notice!("spine {id} is in schema {schema} already");
     } else {
         pgrx::notice!(
             "spine {id} is in schema {schema} already, and was superseded; the current one is {}",
-            current.unwrap_or("none")
+            current.map_or("none", String::as_str)
         );
     }
 }
@@ -156,8 +169,20 @@ impl Tables {
         query(&statement.replace("{}", &self.quoted), arguments)
     }
 
-    /// The current spine of a decision.
-    fn current(&self, decision: &Decision) -> Option<String> {
+    /// The spine of this evidence.
+    fn spine(&self, decision: &Decision, derived: &Derived) -> Option<Texts> {
+        let arguments = [
+            Some(&*derived.spine_id),
+            Some(&*decision.artifact_id),
+            Some(&*decision.vuln_id),
+            Some(&*decision.policy_profile_id),
+            Some(&*derived.root_hash),
+        ];
+        self.query(SPINE, &arguments).into_iter().next()
+    }
+
+    /// The current spines of a decision, the newest first: one, unless somebody else has written further ones.
+    fn current(&self, decision: &Decision) -> Vec<String> {
         let arguments = [
             Some(&*decision.artifact_id),
             Some(&*decision.vuln_id),
@@ -165,15 +190,16 @@ impl Tables {
         ];
         self.query(CURRENT, &arguments)
             .into_iter()
-            .next()?
-            .remove(0)
+            .flatten()
+            .flatten()
+            .collect()
     }
 
     /// Raises 23000 if a spine of the same root says something else.
     fn expect_same(&self, derived: &Derived, outcome: &Outcome, there: &Texts) {
-        let id = &derived.spine_id;
-        let verdict = there[0].as_deref().unwrap_or_default();
-        if verdict != outcome.verdict || there[1] != outcome.verdict_reason {
+        let id = there[0].as_deref().unwrap_or_default();
+        let verdict = there[1].as_deref().unwrap_or_default();
+        if verdict != outcome.verdict || there[2] != outcome.verdict_reason {
             let says = |verdict: &str, reason: Option<&str>| match reason {
                 Some(reason) => format!("{verdict} (\"{reason:.200}\")"),
                 None => format!("{verdict} (no reason)"),
@@ -181,12 +207,16 @@ impl Tables {
             Failure::SpineDiffers.raise(
                 format!(
                     "spine {id} of this evidence is there with verdict {}, not {}",
-                    says(verdict, there[1].as_deref()),
+                    says(verdict, there[2].as_deref()),
                     says(&outcome.verdict, outcome.verdict_reason.as_deref())
                 ),
                 "the same evidence gives the same verdict; another one has evidence of its own, such as \
                  another PolicyEval segment",
             );
+        }
+        if id != derived.spine_id {
+            // Its segments are called as its builder calls them.
+            return;
         }
         let segments = self.query(SEGMENTS, &[Some(id)]);
         let stored: Vec<&str> = segments
@@ -210,15 +240,15 @@ impl Tables {
         }
     }
 
-    /// Inserts the spine in the place of the current one; false if that is not current any more.
+    /// Inserts the spine in the place of the current ones, if they are still that.
     fn insert(
         &self,
         decision: &Decision,
         outcome: &Outcome,
         derived: &Derived,
         segments: &JsonbArg,
-        current: Option<&str>,
-    ) -> bool {
+        current: &[String],
+    ) -> Inserted {
         let mut arena = DatumArena::default();
         let mut arguments = text_arguments(
             &[
@@ -230,19 +260,21 @@ impl Tables {
                 outcome.verdict_reason.as_deref(),
                 Some(&derived.root_hash),
                 Some(&outcome.scan_run_id),
-                current,
             ],
             &mut arena,
         );
-        arguments.push((
-            pg_sys::TEXTARRAYOID,
-            derived.segment_ids.clone().into_datum(),
-        ));
+        for texts in [current, &derived.segment_ids] {
+            arguments.push((pg_sys::TEXTARRAYOID, texts.to_vec().into_datum()));
+        }
         arguments.push((pg_sys::JSONBOID, Some(segments.datum())));
         let mut inserted = Vec::new();
         saved_plans::run(&BUILD.replace("{}", &self.quoted), &arguments, |row| {
             inserted.push(texts(row))
         });
-        !inserted.is_empty()
+        match inserted.first().map(Vec::as_slice) {
+            Some([_, Some(_)]) => Inserted::Yes,
+            Some([Some(superseded), _]) if superseded != "0" => Inserted::InPart,
+            _ => Inserted::No,
+        }
     }
 }

@@ -16,8 +16,8 @@ pub struct Kept {
     status: &'static str,
     all_segments_valid: bool,
     invalid_segment_ids: Vec<String>,
-    algorithms: Option<String>,
-    fingerprints: Option<String>,
+    algorithms: String,
+    fingerprints: String,
     evidence: Option<Vec<u8>>,
     /// Segments whose status is another now.
     segments: Vec<(String, &'static str)>,
@@ -32,7 +32,11 @@ impl Kept {
             algorithms.insert(signer.algorithm.name());
             fingerprints.insert(signer.fingerprint.to_string());
         }
-        let join = |all: Vec<String>| (!all.is_empty()).then(|| all.join(","));
+        // Neither column may be null.
+        let join = |all: Vec<String>| match all.is_empty() {
+            true => "none".to_owned(),
+            false => all.join(","),
+        };
         let segments = judged
             .spine
             .segments
@@ -98,8 +102,8 @@ pub fn keep(tables: &Tables, kept: &[Kept]) {
                 spine.status.into(),
                 spine.all_segments_valid.into(),
                 spine.invalid_segment_ids.clone().into(),
-                spine.algorithms.as_deref().into(),
-                spine.fingerprints.as_deref().into(),
+                spine.algorithms.as_str().into(),
+                spine.fingerprints.as_str().into(),
                 spine.evidence.as_deref().into(),
             ];
             client.update(&cache, None, &row)?;

@@ -3,16 +3,12 @@
 use std::collections::HashMap;
 use std::ffi::CString;
 
-use auditspine_core::canonical::Numbers;
-use auditspine_core::dsse::MAX_SIGNATURES;
 use pgrx::{IntoDatum, pg_sys};
 
-use super::record::{Cached, Segment, Spine, StoredEnvelope};
+use super::record::{Cached, Segment, Spine, Supersession};
 use crate::error::Failure;
 use crate::pg::arena::DatumArena;
 use crate::pg::foreign_code::{self, Use};
-use crate::pg::jsonb::write_jsonb;
-use crate::pg::jsonb_read::{self, Value};
 use crate::pg::rows::receiver::for_each_row;
 use crate::pg::values::Values;
 
@@ -94,7 +90,14 @@ impl Tables {
         let query = self.statement(
             "SELECT s.spine_id::text, s.artifact_id::text, s.vuln_id::text, s.policy_profile_id::text, \
                     s.verdict::text, s.root_hash::text, s.segment_count::integer, s.superseded_by_spine_id::text, \
-                    c.all_segments_valid::boolean, c.evidence_digest::bytea \
+                    c.all_segments_valid::boolean, c.evidence_digest::bytea, \
+                    CASE WHEN s.superseded_by_spine_id IS NOT NULL THEN ( \
+                        SELECT (t.artifact_id, t.vuln_id, t.policy_profile_id) = (s.artifact_id, s.vuln_id, s.policy_profile_id) \
+                        FROM ONLY {}.proof_spines AS t WHERE t.spine_id = s.superseded_by_spine_id) END, \
+                    s.superseded_by_spine_id IS NULL OR EXISTS ( \
+                        SELECT FROM ONLY {}.proof_spines AS t \
+                        WHERE (t.artifact_id, t.vuln_id, t.policy_profile_id) = (s.artifact_id, s.vuln_id, s.policy_profile_id) \
+                          AND t.superseded_by_spine_id IS NULL) \
              FROM unnest($1) AS wanted (id) \
              CROSS JOIN LATERAL (SELECT * FROM ONLY {}.proof_spines WHERE spine_id = id OFFSET 0) AS s \
              LEFT JOIN LATERAL (SELECT * FROM ONLY {}.proof_spine_verification_cache WHERE spine_id = id OFFSET 0) AS c \
@@ -110,7 +113,11 @@ impl Tables {
                 verdict: row.text(4),
                 root_hash: row.text(5),
                 segment_count: row.integer(6),
-                superseded_by: row.optional(7),
+                superseded_by: row.optional(7).map(|by| Supersession {
+                    by,
+                    same_decision: row.0.bool(10),
+                    leads_on: row.0.bool(11).unwrap_or(false),
+                }),
                 cached: row.0.bool(8).map(|all_segments_valid| Cached {
                     all_segments_valid,
                     evidence_digest: row.0.bytes(9),
@@ -125,7 +132,7 @@ impl Tables {
             .collect();
         let query = self.statement(
             "SELECT spine_id::text, segment_id::text, idx::integer, segment_type::text, input_hash::text, \
-                    result_hash::text, prev_segment_hash::text, envelope_json::jsonb, status::text, \
+                    result_hash::text, prev_segment_hash::text, envelope_json::text, status::text, \
                     created_at_utc::timestamptz \
              FROM unnest($1) AS wanted (id) \
              CROSS JOIN LATERAL (SELECT * FROM ONLY {}.proof_segments WHERE spine_id = id OFFSET 0) AS s",
@@ -134,7 +141,6 @@ impl Tables {
             let Some(at) = places.get(&row.text(0)) else {
                 return;
             };
-            let envelope = row.0.bytes(7).map(|json| stored(&json));
             spines[*at].segments.push(Segment {
                 segment_id: row.text(1),
                 idx: row.integer(2),
@@ -142,7 +148,7 @@ impl Tables {
                 input_hash: row.text(4),
                 result_hash: row.text(5),
                 prev_segment_hash: row.optional(6),
-                envelope: envelope.unwrap_or(StoredEnvelope::Other(Vec::new())),
+                envelope: row.text(7).into_bytes(),
                 status: row.text(8),
                 created_at: row.0.int8(9).unwrap_or(0),
             });
@@ -153,58 +159,6 @@ impl Tables {
         }
         spines
     }
-}
-
-/// An envelope of binary jsonb.
-fn stored(content: &[u8]) -> StoredEnvelope {
-    parts(content).unwrap_or_else(|| {
-        let mut json = Vec::new();
-        write_jsonb(content, Numbers::Exact, &mut json);
-        StoredEnvelope::Other(json)
-    })
-}
-
-/// `None` for what [`auditspine_core::dsse::Envelope::parse`] would refuse for its members or its size.
-fn parts(content: &[u8]) -> Option<StoredEnvelope> {
-    let Value::Object(object) = jsonb_read::read(content) else {
-        return None;
-    };
-    let (mut payload_type, mut payload, mut signatures) = (None, None, None);
-    for (name, value) in object.members() {
-        match (name, value) {
-            ("payloadType", Value::Text(text)) => payload_type = Some(text.to_owned()),
-            ("payload", Value::Text(text)) => payload = Some(text.to_owned()),
-            ("signatures", Value::Array(array)) if array.len() <= MAX_SIGNATURES => {
-                let all: Option<Vec<_>> = array.elements().map(signature).collect();
-                signatures = Some(all?);
-            }
-            // Other members may be of any depth, which only a parser sees.
-            (_, Value::Object(_) | Value::Array(_)) => return None,
-            _ => {}
-        }
-    }
-    Some(StoredEnvelope::Parts {
-        payload_type: payload_type?,
-        payload: payload?,
-        signatures: signatures?,
-    })
-}
-
-fn signature(value: Value<'_>) -> Option<(Option<String>, String)> {
-    let Value::Object(object) = value else {
-        return None;
-    };
-    let (mut keyid, mut sig) = (None, None);
-    for (name, value) in object.members() {
-        match (name, value) {
-            ("sig", Value::Text(text)) => sig = Some(text.to_owned()),
-            ("keyid", Value::Text(text)) => keyid = Some(text.to_owned()),
-            ("keyid", Value::Null) => {}
-            ("keyid" | "sig", _) | (_, Value::Object(_) | Value::Array(_)) => return None,
-            _ => {}
-        }
-    }
-    Some((keyid, sig?))
 }
 
 /// A row of a query.

@@ -1,6 +1,6 @@
 //! Spines as they are stored, and their judgement: plain Rust, so that helper threads can do it.
 
-use auditspine_core::dsse::{Envelope, EnvelopeError};
+use auditspine_core::dsse::Envelope;
 use auditspine_core::hash::{Hash, HashSink, Sink};
 use auditspine_core::spine::{Judgement, SegmentRow, SpineRow, Status, judge};
 
@@ -23,12 +23,23 @@ pub struct Spine {
     pub root_hash: String,
     /// `segment_count`
     pub segment_count: i32,
-    /// `superseded_by_spine_id`
-    pub superseded_by: Option<String>,
+    /// What took its place.
+    pub superseded_by: Option<Supersession>,
     /// Its row in the cache.
     pub cached: Option<Cached>,
     /// Its segments, by `idx`.
     pub segments: Vec<Segment>,
+}
+
+/// Which spine took the place of another.
+#[derive(Clone, Debug)]
+pub struct Supersession {
+    /// `superseded_by_spine_id`
+    pub by: String,
+    /// Whether that is of the same artifact, vulnerability and policy; `None` if it is not there.
+    pub same_decision: Option<bool>,
+    /// Whether any spine of the decision is current.
+    pub leads_on: bool,
 }
 
 /// A segment, as stored.
@@ -46,64 +57,12 @@ pub struct Segment {
     pub result_hash: String,
     /// `prev_segment_hash`
     pub prev_segment_hash: Option<String>,
-    /// `envelope_json`
-    pub envelope: StoredEnvelope,
+    /// `envelope_json`, to the byte.
+    pub envelope: Vec<u8>,
     /// `status`
     pub status: String,
     /// `created_at_utc`, in microseconds since 2000-01-01 00:00 UTC.
     pub created_at: i64,
-}
-
-/// An envelope, as stored.
-#[derive(Clone, Debug)]
-pub enum StoredEnvelope {
-    /// One that has the members that an envelope has.
-    Parts {
-        /// `payloadType`
-        payload_type: String,
-        /// `payload`, in base64.
-        payload: String,
-        /// `keyid` and `sig`, in base64.
-        signatures: Vec<(Option<String>, String)>,
-    },
-    /// Another document: canonical JSON, for the reason why it is no envelope.
-    Other(Vec<u8>),
-}
-
-impl StoredEnvelope {
-    fn read(&self) -> Result<Envelope, EnvelopeError> {
-        match self {
-            StoredEnvelope::Parts {
-                payload_type,
-                payload,
-                signatures,
-            } => {
-                let signatures = signatures.iter().map(|(id, sig)| (id.as_deref(), &**sig));
-                Envelope::from_parts(payload_type, payload, signatures)
-            }
-            StoredEnvelope::Other(json) => Envelope::parse(json),
-        }
-    }
-
-    fn put(&self, put: &mut impl FnMut(&[u8])) {
-        match self {
-            StoredEnvelope::Parts {
-                payload_type,
-                payload,
-                signatures,
-            } => {
-                put(payload_type.as_bytes());
-                put(payload.as_bytes());
-                put(&signatures.len().to_be_bytes());
-                for (keyid, sig) in signatures {
-                    put(&[u8::from(keyid.is_some())]);
-                    put(keyid.as_deref().unwrap_or_default().as_bytes());
-                    put(sig.as_bytes());
-                }
-            }
-            StoredEnvelope::Other(json) => put(json),
-        }
-    }
 }
 
 /// What the cache says of a spine.
@@ -158,7 +117,7 @@ impl Spine {
                 input_hash: &segment.input_hash,
                 result_hash: &segment.result_hash,
                 prev_segment_hash: segment.prev_segment_hash.as_deref(),
-                envelope: segment.envelope.read(),
+                envelope: Envelope::parse(&segment.envelope),
                 created_at: segment.created_at,
             })
             .collect();
@@ -203,7 +162,7 @@ impl Spine {
                 .as_deref()
                 .unwrap_or_default()
                 .as_bytes());
-            segment.envelope.put(&mut put);
+            put(&segment.envelope);
         }
         sink.finish().0
     }

@@ -3,7 +3,7 @@
 use auditspine_core::rows::RowFindingKind;
 use auditspine_core::spine::{self, FindingKind, Status};
 
-use super::record::Judged;
+use super::record::{Judged, Supersession};
 use super::rows::RowFindings;
 use crate::pg::rows::Finding as RowFinding;
 use crate::trust::Trust;
@@ -97,6 +97,7 @@ pub fn of(judged: &Judged, rows: &mut RowFindings, trust: &Trust) -> (Report, Ve
             ));
         }
     }
+    findings.extend(spine.superseded_by.iter().flat_map(of_supersession));
     let mut rows_ok = !is_invalid;
     for found in &rows.tables {
         rows_ok &= !found.kind.is_bad();
@@ -135,7 +136,7 @@ pub fn of(judged: &Judged, rows: &mut RowFindings, trust: &Trust) -> (Report, Ve
         invalid_segment_ids: invalid,
         findings: bad().count() as i64,
         first: bad().next().map(sentence),
-        superseded_by: spine.superseded_by.clone(),
+        superseded_by: spine.superseded_by.as_ref().map(|it| it.by.clone()),
         cache,
     };
     (report, findings)
@@ -204,6 +205,34 @@ fn of_row(found: &RowFinding, segment: Option<(i32, &str)>, what: &str) -> Findi
         detail,
         is_bad: found.kind.is_bad(),
     }
+}
+
+/// The tables take any supersession. One of another decision, or in a circle, hides a decision from those who ask
+/// for the current one, and takes nothing from the evidence.
+fn of_supersession(found: &Supersession) -> Vec<Finding> {
+    let elsewhere = match found.same_decision {
+        Some(true) => None,
+        Some(false) => Some("is of another artifact, vulnerability or policy"),
+        None => Some("is not there"),
+    };
+    let elsewhere = elsewhere.map(|what| Finding {
+        found: Some(found.by.clone()),
+        is_bad: true,
+        ..plain(
+            "superseded_elsewhere",
+            None,
+            format!("the spine that superseded it {what}"),
+        )
+    });
+    let nowhere = (!found.leads_on).then(|| Finding {
+        is_bad: true,
+        ..plain(
+            "no_current_spine",
+            None,
+            "all spines of the decision are superseded".to_owned(),
+        )
+    });
+    elsewhere.into_iter().chain(nowhere).collect()
 }
 
 fn of_table(found: &RowFinding) -> Finding {

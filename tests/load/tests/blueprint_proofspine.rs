@@ -48,7 +48,7 @@ fn segments(of: u64) -> String {
             let (result, payload, sig) = EVIDENCE[at];
             format!(
                 r#"{{"segment_type": "{}", "input_hash": "{}", "result_hash": "{result}", "tool_id": "scan", "tool_version": "1",
-                    "envelope": {{"payload": "{payload}", "payloadType": "application/vnd.example+json",
+                    "envelope_json": {{"payload": "{payload}", "payloadType": "application/vnd.example+json",
                                   "signatures": [{{"keyid": "5b30a97b14a044d2e1c2d0e5653347697fa2cd1cc3e6bf924028548254206725", "sig": "{sig}"}}]}}}}"#,
                 types[at],
                 "0".repeat(64)
@@ -161,7 +161,7 @@ fn routine_and_builders_get_along_and_tampering_is_told_once() {
              WHERE artifact_id LIKE 'own %' ORDER BY created_at_utc LIMIT 3;
          ALTER TABLE scanner.proof_spines DISABLE TRIGGER USER; ALTER TABLE scanner.proof_segments DISABLE TRIGGER USER;
          UPDATE scanner.proof_spines SET verdict = 'not_affected' WHERE spine_id = (SELECT spine_id FROM victim WHERE n = 1);
-         UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json, '{payload}', '\"e30=\"')
+         UPDATE scanner.proof_segments SET envelope_json = jsonb_set(envelope_json::jsonb, '{payload}', '\"e30=\"')::text
              WHERE idx = 0 AND spine_id = (SELECT spine_id FROM victim WHERE n = 2)",
     );
     run(

@@ -153,7 +153,7 @@ fn old_rows_are_recorded_once_however_often_it_is_asked_for() {
     assert_eq!(breaks(&mut admin, "verify_everything()"), 1);
     let told: String = scalar(
         &mut admin,
-        "SELECT concat_ws(' ', finding, event_kind, event_key, seq > 0) FROM scidex.senate_alerts WHERE kind = 'audit_chain_break'",
+        "SELECT concat_ws(' ', finding, event_kind, event_pk, seq > 0) FROM scidex.senate_alerts WHERE kind = 'audit_chain_break'",
     );
     assert_eq!(told, "row_edited scidex.task_events 17 t");
     // Something new within a window makes the run look at everything.

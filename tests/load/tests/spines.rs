@@ -33,7 +33,7 @@ const BUILD: &str = "
                 'input_hash', encode(sha256('in'), 'hex'),
                 'result_hash', 'sha256:' || encode(sha256(convert_to(evidence || ' ' || n, 'UTF8')), 'hex'),
                 'tool_id', 'tool', 'tool_version', '1',
-                'envelope', '{\"payloadType\": \"t\", \"payload\": \"\", \"signatures\": [{\"sig\": \"\"}]}'::jsonb) ORDER BY n))
+                'envelope_json', '{\"payloadType\": \"t\", \"payload\": \"\", \"signatures\": [{\"sig\": \"\"}]}'::jsonb) ORDER BY n))
         FROM generate_series(1, 1 + evidence % 6) AS n
     $$";
 
@@ -71,7 +71,7 @@ fn assert_sound(client: &mut Client) {
              SELECT spine_id, 'created' AS event, NULL AS by FROM scanner.proof_spines
              UNION ALL
              SELECT spine_id, 'superseded', superseded_by_spine_id FROM scanner.proof_spines WHERE superseded_by_spine_id IS NOT NULL) s
-         FULL JOIN (SELECT spine_id, event, detail ->> 'superseded_by' AS by FROM scanner.proof_spine_history) h
+         FULL JOIN (SELECT spine_id, action AS event, detail ->> 'superseded_by' AS by FROM scanner.proof_spine_history) h
              USING (spine_id, event)
          WHERE s.by IS DISTINCT FROM h.by OR s.event IS NULL OR h.event IS NULL",
     );
@@ -243,21 +243,24 @@ fn check_target(server: &Server, how: &str, schema: &str, spines: &str) {
     run(
         &mut target,
         "SELECT build('artifact ' || n, n + 1) FROM generate_series(1, 20) AS n;
-         DELETE FROM scanner.proof_spines WHERE artifact_id = 'artifact 30'",
+         SELECT build('artifact 30', 30)",
     );
+    // A spine that has a history stays.
+    let gone =
+        target.batch_execute("DELETE FROM scanner.proof_spines WHERE artifact_id = 'artifact 30'");
+    let error = gone.expect_err("a spine that is gone");
+    assert_eq!(sqlstate(&error), "23503", "{how}");
     assert_no_rows(
         &mut target,
         "a spine that was not superseded",
         "SELECT artifact_id FROM scanner.proof_spines WHERE artifact_id IN ('artifact 1', 'artifact 20')
          GROUP BY 1 HAVING count(*) <> 2",
     );
-    // What history has of the deleted one stays.
-    run(&mut target, "SELECT build('artifact 30', 30)");
     let created: i64 = scalar(
         &mut target,
         "SELECT count(*) FROM scanner.proof_spine_history WHERE detail ->> 'artifact_id' = 'artifact 30'",
     );
-    assert_eq!(created, 2, "{how}");
+    assert_eq!(created, 1, "{how}");
     let broken = target.batch_execute(
         "UPDATE scanner.proof_segments SET result_hash = repeat('0', 64) WHERE idx = 0",
     );
@@ -275,7 +278,10 @@ fn the_schema_is_restored() {
     let _turn = turn();
     let server = Server::from_env();
     let mut source = server.fresh_database(SOURCE).connect();
-    run(&mut source, "SELECT create_proof_spine_schema()");
+    run(
+        &mut source,
+        "SELECT create_proof_spine_schema(); SELECT scanner.enforce_spine_rules()",
+    );
     run(&mut source, BUILD);
     run(
         &mut source,

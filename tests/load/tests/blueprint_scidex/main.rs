@@ -151,7 +151,7 @@ fn cycle(client: &mut Client, call: &str) -> (Vec<String>, i64) {
 fn told(client: &mut Client) -> BTreeSet<String> {
     let rows = client
         .query(
-            "SELECT concat_ws(' ', layer, finding, event_kind, lane, event_key, 'at ' || seq), severity, break_digest
+            "SELECT concat_ws(' ', layer, finding, event_kind, lane, event_pk, 'at ' || seq), severity, break_digest
              FROM scidex.senate_alerts WHERE kind = 'audit_chain_break'",
             &[],
         )
