@@ -19,7 +19,7 @@ CREATE TABLE @policy@.policies (
 CREATE INDEX policies_tenant_idx ON @policy@.policies (tenant_id, name);
 COMMENT ON TABLE @policy@.policies IS 'policies, as written and as compiled';
 COMMENT ON COLUMN @policy@.policies.policy_id IS 'part of the names of its tables of findings';
-COMMENT ON COLUMN @policy@.policies.state IS 'DRAFT (may be changed), SHADOW (runs, nobody acts on it), ACTIVE (people do), ENFORCING (gates do); forward one step at a time, back any number';
+COMMENT ON COLUMN @policy@.policies.state IS 'DRAFT (may be changed), SHADOW (runs, nobody acts on it), ACTIVE (people do) or ENFORCING (gates do)';
 COMMENT ON COLUMN @policy@.policies.yaml_content IS 'the policy as written; outside of DRAFT it changes with the version only';
 COMMENT ON COLUMN @policy@.policies.compiled_ir IS 'what it was compiled to (intermediate representation); outside of DRAFT it changes with the version only';
 COMMENT ON COLUMN @policy@.policies.ir_hash IS 'as its author gave it; null: filled with the digest of compiled_ir''s canonical JSON, sha256: and 64 hex, and kept so';
@@ -28,8 +28,6 @@ CREATE FUNCTION @policy@.policy_content() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     AS $$
-DECLARE
-    states constant text[] := '{DRAFT,SHADOW,ACTIVE,ENFORCING}';
 BEGIN
     NEW.state := coalesce(NEW.state, 'DRAFT');
     IF TG_OP = 'UPDATE' THEN
@@ -40,13 +38,7 @@ BEGIN
         END IF;
     END IF;
     NEW.ir_hash := coalesce(NEW.ir_hash, @authority@.digest(NEW.compiled_ir));
-    IF TG_OP = 'INSERT' THEN
-        RETURN NEW;
-    END IF;
-    IF array_position(states, NEW.state::text) > array_position(states, OLD.state::text) + 1 THEN
-        RAISE EXCEPTION 'policy % cannot go from % to %', NEW.policy_id, OLD.state, NEW.state
-            USING ERRCODE = 'check_violation', HINT = 'a policy goes from DRAFT to SHADOW, ACTIVE and ENFORCING, one step at a time';
-    END IF;
+    -- On INSERT all of OLD is null.
     IF OLD.state <> 'DRAFT' AND NOT coalesce(NEW.version > OLD.version, false)
        AND (OLD.yaml_content IS NOT NULL AND NEW.yaml_content IS DISTINCT FROM OLD.yaml_content
             OR OLD.compiled_ir IS NOT NULL AND NEW.compiled_ir IS DISTINCT FROM OLD.compiled_ir
@@ -57,7 +49,7 @@ BEGIN
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION @policy@.policy_content() IS
-    'trigger: ir_hash is there, states come in order, and what is not a draft changes with its version only';
+    'trigger: ir_hash is there, and what is not a draft changes with its version only';
 CREATE TRIGGER policy_content BEFORE INSERT OR UPDATE ON @policy@.policies
     FOR EACH ROW EXECUTE FUNCTION @policy@.policy_content();
 
