@@ -150,7 +150,13 @@ const STELLAOPS: Blueprint = Blueprint {
         },
         Schema {
             name: "scheduler",
-            tables: &["schema_migrations", "schedules", "runs", "run_summaries"],
+            tables: &[
+                "schema_migrations",
+                "schedules",
+                "runs",
+                "run_summaries",
+                "impact_snapshots",
+            ],
             shared: &[],
         },
         Schema {
@@ -197,10 +203,12 @@ const STELLAOPS: Blueprint = Blueprint {
         include_str!("../../sql/blueprints/stellaops/55-consensus.sql"),
         include_str!("../../sql/blueprints/stellaops/60-policy.sql"),
         include_str!("../../sql/blueprints/stellaops/62-exceptions.sql"),
+        include_str!("../../sql/blueprints/stellaops/63-approvals.sql"),
         include_str!("../../sql/blueprints/stellaops/64-findings.sql"),
         include_str!("../../sql/blueprints/stellaops/70-scheduler.sql"),
         include_str!("../../sql/blueprints/stellaops/75-notify.sql"),
         include_str!("../../sql/blueprints/stellaops/80-orchestrator.sql"),
+        include_str!("../../sql/blueprints/stellaops/82-streams.sql"),
         include_str!("../../sql/blueprints/stellaops/85-symbols.sql"),
         include_str!("../../sql/blueprints/stellaops/90-unknowns.sql"),
     ],
