@@ -23,6 +23,8 @@ SELECT install_blueprint('stellaops');
 SELECT install_blueprint('stellaops');
 GRANT EXECUTE ON FUNCTION install_blueprint(text, text), audit_chain_append(), audit_refuse_change(), create_proof_spine_schema(text),
     audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean, boolean) TO regress_auditspine_stella;
+-- The streams are views of the chain.
+GRANT USAGE ON SCHEMA auditspine TO regress_auditspine_stella;
 DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO regress_auditspine_stella', current_database()); END $$;
 SET ROLE regress_auditspine_stella;
 SELECT install_blueprint('stellaops', 'acme');
@@ -83,7 +85,7 @@ INSERT INTO vuln.advisory_raw (advisory_id, source, raw_document) VALUES ('A-1',
 INSERT INTO vuln.linksets (advisory_id, purl, raw_id, vulnerability_id) SELECT advisory_id, 'pkg:golang/x', raw_id, 'CVE-1' FROM vuln.advisory_raw;
 INSERT INTO vuln.observations (advisory_id, raw_id, severity) SELECT advisory_id, raw_id, 'high' FROM vuln.advisory_raw;
 INSERT INTO vex.issuer_trust (issuer_id, priority, trust_score, key_id) SELECT 'vendor', 1, 0.8, key_id FROM authority.keys;
-INSERT INTO vex.vex_raw (issuer_id, statement_id, raw_statement) VALUES ('vendor', 's', '{"vulnerability": {"name": "CVE-1"}, "products": [{"@id": "pkg:golang/x"}], "status": "affected"}');
+INSERT INTO vex.vex_raw (issuer_id, component_purl, vulnerability_id, status, raw_statement) VALUES ('vendor', 'pkg:golang/x', 'CVE-1', 'affected', '{"as": "received"}');
 SELECT (vex.recompute_consensus('pkg:golang/x', 'CVE-1')).resolved_status;
 INSERT INTO symbols.debug_info (debug_digest, format, size_bytes) VALUES (sha('debug'), 'dwarf', 1);
 INSERT INTO symbols.symbols (debug_id, address, name) SELECT debug_id, 4096, 'main' FROM symbols.debug_info;

@@ -18,12 +18,19 @@ CREATE FUNCTION @vex@.products_of(raw_statement jsonb) RETURNS text[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT array_agg(DISTINCT id COLLATE "C" ORDER BY id COLLATE "C")
-    FROM (SELECT CASE jsonb_typeof(product) WHEN 'object' THEN coalesce(product #>> '{identifiers,purl}', product ->> '@id')
-                                            WHEN 'string' THEN product #>> '{}' END AS id
-          FROM jsonb_array_elements(CASE jsonb_typeof(raw_statement -> 'products') WHEN 'array' THEN raw_statement -> 'products' END) AS product) AS p
+    SELECT array_agg(DISTINCT p.id COLLATE "C" ORDER BY p.id COLLATE "C")
+    FROM jsonb_array_elements(CASE jsonb_typeof(raw_statement -> 'products') WHEN 'array' THEN raw_statement -> 'products' END) AS product
+    CROSS JOIN LATERAL (SELECT CASE jsonb_typeof(product) WHEN 'object' THEN coalesce(product #>> '{identifiers,purl}', product ->> '@id')
+                                                          WHEN 'string' THEN product #>> '{}' END AS id) AS own
+    -- A product without a package URL, such as one that a tool could not name, is known by its parts.
+    CROSS JOIN LATERAL (
+        SELECT own.id WHERE own.id LIKE 'pkg:%' OR jsonb_typeof(product -> 'subcomponents') IS DISTINCT FROM 'array' OR product -> 'subcomponents' = '[]'
+        UNION ALL
+        SELECT coalesce(part #>> '{identifiers,purl}', part ->> '@id')
+        FROM jsonb_array_elements(CASE jsonb_typeof(product -> 'subcomponents') WHEN 'array' THEN product -> 'subcomponents' END) AS part
+        WHERE (own.id LIKE 'pkg:%') IS NOT TRUE) AS p (id)
 $$;
-COMMENT ON FUNCTION @vex@.products_of(jsonb) IS 'the products that an OpenVEX statement is about, each once, in order: the package URL if there is one, else the @id';
+COMMENT ON FUNCTION @vex@.products_of(jsonb) IS 'the products that an OpenVEX statement is about, each once, in order: the package URL, or those of its subcomponents, or else the @id';
 
 CREATE TABLE @vex@.vex_raw (
     raw_id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
