@@ -123,6 +123,7 @@ CREATE FUNCTION @vex@.statement_findings(raw_statement jsonb) RETURNS SETOF text
     SELECT 'it is no object' WHERE jsonb_typeof(raw_statement) IS DISTINCT FROM 'object'
     UNION ALL
     SELECT finding FROM (VALUES
+        (raw_statement ->> '@id' = '', 'its @id is empty'),
         (coalesce(@vex@.vulnerability_of(raw_statement), '') = '', 'it names no vulnerability'),
         (coalesce(cardinality(@vex@.products_of(raw_statement)), 0) = 0
          OR array_position(@vex@.products_of(raw_statement), NULL) IS NOT NULL, 'it names no product, or one without @id'),

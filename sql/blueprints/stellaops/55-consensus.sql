@@ -53,7 +53,7 @@ CREATE FUNCTION @vex@.consensus_id(component_purl text, vulnerability_id text) R
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT encode(set_byte(set_byte(hash, 6, 128 | get_byte(hash, 6) & 15), 8, 128 | get_byte(hash, 8) & 63), 'hex')::uuid
+    SELECT encode(set_byte(set_byte(hash, 6, 128 | (get_byte(hash, 6) & 15)), 8, 128 | (get_byte(hash, 8) & 63)), 'hex')::uuid
     FROM (SELECT substring(@verbs@.canonical_json_hash(jsonb_build_array(component_purl, vulnerability_id)) FOR 16) AS hash) AS h
 $$;
 COMMENT ON FUNCTION @vex@.consensus_id(text, text) IS
