@@ -8,11 +8,16 @@ CREATE FUNCTION @vex@.vulnerability_of(raw_statement jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT CASE jsonb_typeof(raw_statement -> 'vulnerability')
-        WHEN 'object' THEN coalesce(raw_statement #>> '{vulnerability,name}', raw_statement #>> '{vulnerability,@id}')
-        WHEN 'string' THEN raw_statement ->> 'vulnerability' END
+    -- The CVE if there is one: under that name issuers meet who each have their own.
+    SELECT CASE jsonb_typeof(vulnerability)
+        WHEN 'object' THEN coalesce(CASE WHEN vulnerability ->> 'name' LIKE 'CVE-%' THEN vulnerability ->> 'name' END,
+            (SELECT min(alias COLLATE "C") FROM jsonb_array_elements_text(CASE jsonb_typeof(vulnerability -> 'aliases') WHEN 'array' THEN vulnerability -> 'aliases' END) AS alias
+             WHERE alias LIKE 'CVE-%'), vulnerability ->> 'name', vulnerability ->> '@id')
+        WHEN 'string' THEN vulnerability #>> '{}' END
+    FROM (SELECT raw_statement -> 'vulnerability' AS vulnerability) AS v
 $$;
-COMMENT ON FUNCTION @vex@.vulnerability_of(jsonb) IS 'the vulnerability that an OpenVEX statement is about';
+COMMENT ON FUNCTION @vex@.vulnerability_of(jsonb) IS
+    'the vulnerability that an OpenVEX statement is about: the CVE among name and aliases, else the name, else the @id';
 
 CREATE FUNCTION @vex@.products_of(raw_statement jsonb) RETURNS text[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
