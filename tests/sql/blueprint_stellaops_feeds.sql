@@ -18,14 +18,14 @@ SELECT count(*), count(*) FILTER (WHERE added) AS added FROM line, vuln.add_advi
 SELECT advisory_id, source, revision, withdrawn, published_at AT TIME ZONE 'UTC' AS published_at, raw_document ->> 'summary' AS summary, raw_document #>> '{affected,0,ranges,0,events,1,fixed}' AS fixed
 FROM vuln.advisory_raw ORDER BY advisory_id, revision;
 -- What they say of components, by the latest revision.
-INSERT INTO vuln.linksets (advisory_id, purl, version_range, raw_id, vulnerability_id, aliases)
+INSERT INTO vuln.linksets (advisory_id, purl, version_range, advisory_raw_id, canonical_id, aliases)
 SELECT a.advisory_id, 'pkg:golang/' || (f #>> '{package,name}'), f -> 'ranges', a.raw_id, a.raw_document #>> '{aliases,0}', ARRAY[a.advisory_id]
 FROM vuln.advisory AS a CROSS JOIN jsonb_array_elements(a.raw_document -> 'affected') AS f WHERE NOT a.withdrawn;
-INSERT INTO vuln.observations (advisory_id, severity_cvss3, description, "references", raw_id)
+INSERT INTO vuln.observations (advisory_id, severity_cvss3, description, "references", advisory_raw_id)
 SELECT a.advisory_id, jsonb_path_query_first(a.raw_document, '$.severity[*] ? (@.type == "CVSS_V3")'), a.raw_document ->> 'details', a.raw_document -> 'references', a.raw_id
 FROM vuln.advisory AS a WHERE NOT a.withdrawn;
-SELECT l.advisory_id, purl, version_range #> '{0,events}' AS events, vulnerability_id, severity_cvss3 ->> 'score' AS cvss3, "references" #>> '{0,url}' AS reference
-FROM vuln.linksets AS l JOIN vuln.observations AS o USING (raw_id) ORDER BY 1;
+SELECT l.advisory_id, purl, version_range #> '{0,events}' AS events, canonical_id, severity_cvss3 ->> 'score' AS cvss3, "references" #>> '{0,url}' AS reference
+FROM vuln.linksets AS l JOIN vuln.observations AS o USING (advisory_raw_id) ORDER BY 1;
 
 -- OpenVEX documents, of the maker and of a tool; the tool's author is nobody, so it is told who it is.
 \set vendor `cat "$PG_ABS_SRCDIR/data/stellaops/vendor.openvex.json"`
@@ -37,7 +37,7 @@ SELECT count(*), count(*) FILTER (WHERE added) AS added FROM vex.add_openvex(:'v
 -- The vendor changes their mind.
 SELECT component_purl, vulnerability_id, revision, added
 FROM vex.add_openvex(jsonb_set(jsonb_set(:'vendor', '{statements,1,status}', '"fixed"'), '{version}', '2'));
-SELECT issuer_id, component_purl, vulnerability_id, revision, status, justification, published_at AT TIME ZONE 'UTC' AS published_at FROM vex.vex_raw ORDER BY issuer_id COLLATE "C", vulnerability_id, component_purl, revision;
+SELECT issuer_id, component_purl, vulnerability_id, statement_revision, status, justification, published_at AT TIME ZONE 'UTC' AS published_at FROM vex.vex_raw ORDER BY issuer_id COLLATE "C", vulnerability_id, component_purl, statement_revision;
 SELECT c.component_purl, c.vulnerability_id, c.resolved_status, c.conflict_detected FROM (SELECT DISTINCT component_purl, vulnerability_id FROM vex.vex_raw) AS p,
     LATERAL vex.recompute_consensus(p.component_purl, p.vulnerability_id) AS c ORDER BY 2, 1;
 

@@ -50,11 +50,11 @@ CREATE TABLE @vex@.vex_raw (
     signature        jsonb,
     created_at       timestamptz DEFAULT now(),
     statement_id     text COLLATE "C",
-    revision         integer,
+    statement_revision integer,
     product_no       integer,
     content_hash     text CONSTRAINT vex_raw_content_hash_check CHECK (content_hash ~ '^sha256:[0-9a-f]{64}$'),
     withdrawn        boolean GENERATED ALWAYS AS (raw_statement ->> 'withdrawn' IS NOT NULL) STORED,
-    CONSTRAINT vex_raw_statement_key UNIQUE (issuer_id, statement_id, revision, product_no)
+    CONSTRAINT vex_raw_statement_key UNIQUE (issuer_id, statement_id, statement_revision, product_no)
 );
 CREATE INDEX vex_raw_vulnerability_idx ON @vex@.vex_raw (vulnerability_id, component_purl);
 COMMENT ON TABLE @vex@.vex_raw IS 'VEX statements, word for word, one row for each component that they are about; evidence, so append-only: a correction is a new revision';
@@ -62,7 +62,7 @@ COMMENT ON COLUMN @vex@.vex_raw.status IS 'not_affected, affected, fixed or unde
 COMMENT ON COLUMN @vex@.vex_raw.signature IS 'DSSE envelope, if it is signed';
 COMMENT ON COLUMN @vex@.vex_raw.created_at IS 'when it came here';
 COMMENT ON COLUMN @vex@.vex_raw.statement_id IS 'the issuer''s own id. Null when inserted: the @id, or else a digest of component and vulnerability';
-COMMENT ON COLUMN @vex@.vex_raw.revision IS '1, 2, 3 … of a statement of an issuer; the largest counts, with all its rows. Null when inserted: the next, or the latest if this is the same statement about one more component';
+COMMENT ON COLUMN @vex@.vex_raw.statement_revision IS '1, 2, 3 … of a statement of an issuer; the largest counts, with all its rows. Null when inserted: the next, or the latest if this is the same statement about one more component';
 COMMENT ON COLUMN @vex@.vex_raw.product_no IS '1, 2, 3 … of the components that this revision is about; null when inserted: filled';
 COMMENT ON COLUMN @vex@.vex_raw.content_hash IS 'digest of the statement''s canonical JSON, sha256: and 64 hex; null when inserted: filled';
 COMMENT ON COLUMN @vex@.vex_raw.withdrawn IS 'whether the statement says that it was withdrawn; then it is not heard any more';
@@ -109,18 +109,18 @@ BEGIN
     END IF;
     NEW.statement_id := coalesce(NEW.statement_id,
         @vex@.statement_id_of(NEW.raw_statement, NEW.vulnerability_id, ARRAY[NEW.component_purl]));
-    IF NEW.revision IS NULL THEN
+    IF NEW.statement_revision IS NULL THEN
         SELECT r.* INTO latest FROM @vex@.vex_raw AS r
-        WHERE r.issuer_id = NEW.issuer_id AND r.statement_id = NEW.statement_id ORDER BY r.revision DESC LIMIT 1;
-        NEW.revision := CASE
-            WHEN latest.revision IS NULL THEN 1
+        WHERE r.issuer_id = NEW.issuer_id AND r.statement_id = NEW.statement_id ORDER BY r.statement_revision DESC LIMIT 1;
+        NEW.statement_revision := CASE
+            WHEN latest.statement_revision IS NULL THEN 1
             WHEN latest.content_hash <> expected OR EXISTS (
                 SELECT FROM @vex@.vex_raw AS r WHERE r.issuer_id = NEW.issuer_id AND r.statement_id = NEW.statement_id
-                                                 AND r.revision = latest.revision AND r.component_purl = NEW.component_purl) THEN latest.revision + 1
-            ELSE latest.revision END;
+                                                 AND r.statement_revision = latest.statement_revision AND r.component_purl = NEW.component_purl) THEN latest.statement_revision + 1
+            ELSE latest.statement_revision END;
     END IF;
     NEW.product_no := coalesce(NEW.product_no, 1 + (SELECT max(r.product_no) FROM @vex@.vex_raw AS r
-        WHERE r.issuer_id = NEW.issuer_id AND r.statement_id = NEW.statement_id AND r.revision = NEW.revision), 1);
+        WHERE r.issuer_id = NEW.issuer_id AND r.statement_id = NEW.statement_id AND r.statement_revision = NEW.statement_revision), 1);
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION @vex@.statement_revision() IS
@@ -174,20 +174,20 @@ BEGIN
                    @vex@.statement_id_of(add_statement.raw_statement, @vex@.vulnerability_of(add_statement.raw_statement), products));
     LOOP
         SELECT r.* INTO latest FROM @vex@.vex_raw AS r
-        WHERE r.issuer_id = add_statement.issuer_id AND r.statement_id = id ORDER BY r.revision DESC LIMIT 1;
+        WHERE r.issuer_id = add_statement.issuer_id AND r.statement_id = id ORDER BY r.statement_revision DESC LIMIT 1;
         IF latest.content_hash = hash THEN
-            RETURN QUERY SELECT latest.statement_id, latest.revision, false;
+            RETURN QUERY SELECT latest.statement_id, latest.statement_revision, false;
             RETURN;
         END IF;
         -- Whose row of the first product is in has the revision. Of two who come at the same time, one waits here for the
         -- other, and then looks again.
-        revision := coalesce(latest.revision, 0) + 1;
-        INSERT INTO @vex@.vex_raw AS r (issuer_id, component_purl, raw_statement, published_at, signature, statement_id, revision, product_no, content_hash)
+        revision := coalesce(latest.statement_revision, 0) + 1;
+        INSERT INTO @vex@.vex_raw AS r (issuer_id, component_purl, raw_statement, published_at, signature, statement_id, statement_revision, product_no, content_hash)
         VALUES (add_statement.issuer_id, products[1], add_statement.raw_statement, add_statement.published_at, add_statement.signature, id,
                 add_statement.revision, 1, hash)
         ON CONFLICT ON CONSTRAINT vex_raw_statement_key DO NOTHING;
         IF FOUND THEN
-            INSERT INTO @vex@.vex_raw AS r (issuer_id, component_purl, raw_statement, published_at, signature, statement_id, revision, product_no, content_hash)
+            INSERT INTO @vex@.vex_raw AS r (issuer_id, component_purl, raw_statement, published_at, signature, statement_id, statement_revision, product_no, content_hash)
             SELECT add_statement.issuer_id, p, add_statement.raw_statement, add_statement.published_at, add_statement.signature, id,
                    add_statement.revision, n, hash
             FROM unnest(products) WITH ORDINALITY AS u (p, n) WHERE n > 1 ORDER BY n;
@@ -219,7 +219,7 @@ BEGIN
         -- A statement without a time is of its document's.
         SELECT a.* INTO answer FROM @vex@.add_statement(issuer, statement, NULL,
             coalesce(statement ->> 'timestamp', document ->> 'last_updated', document ->> 'timestamp')::timestamptz, add_openvex.signature) AS a;
-        RETURN QUERY SELECT p, @vex@.vulnerability_of(statement), statement ->> 'status', answer.id, answer.revision, answer.added
+        RETURN QUERY SELECT p, @vex@.vulnerability_of(statement), statement ->> 'status', answer.id, answer.statement_revision, answer.added
                      FROM unnest(@vex@.products_of(statement)) AS p;
     END LOOP;
 END $$;
