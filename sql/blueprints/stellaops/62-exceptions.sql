@@ -125,7 +125,7 @@ BEGIN
     IF OLD.state = 'expired' AND NOT is_over AND NEW.expires_at IS DISTINCT FROM OLD.expires_at THEN
         NEW.state := 'proposed';
     ELSIF OLD.state IN ('rejected', 'revoked', 'expired') THEN
-        RAISE EXCEPTION 'exception % is %, for good', OLD.exception_id, OLD.state
+        RAISE EXCEPTION 'exception % is %', OLD.exception_id, CASE OLD.state WHEN 'expired' THEN 'expired' ELSE OLD.state || ', for good' END
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = CASE OLD.state WHEN 'expired' THEN 'with a later expires_at it is proposed anew' ELSE 'request a new exception' END;
     END IF;

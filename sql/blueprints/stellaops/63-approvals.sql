@@ -39,7 +39,7 @@ BEGIN
             RAISE EXCEPTION 'there is no exception %', NEW.exception_id
                 USING ERRCODE = 'foreign_key_violation', HINT = 'insert it into @policy@.exceptions first';
         END IF;
-        RAISE EXCEPTION 'exception % is %, for good', e.exception_id, e.state
+        RAISE EXCEPTION 'exception % is %', e.exception_id, CASE e.state WHEN 'expired' THEN 'expired' ELSE e.state || ', for good' END
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = CASE e.state WHEN 'expired' THEN 'with a later expires_at it is proposed anew' ELSE 'request a new exception' END;
     END IF;
