@@ -219,7 +219,7 @@ BEGIN
         -- A statement without a time is of its document's.
         SELECT a.* INTO answer FROM @vex@.add_statement(issuer, statement, NULL,
             coalesce(statement ->> 'timestamp', document ->> 'last_updated', document ->> 'timestamp')::timestamptz, add_openvex.signature) AS a;
-        RETURN QUERY SELECT p, @vex@.vulnerability_of(statement), statement ->> 'status', answer.id, answer.statement_revision, answer.added
+        RETURN QUERY SELECT p, @vex@.vulnerability_of(statement), statement ->> 'status', answer.id, answer.revision, answer.added
                      FROM unnest(@vex@.products_of(statement)) AS p;
     END LOOP;
 END $$;
