@@ -23,6 +23,8 @@ SELECT install_blueprint('stellaops');
 SELECT install_blueprint('stellaops');
 GRANT EXECUTE ON FUNCTION install_blueprint(text, text), audit_chain_append(), audit_refuse_change(), create_proof_spine_schema(text),
     audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean, boolean) TO regress_auditspine_stella;
+-- The streams are views of the chain.
+GRANT USAGE ON SCHEMA auditspine TO regress_auditspine_stella;
 DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO regress_auditspine_stella', current_database()); END $$;
 SET ROLE regress_auditspine_stella;
 SELECT install_blueprint('stellaops', 'acme');
@@ -80,10 +82,10 @@ INSERT INTO scanner.scans (scan_id, tenant_id, image_digest) VALUES ('00000000-0
 INSERT INTO scanner.artifacts (artifact_id, scan_id, format, size_bytes) VALUES (sha('sbom'), '00000000-0000-0000-0000-000000000001', 'cdx-json', 1);
 INSERT INTO scanner.scan_artifacts SELECT scan_id, artifact_id FROM scanner.artifacts;
 INSERT INTO vuln.advisory_raw (advisory_id, source, raw_document) VALUES ('A-1', 'OSV', '{"id": "A-1"}');
-INSERT INTO vuln.linksets (advisory_id, purl, raw_id, vulnerability_id) SELECT advisory_id, 'pkg:golang/x', raw_id, 'CVE-1' FROM vuln.advisory_raw;
-INSERT INTO vuln.observations (advisory_id, raw_id, severity) SELECT advisory_id, raw_id, 'high' FROM vuln.advisory_raw;
+INSERT INTO vuln.linksets (advisory_id, purl, advisory_raw_id, canonical_id) SELECT advisory_id, 'pkg:golang/x', raw_id, 'CVE-1' FROM vuln.advisory_raw;
+INSERT INTO vuln.observations (advisory_id, advisory_raw_id, severity) SELECT advisory_id, raw_id, 'high' FROM vuln.advisory_raw;
 INSERT INTO vex.issuer_trust (issuer_id, priority, trust_score, key_id) SELECT 'vendor', 1, 0.8, key_id FROM authority.keys;
-INSERT INTO vex.vex_raw (issuer_id, statement_id, raw_statement) VALUES ('vendor', 's', '{"vulnerability": {"name": "CVE-1"}, "products": [{"@id": "pkg:golang/x"}], "status": "affected"}');
+INSERT INTO vex.vex_raw (issuer_id, component_purl, vulnerability_id, status, raw_statement) VALUES ('vendor', 'pkg:golang/x', 'CVE-1', 'affected', '{"as": "received"}');
 SELECT (vex.recompute_consensus('pkg:golang/x', 'CVE-1')).resolved_status;
 INSERT INTO symbols.debug_info (debug_digest, format, size_bytes) VALUES (sha('debug'), 'dwarf', 1);
 INSERT INTO symbols.symbols (debug_id, address, name) SELECT debug_id, 4096, 'main' FROM symbols.debug_info;
@@ -144,7 +146,6 @@ GROUP BY c.oid, attname ORDER BY (c.oid::regclass || '.' || attname) COLLATE "C"
 SELECT statement || ': ' || attempt(statement) FROM (VALUES
     ($$UPDATE authority.keys SET fingerprint = 'sha256:' || repeat('0', 64)$$),
     ($$UPDATE authority.keys SET public_key = NULL, fingerprint = NULL$$),
-    ($$UPDATE authority.keys SET state = 'revoked'$$),
     ($$UPDATE authority.clients SET client_type = 'public', secret_hash = sha('s')$$),
     ($$UPDATE registry.tokens SET actions = '{pull,mount}'$$),
     ($$UPDATE registry.tokens SET actions = '{}'$$),

@@ -76,7 +76,7 @@ SELECT say('vendor', 'affected');
 SELECT say('vendor', 'affected');
 SELECT say('vendor', 'not_affected', more => '{"justification": "component_not_present"}');
 SELECT say('vendor', 'fixed', more => '{"products": ["pkg:golang/y", {"@id": "pkg:golang/x"}, "pkg:golang/y"], "vulnerability": "CVE-2"}');
-SELECT revision, product_no, vulnerability_id, component_purl, status, justification, withdrawn FROM e_vex.vex_raw ORDER BY revision, product_no;
+SELECT statement_revision, product_no, vulnerability_id, component_purl, status, justification, withdrawn FROM e_vex.vex_raw ORDER BY statement_revision, product_no;
 SELECT id = e_authority.digest('["CVE-9", ["pkg:a/b", "pkg:c/d"]]') AS known_by_subject, revision, added
 FROM e_vex.add_statement('vendor', '{"vulnerability": "CVE-9", "products": ["pkg:c/d", "pkg:a/b"], "status": "fixed"}');
 SELECT revision, added FROM e_vex.add_statement('vendor', '{"vulnerability": "CVE-9", "products": ["pkg:a/b", "pkg:c/d"], "status": "affected"}');
@@ -100,8 +100,8 @@ INSERT INTO e_vex.vex_raw (issuer_id, component_purl, vulnerability_id, status, 
     ('hand', 'pkg:a/b', 'CVE-3', 'affected', '{"n": 1}'), ('hand', 'pkg:c/d', 'CVE-3', 'affected', '{"n": 1}'), ('hand', 'pkg:a/b', 'CVE-3', 'fixed', '{"n": 2}'),
     ('hand', 'pkg:a/b', 'CVE-4', NULL, '{"@id": "two", "status": "affected"}'), ('hand', 'pkg:c/d', 'CVE-4', NULL, '{"@id": "two", "status": "affected"}'),
     ('hand', 'pkg:a/b', 'CVE-4', NULL, '{"@id": "two", "status": "affected"}'), ('hand', NULL, 'CVE-5', 'affected', '{}'), (NULL, 'pkg:a/b', NULL, NULL, '[]');
-SELECT vulnerability_id, component_purl, status, left(statement_id, 7) AS statement, revision, product_no FROM e_vex.vex_raw WHERE issuer_id = 'hand' OR issuer_id IS NULL
-ORDER BY vulnerability_id, statement_id, revision, product_no;
+SELECT vulnerability_id, component_purl, status, left(statement_id, 7) AS statement, statement_revision, product_no FROM e_vex.vex_raw WHERE issuer_id = 'hand' OR issuer_id IS NULL
+ORDER BY vulnerability_id, statement_id, statement_revision, product_no;
 -- A document of several statements, in the form of OpenVEX 0.2.0.
 SELECT component_purl, vulnerability_id, status, left(statement_id, 7) AS statement, revision, added FROM e_vex.add_openvex('{
     "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://vex.example/2026-1", "author": "maker", "timestamp": "2026-01-02T03:04:05Z", "version": 1, "statements": [
@@ -169,7 +169,7 @@ BEGIN
 END $$;
 SELECT count(*), count(DISTINCT hash) AS answers FROM outcome;
 -- Against a plain query, for all there is.
-WITH newest AS (SELECT *, rank() OVER (PARTITION BY issuer_id, statement_id ORDER BY revision DESC) AS age FROM e_vex.vex_raw),
+WITH newest AS (SELECT *, rank() OVER (PARTITION BY issuer_id, statement_id ORDER BY statement_revision DESC) AS age FROM e_vex.vex_raw),
 heard AS (SELECT n.component_purl AS component, n.vulnerability_id, n.status, issuer_id, t.priority, t.trust_score AS score FROM newest n JOIN e_vex.issuer_trust t USING (issuer_id) WHERE age = 1 AND NOT withdrawn AND trust_score > 0),
 sums AS (SELECT component, vulnerability_id, status, sum(score) AS weight FROM (SELECT DISTINCT * FROM heard h WHERE priority = (SELECT min(priority) FROM heard i WHERE (i.component, i.vulnerability_id) = (h.component, h.vulnerability_id))) d GROUP BY 1, 2, 3),
 best AS (SELECT DISTINCT ON (component, vulnerability_id) * FROM sums ORDER BY component, vulnerability_id, weight DESC, CASE status WHEN 'affected' THEN 1 WHEN 'under_investigation' THEN 2 WHEN 'fixed' THEN 3 ELSE 4 END)

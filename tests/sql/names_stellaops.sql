@@ -53,6 +53,10 @@ SELECT h.tab || '.' || h.col FROM there AS h
 LEFT JOIN told AS t USING (tab, col) LEFT JOIN pg_attribute AS a ON a.attrelid = h.tab::regclass AND a.attnum = h.attnum
 WHERE t.col IS NULL AND h.required AND NOT a.atthasdef AND a.attidentity = '' AND h.tab <> 'scanner.image_layers';
 
+\echo columns besides that make a name of the document ambiguous in a join
+SELECT h.tab || '.' || h.col FROM there AS h LEFT JOIN told AS t USING (tab, col)
+WHERE t.col IS NULL AND h.tab <> 'scanner.image_layers'
+  AND h.col IN (SELECT col FROM told WHERE split_part(told.tab, '.', 1) = split_part(h.tab, '.', 1) AND told.tab NOT LIKE '%.schema\_migrations');
 \echo keys and references
 CREATE TEMP TABLE keyed (tab text, definition text);
 INSERT INTO keyed SELECT tab, definition FROM (VALUES

@@ -125,7 +125,7 @@ SELECT artifact_id, scan_id, format, rekor_proof FROM scanner.artifacts WHERE ar
 SELECT raw_id, advisory_id, source, raw_document, published_at AT TIME ZONE 'UTC' AS published_at, revision FROM vuln.advisory_raw WHERE raw_id::text LIKE '%0000051_' ORDER BY raw_id;
 SELECT advisory_id, purl, version_range FROM vuln.linksets WHERE linkset_id::text LIKE '%0000061_' ORDER BY linkset_id;
 SELECT advisory_id, severity_cvss3 -> 'baseScore' AS cvss3, severity_cvss4 -> 'baseScore' AS cvss4, description, "references" FROM vuln.observations WHERE observation_id::text LIKE '%0000071_' ORDER BY observation_id;
-SELECT raw_id, issuer_id, component_purl, vulnerability_id, status, justification, raw_statement, signature IS NOT NULL AS signed, revision FROM vex.vex_raw WHERE raw_id::text LIKE '%0000081_' ORDER BY raw_id;
+SELECT raw_id, issuer_id, component_purl, vulnerability_id, status, justification, raw_statement, signature IS NOT NULL AS signed, statement_revision FROM vex.vex_raw WHERE raw_id::text LIKE '%0000081_' ORDER BY raw_id;
 SELECT issuer_id, trust_score, priority, issuer_type FROM vex.issuer_trust WHERE issuer_id LIKE '%1' ORDER BY issuer_id;
 SELECT component_purl, vulnerability_id, resolved_status, conflict_detected, contributing_vex_ids, statements IS NOT NULL AS recomputed FROM vex.consensus WHERE vulnerability_id LIKE '%1' ORDER BY resolved_status, 6;
 SELECT version, description, checksum FROM vuln.schema_migrations WHERE version > 0 ORDER BY version;

@@ -31,11 +31,9 @@ CREATE TABLE @authority@.keys (
     fingerprint text,
     purpose     text CONSTRAINT keys_purpose_check CHECK (purpose IN ('token', 'evidence', 'vex')),
     state       text NOT NULL DEFAULT 'active' CONSTRAINT keys_state_check CHECK (state IN ('active', 'retired', 'revoked')),
-    revoked_at  timestamptz,
     -- Of a key in another form than PEM, or of RSA, there is no fingerprint.
     CONSTRAINT keys_fingerprint_check CHECK (CASE WHEN fingerprint IS NOT NULL THEN
-        fingerprint = 'sha256:' || @verbs@.key_fingerprint(public_key) END),
-    CONSTRAINT keys_revoked_check CHECK ((state = 'revoked') = (revoked_at IS NOT NULL))
+        fingerprint = 'sha256:' || @verbs@.key_fingerprint(public_key) END)
 );
 CREATE INDEX keys_client_idx ON @authority@.keys (client_id);
 COMMENT ON TABLE @authority@.keys IS 'public keys of clients; private keys are elsewhere. Which keys count for signed evidence is said by trust_key()';

@@ -83,7 +83,7 @@ CREATE TABLE @scanner@.images (
     architecture varchar(50),
     os           varchar(50),
     created_at   timestamptz DEFAULT now(),
-    media_type   text DEFAULT 'application/vnd.oci.image.manifest.v1+json',
+    manifest_media_type text DEFAULT 'application/vnd.oci.image.manifest.v1+json',
     size_bytes   bigint CONSTRAINT images_size_bytes_check CHECK (size_bytes >= 0),
     manifest_path text GENERATED ALWAYS AS (CASE WHEN image_digest ~ '^sha256:[0-9a-f]{64}$' THEN @scanner@.image_path(image_digest, 'manifest.json') END) STORED
 );

@@ -130,20 +130,20 @@ CREATE TABLE @vuln@.linksets (
     purl             text COLLATE "C",
     version_range    jsonb,
     created_at       timestamptz DEFAULT now(),
-    raw_id           uuid REFERENCES @vuln@.advisory_raw,
-    vulnerability_id text COLLATE "C",
+    advisory_raw_id uuid REFERENCES @vuln@.advisory_raw,
+    canonical_id    text COLLATE "C",
     aliases          text[] NOT NULL DEFAULT '{}',
     conflicts        jsonb NOT NULL DEFAULT '[]' CONSTRAINT linksets_conflicts_check CHECK (jsonb_typeof(conflicts) = 'array')
 );
 CREATE INDEX linksets_advisory_idx ON @vuln@.linksets (advisory_id);
 CREATE INDEX linksets_purl_idx ON @vuln@.linksets (purl);
-CREATE INDEX linksets_vulnerability_idx ON @vuln@.linksets (vulnerability_id);
-CREATE INDEX linksets_raw_idx ON @vuln@.linksets (raw_id);
+CREATE INDEX linksets_canonical_idx ON @vuln@.linksets (canonical_id);
+CREATE INDEX linksets_raw_idx ON @vuln@.linksets (advisory_raw_id);
 COMMENT ON TABLE @vuln@.linksets IS 'which component an advisory links to which vulnerability';
 COMMENT ON COLUMN @vuln@.linksets.purl IS 'package URL of the component, without version';
 COMMENT ON COLUMN @vuln@.linksets.version_range IS 'which versions of it are affected';
-COMMENT ON COLUMN @vuln@.linksets.raw_id IS 'the revision of the advisory that says so';
-COMMENT ON COLUMN @vuln@.linksets.vulnerability_id IS 'the name chosen for the vulnerability: the CVE if there is one';
+COMMENT ON COLUMN @vuln@.linksets.advisory_raw_id IS 'the revision of the advisory that says so';
+COMMENT ON COLUMN @vuln@.linksets.canonical_id IS 'the name chosen for the vulnerability: the CVE if there is one';
 COMMENT ON COLUMN @vuln@.linksets.aliases IS 'its other names';
 COMMENT ON COLUMN @vuln@.linksets.conflicts IS 'in what the advisories on it contradict each other';
 
@@ -155,15 +155,15 @@ CREATE TABLE @vuln@.observations (
     description    text,
     "references"   jsonb,
     created_at     timestamptz DEFAULT now(),
-    raw_id         uuid REFERENCES @vuln@.advisory_raw,
+    advisory_raw_id uuid REFERENCES @vuln@.advisory_raw,
     severity       text CONSTRAINT observations_severity_check CHECK (severity IN ('critical', 'high', 'medium', 'low', 'none', 'unknown'))
 );
 CREATE INDEX observations_advisory_idx ON @vuln@.observations (advisory_id);
-CREATE INDEX observations_raw_idx ON @vuln@.observations (raw_id);
+CREATE INDEX observations_raw_idx ON @vuln@.observations (advisory_raw_id);
 COMMENT ON TABLE @vuln@.observations IS 'what an advisory says of its vulnerability';
 COMMENT ON COLUMN @vuln@.observations.severity_cvss3 IS 'score and vector by CVSS 3';
 COMMENT ON COLUMN @vuln@.observations.severity_cvss4 IS 'score and vector by CVSS 4';
-COMMENT ON COLUMN @vuln@.observations.raw_id IS 'the revision of the advisory that says so';
+COMMENT ON COLUMN @vuln@.observations.advisory_raw_id IS 'the revision of the advisory that says so';
 COMMENT ON COLUMN @vuln@.observations.severity IS 'critical, high, medium, low, none or unknown';
 
 -- Hash only: a row cannot change, so its content is the row; and a document of that size can be fetched again from its

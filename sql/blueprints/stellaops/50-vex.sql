@@ -8,22 +8,34 @@ CREATE FUNCTION @vex@.vulnerability_of(raw_statement jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT CASE jsonb_typeof(raw_statement -> 'vulnerability')
-        WHEN 'object' THEN coalesce(raw_statement #>> '{vulnerability,name}', raw_statement #>> '{vulnerability,@id}')
-        WHEN 'string' THEN raw_statement ->> 'vulnerability' END
+    -- The CVE if there is one: under that name issuers meet who each have their own.
+    SELECT CASE jsonb_typeof(vulnerability)
+        WHEN 'object' THEN coalesce(CASE WHEN vulnerability ->> 'name' LIKE 'CVE-%' THEN vulnerability ->> 'name' END,
+            (SELECT min(alias COLLATE "C") FROM jsonb_array_elements_text(CASE jsonb_typeof(vulnerability -> 'aliases') WHEN 'array' THEN vulnerability -> 'aliases' END) AS alias
+             WHERE alias LIKE 'CVE-%'), vulnerability ->> 'name', vulnerability ->> '@id')
+        WHEN 'string' THEN vulnerability #>> '{}' END
+    FROM (SELECT raw_statement -> 'vulnerability' AS vulnerability) AS v
 $$;
-COMMENT ON FUNCTION @vex@.vulnerability_of(jsonb) IS 'the vulnerability that an OpenVEX statement is about';
+COMMENT ON FUNCTION @vex@.vulnerability_of(jsonb) IS
+    'the vulnerability that an OpenVEX statement is about: the CVE among name and aliases, else the name, else the @id';
 
 CREATE FUNCTION @vex@.products_of(raw_statement jsonb) RETURNS text[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT array_agg(DISTINCT id COLLATE "C" ORDER BY id COLLATE "C")
-    FROM (SELECT CASE jsonb_typeof(product) WHEN 'object' THEN coalesce(product #>> '{identifiers,purl}', product ->> '@id')
-                                            WHEN 'string' THEN product #>> '{}' END AS id
-          FROM jsonb_array_elements(CASE jsonb_typeof(raw_statement -> 'products') WHEN 'array' THEN raw_statement -> 'products' END) AS product) AS p
+    SELECT array_agg(DISTINCT p.id COLLATE "C" ORDER BY p.id COLLATE "C")
+    FROM jsonb_array_elements(CASE jsonb_typeof(raw_statement -> 'products') WHEN 'array' THEN raw_statement -> 'products' END) AS product
+    CROSS JOIN LATERAL (SELECT CASE jsonb_typeof(product) WHEN 'object' THEN coalesce(product #>> '{identifiers,purl}', product ->> '@id')
+                                                          WHEN 'string' THEN product #>> '{}' END AS id) AS own
+    -- A product without a package URL, such as one that a tool could not name, is known by its parts.
+    CROSS JOIN LATERAL (
+        SELECT own.id WHERE own.id LIKE 'pkg:%' OR jsonb_typeof(product -> 'subcomponents') IS DISTINCT FROM 'array' OR product -> 'subcomponents' = '[]'
+        UNION ALL
+        SELECT coalesce(part #>> '{identifiers,purl}', part ->> '@id')
+        FROM jsonb_array_elements(CASE jsonb_typeof(product -> 'subcomponents') WHEN 'array' THEN product -> 'subcomponents' END) AS part
+        WHERE (own.id LIKE 'pkg:%') IS NOT TRUE) AS p (id)
 $$;
-COMMENT ON FUNCTION @vex@.products_of(jsonb) IS 'the products that an OpenVEX statement is about, each once, in order: the package URL if there is one, else the @id';
+COMMENT ON FUNCTION @vex@.products_of(jsonb) IS 'the products that an OpenVEX statement is about, each once, in order: the package URL, or those of its subcomponents, or else the @id';
 
 CREATE TABLE @vex@.vex_raw (
     raw_id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -38,11 +50,11 @@ CREATE TABLE @vex@.vex_raw (
     signature        jsonb,
     created_at       timestamptz DEFAULT now(),
     statement_id     text COLLATE "C",
-    revision         integer,
+    statement_revision integer,
     product_no       integer,
     content_hash     text CONSTRAINT vex_raw_content_hash_check CHECK (content_hash ~ '^sha256:[0-9a-f]{64}$'),
     withdrawn        boolean GENERATED ALWAYS AS (raw_statement ->> 'withdrawn' IS NOT NULL) STORED,
-    CONSTRAINT vex_raw_statement_key UNIQUE (issuer_id, statement_id, revision, product_no)
+    CONSTRAINT vex_raw_statement_key UNIQUE (issuer_id, statement_id, statement_revision, product_no)
 );
 CREATE INDEX vex_raw_vulnerability_idx ON @vex@.vex_raw (vulnerability_id, component_purl);
 COMMENT ON TABLE @vex@.vex_raw IS 'VEX statements, word for word, one row for each component that they are about; evidence, so append-only: a correction is a new revision';
@@ -50,7 +62,7 @@ COMMENT ON COLUMN @vex@.vex_raw.status IS 'not_affected, affected, fixed or unde
 COMMENT ON COLUMN @vex@.vex_raw.signature IS 'DSSE envelope, if it is signed';
 COMMENT ON COLUMN @vex@.vex_raw.created_at IS 'when it came here';
 COMMENT ON COLUMN @vex@.vex_raw.statement_id IS 'the issuer''s own id. Null when inserted: the @id, or else a digest of component and vulnerability';
-COMMENT ON COLUMN @vex@.vex_raw.revision IS '1, 2, 3 … of a statement of an issuer; the largest counts, with all its rows. Null when inserted: the next, or the latest if this is the same statement about one more component';
+COMMENT ON COLUMN @vex@.vex_raw.statement_revision IS '1, 2, 3 … of a statement of an issuer; the largest counts, with all its rows. Null when inserted: the next, or the latest if this is the same statement about one more component';
 COMMENT ON COLUMN @vex@.vex_raw.product_no IS '1, 2, 3 … of the components that this revision is about; null when inserted: filled';
 COMMENT ON COLUMN @vex@.vex_raw.content_hash IS 'digest of the statement''s canonical JSON, sha256: and 64 hex; null when inserted: filled';
 COMMENT ON COLUMN @vex@.vex_raw.withdrawn IS 'whether the statement says that it was withdrawn; then it is not heard any more';
@@ -97,18 +109,18 @@ BEGIN
     END IF;
     NEW.statement_id := coalesce(NEW.statement_id,
         @vex@.statement_id_of(NEW.raw_statement, NEW.vulnerability_id, ARRAY[NEW.component_purl]));
-    IF NEW.revision IS NULL THEN
+    IF NEW.statement_revision IS NULL THEN
         SELECT r.* INTO latest FROM @vex@.vex_raw AS r
-        WHERE r.issuer_id = NEW.issuer_id AND r.statement_id = NEW.statement_id ORDER BY r.revision DESC LIMIT 1;
-        NEW.revision := CASE
-            WHEN latest.revision IS NULL THEN 1
+        WHERE r.issuer_id = NEW.issuer_id AND r.statement_id = NEW.statement_id ORDER BY r.statement_revision DESC LIMIT 1;
+        NEW.statement_revision := CASE
+            WHEN latest.statement_revision IS NULL THEN 1
             WHEN latest.content_hash <> expected OR EXISTS (
                 SELECT FROM @vex@.vex_raw AS r WHERE r.issuer_id = NEW.issuer_id AND r.statement_id = NEW.statement_id
-                                                 AND r.revision = latest.revision AND r.component_purl = NEW.component_purl) THEN latest.revision + 1
-            ELSE latest.revision END;
+                                                 AND r.statement_revision = latest.statement_revision AND r.component_purl = NEW.component_purl) THEN latest.statement_revision + 1
+            ELSE latest.statement_revision END;
     END IF;
     NEW.product_no := coalesce(NEW.product_no, 1 + (SELECT max(r.product_no) FROM @vex@.vex_raw AS r
-        WHERE r.issuer_id = NEW.issuer_id AND r.statement_id = NEW.statement_id AND r.revision = NEW.revision), 1);
+        WHERE r.issuer_id = NEW.issuer_id AND r.statement_id = NEW.statement_id AND r.statement_revision = NEW.statement_revision), 1);
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION @vex@.statement_revision() IS
@@ -162,20 +174,20 @@ BEGIN
                    @vex@.statement_id_of(add_statement.raw_statement, @vex@.vulnerability_of(add_statement.raw_statement), products));
     LOOP
         SELECT r.* INTO latest FROM @vex@.vex_raw AS r
-        WHERE r.issuer_id = add_statement.issuer_id AND r.statement_id = id ORDER BY r.revision DESC LIMIT 1;
+        WHERE r.issuer_id = add_statement.issuer_id AND r.statement_id = id ORDER BY r.statement_revision DESC LIMIT 1;
         IF latest.content_hash = hash THEN
-            RETURN QUERY SELECT latest.statement_id, latest.revision, false;
+            RETURN QUERY SELECT latest.statement_id, latest.statement_revision, false;
             RETURN;
         END IF;
         -- Whose row of the first product is in has the revision. Of two who come at the same time, one waits here for the
         -- other, and then looks again.
-        revision := coalesce(latest.revision, 0) + 1;
-        INSERT INTO @vex@.vex_raw AS r (issuer_id, component_purl, raw_statement, published_at, signature, statement_id, revision, product_no, content_hash)
+        revision := coalesce(latest.statement_revision, 0) + 1;
+        INSERT INTO @vex@.vex_raw AS r (issuer_id, component_purl, raw_statement, published_at, signature, statement_id, statement_revision, product_no, content_hash)
         VALUES (add_statement.issuer_id, products[1], add_statement.raw_statement, add_statement.published_at, add_statement.signature, id,
                 add_statement.revision, 1, hash)
         ON CONFLICT ON CONSTRAINT vex_raw_statement_key DO NOTHING;
         IF FOUND THEN
-            INSERT INTO @vex@.vex_raw AS r (issuer_id, component_purl, raw_statement, published_at, signature, statement_id, revision, product_no, content_hash)
+            INSERT INTO @vex@.vex_raw AS r (issuer_id, component_purl, raw_statement, published_at, signature, statement_id, statement_revision, product_no, content_hash)
             SELECT add_statement.issuer_id, p, add_statement.raw_statement, add_statement.published_at, add_statement.signature, id,
                    add_statement.revision, n, hash
             FROM unnest(products) WITH ORDINALITY AS u (p, n) WHERE n > 1 ORDER BY n;

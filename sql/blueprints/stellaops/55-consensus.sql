@@ -76,11 +76,11 @@ BEGIN
     ), newest AS (
         SELECT r.*
         FROM spoken AS s
-        CROSS JOIN LATERAL (SELECT max(l.revision) AS revision FROM @vex@.vex_raw AS l
+        CROSS JOIN LATERAL (SELECT max(l.statement_revision) AS revision FROM @vex@.vex_raw AS l
                             WHERE l.issuer_id = s.issuer_id AND l.statement_id = s.statement_id) AS latest
-        JOIN @vex@.vex_raw AS r ON r.issuer_id = s.issuer_id AND r.statement_id = s.statement_id AND r.revision = latest.revision
+        JOIN @vex@.vex_raw AS r ON r.issuer_id = s.issuer_id AND r.statement_id = s.statement_id AND r.statement_revision = latest.revision
     ), heard AS (
-        SELECT n.raw_id, n.issuer_id, n.statement_id, n.revision, n.product_no, n.status, n.content_hash, t.priority, t.trust_score,
+        SELECT n.raw_id, n.issuer_id, n.statement_id, n.statement_revision AS revision, n.product_no, n.status, n.content_hash, t.priority, t.trust_score,
                t.priority IS NOT DISTINCT FROM min(t.priority) OVER () AS asked
         FROM newest AS n JOIN @vex@.issuer_trust AS t ON t.issuer_id = n.issuer_id
         -- A newer revision may be about something else.
