@@ -73,10 +73,10 @@ INSERT INTO policy.policy_runs (run_id, tenant_id, policy_id, inputs, outputs, c
 -- One that is begun, and completed later.
 INSERT INTO policy.policy_runs (run_id, tenant_id, policy_id, inputs) VALUES ('00000000-0000-0000-0000-000000000003', tenant(), base(), '{"a": 2}');
 UPDATE policy.policy_runs SET outputs = '{"block": 1}', completed_at = now() WHERE completed_at IS NULL;
-SELECT right(run_id::text, 1) AS run, policy_state, ir_hash = (SELECT ir_hash FROM policy.policies WHERE policy_id = base()) AS ir,
+SELECT right(run_id::text, 1) AS run, policy_state, policy_ir_hash = (SELECT ir_hash FROM policy.policies WHERE policy_id = base()) AS ir,
        inputs_hash = 'sha256:' || encode(canonical_json_hash(inputs), 'hex') AS inputs,
-       determinism_hash = 'sha256:' || encode(canonical_json_hash(jsonb_build_array(policy_id, ir_hash, inputs, outputs)), 'hex') AS determinism,
-       determinism_hash = policy.run_digest(policy_id, ir_hash, inputs, outputs) AS by_function,
+       determinism_hash = 'sha256:' || encode(canonical_json_hash(jsonb_build_array(policy_id, policy_ir_hash, inputs, outputs)), 'hex') AS determinism,
+       determinism_hash = policy.run_digest(policy_id, policy_ir_hash, inputs, outputs) AS by_function,
        determinism_hash = first_value(determinism_hash) OVER (ORDER BY run_id) AS as_the_first
 FROM policy.policy_runs ORDER BY run_id;
 SELECT * FROM policy.undetermined_runs;
@@ -85,7 +85,7 @@ SELECT policy_id, runs, outcomes, run_ids FROM policy.undetermined_runs;
 \pset tuples_only on
 SELECT attempt(statement) FROM (VALUES
     ($$INSERT INTO policy.policy_runs (tenant_id, policy_id, inputs, outputs, determinism_hash) VALUES (tenant(), base(), '{}', '{}', 'sha256:' || repeat('0', 64))$$),
-    ($$INSERT INTO policy.policy_runs (tenant_id, policy_id, ir_hash) VALUES (tenant(), given(), 'sha256:' || repeat('0', 64))$$),
+    ($$INSERT INTO policy.policy_runs (tenant_id, policy_id, policy_ir_hash) VALUES (tenant(), given(), 'sha256:' || repeat('0', 64))$$),
     ($$INSERT INTO policy.policy_runs (tenant_id, policy_id, policy_state) VALUES (tenant(), given(), 'ACTIVE')$$),
     ($$INSERT INTO policy.policy_runs (tenant_id, policy_id) VALUES (tenant(), tenant())$$),
     ($$INSERT INTO policy.policy_runs (policy_id) VALUES (base())$$),
@@ -123,17 +123,17 @@ SELECT count(*), max(length(relname)) FROM pg_class WHERE relname LIKE 'effectiv
 
 -- Exceptions: what each level asks for.
 CREATE FUNCTION request(n integer, level text, effect text DEFAULT 'suppress') RETURNS uuid LANGUAGE sql AS $$
-    INSERT INTO policy.exceptions (exception_id, tenant_id, policy_id, vulnerability_id, effect, approval_level, created_by, reason, expires_at, state, defer_until, downgrade_to, control)
+    INSERT INTO policy.exceptions (exception_id, tenant_id, policy_id, vulnerability_id, effect, approval_level, created_by, reason, expires_at, exception_state, defer_until, downgrade_to, control)
     VALUES (format('00000000-0000-0000-0000-%s', lpad(n::text, 12, '0'))::uuid, tenant(), base(), 'CVE-' || n, effect, level, 'rita', 'a test', '2100-01-01', 'proposed',
             CASE effect WHEN 'defer' THEN '2099-01-01'::timestamptz END, CASE effect WHEN 'downgrade' THEN 'low' END, CASE effect WHEN 'require_control' THEN 'firewall' END)
     RETURNING exception_id $$;
 CREATE FUNCTION decide(n integer, approver text, decision text DEFAULT 'approve', capacity text DEFAULT 'approver') RETURNS text LANGUAGE sql AS $$
     SELECT attempt(format('INSERT INTO policy.exception_approval_audit (exception_id, approver_id, decision, capacity) VALUES (%L, %L, %L, %L)',
         format('00000000-0000-0000-0000-%s', lpad(n::text, 12, '0')), approver, decision, capacity)) $$;
-CREATE FUNCTION act(n integer, change text DEFAULT 'state = ''effective''') RETURNS text LANGUAGE sql AS $$
+CREATE FUNCTION act(n integer, change text DEFAULT 'exception_state = ''effective''') RETURNS text LANGUAGE sql AS $$
     SELECT attempt(format('UPDATE policy.exceptions SET %s WHERE vulnerability_id = %L', change, 'CVE-' || n)) $$;
 CREATE FUNCTION state(n integer) RETURNS text LANGUAGE sql AS $$
-    SELECT concat_ws(' ', state, CASE WHEN effective_from IS NOT NULL THEN 'from then' END, 'decisions ' || decisions, policy.missing_approvals(e)::text) FROM policy.exceptions AS e WHERE vulnerability_id = 'CVE-' || n $$;
+    SELECT concat_ws(' ', exception_state, CASE WHEN effective_from IS NOT NULL THEN 'from then' END, 'decisions ' || decisions, policy.missing_approvals(e)::text) FROM policy.exceptions AS e WHERE vulnerability_id = 'CVE-' || n $$;
 \pset tuples_only on
 SELECT request(n, 'G' || n, (ARRAY['suppress', 'defer', 'downgrade', 'require_control', 'suppress'])[n + 1]) IS NOT NULL FROM generate_series(0, 4) AS n;
 SELECT n, policy.missing_approvals(e) FROM generate_series(0, 4) AS n JOIN policy.exceptions AS e ON vulnerability_id = 'CVE-' || n ORDER BY n;
@@ -170,7 +170,7 @@ CREATE FUNCTION altered(n integer, change text) RETURNS text LANGUAGE plpgsql AS
 DECLARE got text; BEGIN
     got := act(n, change);
     IF got = 'done' THEN
-        got := (SELECT e.state || ' ' || policy.missing_approvals(e)::text FROM policy.exceptions AS e WHERE right(exception_id::text, 2) = lpad(n::text, 2, '0'));
+        got := (SELECT e.exception_state || ' ' || policy.missing_approvals(e)::text FROM policy.exceptions AS e WHERE right(exception_id::text, 2) = lpad(n::text, 2, '0'));
     END IF;
     RAISE SQLSTATE 'ZZZZZ' USING MESSAGE = got;
 EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
@@ -178,7 +178,7 @@ EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
 END $$;
 SELECT change, altered(1, change) FROM (VALUES ($$approval_level = 'G0'$$), ($$approval_level = NULL$$), ($$approval_level = 'G2'$$), ($$effect = 'suppress', defer_until = NULL$$), ($$effect = NULL, defer_until = NULL$$), ($$effect = 'suppress'$$), ($$defer_until = '2099-06-01'$$), ($$component_purl = 'pkg:golang/x'$$), ($$vulnerability_id = 'CVE-77'$$),
     ($$vulnerability_id = NULL$$), ($$expires_at = '2101-01-01'$$), ($$expires_at = NULL$$), ($$expires_at = now()$$), ($$reason = 'another'$$), ($$created_by = 'ben'$$), ($$created_by = NULL$$), ($$policy_id = given()$$), ($$tenant_id = base()$$), ($$exception_id = gen_random_uuid()$$), ($$reason = reason$$), ($$effective_from = '2000-01-01'$$),
-    ($$state = NULL$$), ($$reason = 'another', state = 'effective'$$), ($$reason = 'another', state = NULL$$), ($$state = 'rejected'$$)) AS v (change);
+    ($$exception_state = NULL$$), ($$reason = 'another', exception_state = 'effective'$$), ($$reason = 'another', exception_state = NULL$$), ($$exception_state = 'rejected'$$)) AS v (change);
 SELECT state(1), effective_from > '2020-01-01' FROM policy.exceptions WHERE vulnerability_id = 'CVE-1';
 SELECT act(1, $$approval_level = 'G2'$$), state(1), decide(1, 'ben'), act(1), decide(1, 'ann'), state(1);
 -- The client who asks is the one who approves, under another name; one of no name, or of two; a lower level than asked for; none at all.
@@ -196,7 +196,7 @@ SELECT say(21, 'sue'), say(21, 'sue', 'approval_level', $$'G5'$$), say(21, 'olga
 INSERT INTO policy.exceptions (tenant_id, vulnerability_id, component_purl, effect, approval_level, created_by, expires_at) VALUES
     (tenant(), 'CVE-30', NULL, 'suppress', 'G0', NULL, NULL), (tenant(), NULL, 'pkg:npm/31', 'suppress', 'G0', NULL, '2100-01-01'), (tenant(), NULL, NULL, 'suppress', 'G0', NULL, NULL),
     (tenant(), 'CVE-33', NULL, NULL, 'G0', NULL, NULL), (tenant(), 'CVE-34', NULL, 'suppress', NULL, NULL, NULL), (tenant(), 'CVE-35', NULL, 'suppress', 'G1', NULL, NULL), (tenant(), 'CVE-36', NULL, 'suppress', 'G0', NULL, '2020-01-01');
-SELECT vulnerability_id, component_purl, state, effective_from IS NOT NULL, policy.missing_approvals(e) FROM policy.exceptions AS e WHERE created_by IS NULL ORDER BY 1, 2;
+SELECT vulnerability_id, component_purl, exception_state, effective_from IS NOT NULL, policy.missing_approvals(e) FROM policy.exceptions AS e WHERE created_by IS NULL ORDER BY 1, 2;
 DELETE FROM policy.exceptions WHERE created_by IS NULL;
 
 -- An approver who has seen other terms.
@@ -208,12 +208,12 @@ INSERT INTO policy.exception_approval_audit (exception_id, approver_id, capacity
 SELECT decision_no FROM policy.exception_approval_audit JOIN policy.exceptions USING (exception_id) WHERE vulnerability_id = 'CVE-6';
 -- The terms do not depend on the session.
 SET TimeZone = 'Asia/Tokyo';
-SELECT act(6), act(6, $$state = 'revoked'$$);
+SELECT act(6), act(6, $$exception_state = 'revoked'$$);
 RESET TimeZone;
-SELECT state(6), act(6), act(6, $$state = 'proposed'$$), decide(6, 'ben');
+SELECT state(6), act(6), act(6, $$exception_state = 'proposed'$$), decide(6, 'ben');
 -- Inserted as effective; several decisions in one statement.
-SELECT attempt($$INSERT INTO policy.exceptions (tenant_id, policy_id, vulnerability_id, effect, approval_level, created_by, reason, expires_at, state) VALUES (tenant(), base(), 'CVE-7', 'suppress', 'G1', 'rita', 'x', '2100-01-01', 'effective')$$) LIKE '23514 exception % cannot take effect at level G1: 0 of 1 approvals%';
-SELECT attempt($$INSERT INTO policy.exceptions (tenant_id, policy_id, vulnerability_id, effect, approval_level, created_by, reason, expires_at, state) VALUES (tenant(), base(), 'CVE-8', 'suppress', 'G0', 'rita', 'x', '2100-01-01', 'effective')$$), state(8);
+SELECT attempt($$INSERT INTO policy.exceptions (tenant_id, policy_id, vulnerability_id, effect, approval_level, created_by, reason, expires_at, exception_state) VALUES (tenant(), base(), 'CVE-7', 'suppress', 'G1', 'rita', 'x', '2100-01-01', 'effective')$$) LIKE '23514 exception % cannot take effect at level G1: 0 of 1 approvals%';
+SELECT attempt($$INSERT INTO policy.exceptions (tenant_id, policy_id, vulnerability_id, effect, approval_level, created_by, reason, expires_at, exception_state) VALUES (tenant(), base(), 'CVE-8', 'suppress', 'G0', 'rita', 'x', '2100-01-01', 'effective')$$), state(8);
 SELECT request(9, 'G2') IS NOT NULL;
 INSERT INTO policy.exception_approval_audit (exception_id, approver_id, capacity, decision) SELECT exception_id, approver, 'approver', 'approve' FROM policy.exceptions, (VALUES ('ann'), ('ben')) AS v (approver) WHERE vulnerability_id = 'CVE-9';
 SELECT act(9), state(9);
@@ -230,13 +230,13 @@ SELECT decide(11, 'ann');
 SELECT subject, findings FROM verify_all() WHERE NOT ok;
 -- Whoever writes the row in the open later has the chain record it as it is then; its history still tells what changed.
 SELECT policy.expire_exceptions(), policy.expire_exceptions();
-SELECT vulnerability_id, state FROM policy.exceptions WHERE state = 'expired' ORDER BY 1;
+SELECT vulnerability_id, exception_state FROM policy.exceptions WHERE exception_state = 'expired' ORDER BY 1;
 -- Asked for anew, with a later end.
-SELECT act(10), act(10, $$expires_at = '2020-03-01'$$), act(10, $$state = 'proposed'$$), decide(10, 'ann') AS decided;
+SELECT act(10), act(10, $$expires_at = '2020-03-01'$$), act(10, $$exception_state = 'proposed'$$), decide(10, 'ann') AS decided;
 SELECT act(10, $$expires_at = '2100-01-01'$$), state(10), act(10), state(10);
 \pset tuples_only off
 
-SELECT op, changed -> 'state' AS state, (changed #>> '{expires_at,old}') ~ '^(2100|2099)-' AS shortened
+SELECT op, changed -> 'exception_state' AS state, (changed #>> '{expires_at,old}') ~ '^(2100|2099)-' AS shortened
 FROM policy.exceptions AS e CROSS JOIN LATERAL audit_history('policy.exceptions', e.exception_id::text) AS h WHERE vulnerability_id = 'CVE-11' AND h.changed ? 'expires_at';
 
 -- Tampering: an approval is slipped in, and used.
@@ -252,7 +252,7 @@ SELECT finding, current ->> 'approver_id' AS approver FROM verify_table_findings
 SELECT finding, key FROM verify_table_findings('policy."effective_finding_00000000-0000-4000-8000-0000000000b1_history"');
 SELECT finding, key FROM verify_table_findings('policy.policy_runs');
 -- What a run's own hash says of that.
-SELECT right(run_id::text, 1) AS run FROM policy.policy_runs WHERE determinism_hash <> policy.run_digest(policy_id, ir_hash, inputs, outputs);
+SELECT right(run_id::text, 1) AS run FROM policy.policy_runs WHERE determinism_hash <> policy.run_digest(policy_id, policy_ir_hash, inputs, outputs);
 -- Who decided on what, and in what capacity; exceptions in force without the approvals that their level asks for.
 SELECT vulnerability_id, approval_level, missing_approvals FROM (SELECT e.*, policy.missing_approvals(e) FROM policy.exceptions_in_force AS e0 JOIN policy.exceptions AS e USING (exception_id)) AS e WHERE cardinality(missing_approvals) > 0;
 
@@ -267,7 +267,7 @@ GRANT SELECT, INSERT ON vuln.advisory_raw, vex.vex_raw, policy.policy_runs, poli
 GRANT UPDATE ON policy.policy_runs TO regress_auditspine_worker;
 GRANT SELECT ON vex.issuer_trust, authority.clients, policy.policies, policy.exceptions TO regress_auditspine_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON vex.consensus, policy."effective_finding_00000000-0000-4000-8000-0000000000b1" TO regress_auditspine_worker;
-GRANT UPDATE (decisions, state) ON policy.exceptions TO regress_auditspine_worker;
+GRANT UPDATE (decisions, exception_state) ON policy.exceptions TO regress_auditspine_worker;
 GRANT INSERT ON policy."effective_finding_00000000-0000-4000-8000-0000000000b1_history" TO regress_auditspine_worker;
 GRANT USAGE ON SCHEMA public TO regress_auditspine_worker;
 INSERT INTO vex.issuer_trust (issuer_id, priority, trust_score) VALUES ('vendor', 1, 1);

@@ -38,6 +38,9 @@ SELECT w.tab, w.name, w.type AS wanted, t.type AS there, w.required FROM wanted_
 WHERE (w.type, w.required) IS DISTINCT FROM (t.type, t.required);
 -- Columns beyond the document's that an INSERT of its columns would have to name.
 SELECT t.tab, t.name FROM there AS t LEFT JOIN wanted_column AS w USING (tab, name) WHERE w.name IS NULL AND t.required AND NOT t.has_default;
+-- Columns beyond the document's that have a name which the document has in another table of the schema: they would make its joins ambiguous.
+SELECT t.tab, t.name FROM there AS t JOIN wanted AS n ON n.tab = t.tab AND n.columns <> '{}' LEFT JOIN wanted_column AS w ON w.tab = t.tab AND w.name = t.name
+WHERE w.name IS NULL AND t.name IN (SELECT o.name FROM wanted_column AS o WHERE split_part(o.tab::text, '.', 1) = split_part(t.tab::text, '.', 1));
 -- Tables beyond the document's in these schemas.
 SELECT c.oid::regclass FROM pg_class AS c WHERE relnamespace::regnamespace::text IN ('policy', 'scheduler', 'notify', 'orchestrator') AND relkind IN ('r', 'p') AND c.oid NOT IN (SELECT tab FROM wanted);
 

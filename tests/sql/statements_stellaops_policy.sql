@@ -73,10 +73,13 @@ INSERT INTO exception_approval_audit (audit_id, exception_id, approval_level, ap
     ('00000000-0000-4000-8000-00000000d005', '00000000-0000-4000-8000-00000000c001', 'G2', 'ann', now(), 'is not called'),
     ('00000000-0000-4000-8000-00000000d006', '00000000-0000-4000-8000-00000000c001', 'G2', '00000000-0000-4000-8000-00000000E001', now(), 'the same one again'),
     ('00000000-0000-4000-8000-00000000d007', '00000000-0000-4000-8000-00000000c005', 'G1', 'sue', now(), 'for less than it asks for');
-SELECT right(exception_id::text, 4) AS exception_id, state, missing_approvals(e) FROM exceptions AS e ORDER BY exception_id;
+SELECT right(exception_id::text, 4) AS exception_id, exception_state, missing_approvals(e) FROM exceptions AS e ORDER BY exception_id;
 INSERT INTO exception_approval_audit (audit_id, exception_id, approval_level, approver_id, approved_at, comment) VALUES
     ('00000000-0000-4000-8000-00000000d008', '00000000-0000-4000-8000-00000000c001', 'G2', 'sue', now(), NULL);
 SELECT right(exception_id::text, 4) AS exception_id FROM exceptions_in_force ORDER BY 1;
+
+-- Joined by the names that they share: a name that the document has once in a schema is there once.
+SELECT DISTINCT name, state, ir_hash, determinism_hash, effect, approver_id FROM policies JOIN policy_runs USING (policy_id, tenant_id) JOIN exceptions USING (policy_id, tenant_id) JOIN exception_approval_audit USING (exception_id) WHERE approver_id = 'sue';
 
 -- Findings that count now: the tables of a policy are made when it needs them.
 RESET ROLE;
@@ -112,6 +115,7 @@ SELECT schedule_id, name, enabled, cron_expression, timezone, mode, selection, n
 SELECT run_id, schedule_id, trigger, state, stats, deltas, started_at IS NOT NULL AS started_at, finished_at IS NOT NULL AS finished_at, error FROM runs ORDER BY run_id;
 SELECT summary_id, schedule_id, last_run, recent, counters FROM run_summaries ORDER BY summary_id;
 INSERT INTO impact_snapshots DEFAULT VALUES;
+SELECT name, cron_expression, trigger, state, finished_at IS NOT NULL AS finished, counters FROM schedules JOIN runs USING (schedule_id, tenant_id) JOIN run_summaries USING (schedule_id, tenant_id) WHERE state = 'completed';
 
 -- Who is told.
 INSERT INTO rules (rule_id, tenant_id, name, match, actions, enabled, created_at, updated_at, deleted_at) VALUES
@@ -140,6 +144,8 @@ SELECT right(rule_id::text, 4) AS rule_id, name, match, actions, enabled, delete
 SELECT right(channel_id::text, 4) AS channel_id, name, type, config, deleted_at IS NOT NULL AS deleted FROM channels ORDER BY channel_id;
 SELECT right(template_id::text, 4) AS template_id, channel_type, key, locale, render_mode, body FROM templates ORDER BY template_id;
 SELECT right(delivery_id::text, 4) AS delivery_id, right(rule_id::text, 4) AS rule_id, right(channel_id::text, 4) AS channel_id, event_id IS NOT NULL AS event_id, status, delivered_at IS NOT NULL AS delivered_at, error FROM delivery_log ORDER BY delivery_id;
+
+SELECT match, config, status FROM rules JOIN delivery_log USING (rule_id) JOIN channels USING (channel_id) ORDER BY status;
 
 -- Of the orchestrator's tables the document has the names alone.
 INSERT INTO workflows DEFAULT VALUES;

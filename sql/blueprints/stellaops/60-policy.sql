@@ -63,7 +63,7 @@ CREATE TABLE @policy@.policy_runs (
     started_at       timestamptz DEFAULT now(),
     completed_at     timestamptz,
     policy_state     text CONSTRAINT policy_runs_policy_state_check CHECK (policy_state IN ('DRAFT', 'SHADOW', 'ACTIVE', 'ENFORCING')),
-    ir_hash          text,
+    policy_ir_hash   text,
     inputs           jsonb,
     inputs_hash      text GENERATED ALWAYS AS (@authority@.digest(inputs)) STORED,
     outputs          jsonb
@@ -72,10 +72,10 @@ CREATE INDEX policy_runs_policy_idx ON @policy@.policy_runs (policy_id, started_
 CREATE INDEX policy_runs_tenant_idx ON @policy@.policy_runs (tenant_id, started_at);
 COMMENT ON TABLE @policy@.policy_runs IS 'runs of policies; never deleted, and of a completed one what ran and what came out is fixed';
 COMMENT ON COLUMN @policy@.policy_runs.cursor IS 'how far it came, for who takes it up again';
-COMMENT ON COLUMN @policy@.policy_runs.determinism_hash IS 'as the engine gave it; null: filled with run_digest(policy_id, ir_hash, inputs, outputs) once these are there, and another one is refused then. Runs of equal ir_hash and inputs_hash must have equal ones';
+COMMENT ON COLUMN @policy@.policy_runs.determinism_hash IS 'as the engine gave it; null: filled with run_digest(policy_id, policy_ir_hash, inputs, outputs) once these are there, and another one is refused then. Runs of equal policy_ir_hash and inputs_hash must have equal ones';
 COMMENT ON COLUMN @policy@.policy_runs.completed_at IS 'null while it runs';
 COMMENT ON COLUMN @policy@.policy_runs.policy_state IS 'the policy''s state at the time: DRAFT, SHADOW, ACTIVE or ENFORCING; null: filled';
-COMMENT ON COLUMN @policy@.policy_runs.ir_hash IS 'what ran: the policy''s ir_hash at the time; null: filled';
+COMMENT ON COLUMN @policy@.policy_runs.policy_ir_hash IS 'what ran: the policy''s ir_hash at the time; null: filled';
 COMMENT ON COLUMN @policy@.policy_runs.inputs IS 'what it ran on, if the engine tells';
 COMMENT ON COLUMN @policy@.policy_runs.inputs_hash IS 'digest of the inputs, sha256: and 64 hex';
 COMMENT ON COLUMN @policy@.policy_runs.outputs IS 'what came out, if the engine tells';
@@ -97,8 +97,8 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         IF OLD.completed_at IS NOT NULL
            AND (NEW.completed_at IS NULL
-                OR (NEW.run_id, NEW.policy_id, NEW.tenant_id, NEW.started_at, NEW.policy_state, NEW.ir_hash)
-                   IS DISTINCT FROM (OLD.run_id, OLD.policy_id, OLD.tenant_id, OLD.started_at, OLD.policy_state, OLD.ir_hash)
+                OR (NEW.run_id, NEW.policy_id, NEW.tenant_id, NEW.started_at, NEW.policy_state, NEW.policy_ir_hash)
+                   IS DISTINCT FROM (OLD.run_id, OLD.policy_id, OLD.tenant_id, OLD.started_at, OLD.policy_state, OLD.policy_ir_hash)
                 OR OLD.determinism_hash IS NOT NULL AND NEW.determinism_hash IS DISTINCT FROM OLD.determinism_hash
                 OR OLD.inputs IS NOT NULL AND NEW.inputs IS DISTINCT FROM OLD.inputs
                 OR OLD.outputs IS NOT NULL AND NEW.outputs IS DISTINCT FROM OLD.outputs) THEN
@@ -108,14 +108,14 @@ BEGIN
     ELSE
         -- One that is not there is left to the foreign key.
         SELECT * INTO ran FROM @policy@.policies AS p WHERE p.policy_id = NEW.policy_id;
-        NEW.ir_hash := coalesce(NEW.ir_hash, ran.ir_hash);
+        NEW.policy_ir_hash := coalesce(NEW.policy_ir_hash, ran.ir_hash);
         NEW.policy_state := coalesce(NEW.policy_state, ran.state);
-        IF (NEW.ir_hash, NEW.policy_state) <> (ran.ir_hash, ran.state) THEN
-            RAISE EXCEPTION 'the run is of policy % as % (%), which is % (%) now', NEW.policy_id, NEW.policy_state, NEW.ir_hash, ran.state, ran.ir_hash
+        IF (NEW.policy_ir_hash, NEW.policy_state) <> (ran.ir_hash, ran.state) THEN
+            RAISE EXCEPTION 'the run is of policy % as % (%), which is % (%) now', NEW.policy_id, NEW.policy_state, NEW.policy_ir_hash, ran.state, ran.ir_hash
                 USING ERRCODE = 'check_violation', HINT = 'the policy has changed since: run it anew';
         END IF;
     END IF;
-    expected := @policy@.run_digest(NEW.policy_id, NEW.ir_hash, NEW.inputs, NEW.outputs);
+    expected := @policy@.run_digest(NEW.policy_id, NEW.policy_ir_hash, NEW.inputs, NEW.outputs);
     IF NEW.determinism_hash <> expected THEN
         RAISE EXCEPTION '@policy@.policy_runs.determinism_hash % is not that of the content, which is %', NEW.determinism_hash, expected
             USING ERRCODE = 'check_violation',
@@ -142,11 +142,11 @@ CREATE TRIGGER refuse_removal BEFORE DELETE OR TRUNCATE ON @policy@.policy_runs
     FOR EACH STATEMENT EXECUTE FUNCTION @policy@.refuse_removal();
 
 CREATE VIEW @policy@.undetermined_runs AS
-    SELECT r.policy_id, r.ir_hash, r.inputs_hash, count(*) AS runs, count(DISTINCT r.determinism_hash) AS outcomes,
+    SELECT r.policy_id, r.policy_ir_hash, r.inputs_hash, count(*) AS runs, count(DISTINCT r.determinism_hash) AS outcomes,
            array_agg(r.run_id ORDER BY r.started_at, r.run_id) AS run_ids
     FROM @policy@.policy_runs AS r
     WHERE r.inputs_hash IS NOT NULL AND r.determinism_hash IS NOT NULL
-    GROUP BY r.policy_id, r.ir_hash, r.inputs_hash HAVING count(DISTINCT r.determinism_hash) > 1;
+    GROUP BY r.policy_id, r.policy_ir_hash, r.inputs_hash HAVING count(DISTINCT r.determinism_hash) > 1;
 COMMENT ON VIEW @policy@.undetermined_runs IS 'runs of the same policy on the same inputs that came out differently';
 
 SELECT @verbs@.audit_attach('@policy@.schema_migrations', kind => '@policy@.schema_migrations', payload => 'full', append_only => true);

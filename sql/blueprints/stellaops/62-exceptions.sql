@@ -18,7 +18,7 @@ CREATE TABLE @policy@.exceptions (
     defer_until      timestamptz,
     downgrade_to     text CONSTRAINT exceptions_downgrade_to_check CHECK (downgrade_to IN ('high', 'medium', 'low', 'none')),
     control          text,
-    state            text CONSTRAINT exceptions_state_check CHECK (state IN ('proposed', 'effective', 'rejected', 'revoked', 'expired')),
+    exception_state  text CONSTRAINT exceptions_exception_state_check CHECK (exception_state IN ('proposed', 'effective', 'rejected', 'revoked', 'expired')),
     effective_from   timestamptz,
     decisions        integer NOT NULL DEFAULT 0 CONSTRAINT exceptions_decisions_check CHECK (decisions >= 0),
     CONSTRAINT exceptions_defer_check CHECK (effect = 'defer' OR defer_until IS NULL),
@@ -27,7 +27,7 @@ CREATE TABLE @policy@.exceptions (
 );
 CREATE INDEX exceptions_policy_idx ON @policy@.exceptions (policy_id, vulnerability_id, component_purl);
 CREATE INDEX exceptions_tenant_idx ON @policy@.exceptions (tenant_id);
-CREATE INDEX exceptions_expiry_idx ON @policy@.exceptions (expires_at) WHERE state IN ('proposed', 'effective');
+CREATE INDEX exceptions_expiry_idx ON @policy@.exceptions (expires_at) WHERE exception_state IN ('proposed', 'effective');
 COMMENT ON TABLE @policy@.exceptions IS 'exceptions from policies; each takes effect only with the approvals that its level asks for';
 COMMENT ON COLUMN @policy@.exceptions.policy_id IS 'the policy it is from; null: all of the tenant''s';
 COMMENT ON COLUMN @policy@.exceptions.component_purl IS 'the component it is for; null: all';
@@ -36,7 +36,7 @@ COMMENT ON COLUMN @policy@.exceptions.effect IS 'suppress (no finding), defer (n
 COMMENT ON COLUMN @policy@.exceptions.approval_level IS 'G0: no approval; G1: one; G2: two; G3: two, one of them as security; G4: three, one as security and one as owner or executive. Each by another person, none by the requester. It can be raised, not lowered';
 COMMENT ON COLUMN @policy@.exceptions.expires_at IS 'null: never';
 COMMENT ON COLUMN @policy@.exceptions.created_by IS 'the requester: client_id or name of a client, if it is one of authority.clients';
-COMMENT ON COLUMN @policy@.exceptions.state IS 'proposed, effective, or for good rejected or revoked, or expired; kept by triggers: it is effective when its approvals suffice, and proposed again when they do not any more. Null when inserted: filled';
+COMMENT ON COLUMN @policy@.exceptions.exception_state IS 'proposed, effective, or for good rejected or revoked, or expired; kept by triggers: it is effective when its approvals suffice, and proposed again when they do not any more. Null when inserted: filled';
 COMMENT ON COLUMN @policy@.exceptions.effective_from IS 'when it took effect; kept by a trigger';
 COMMENT ON COLUMN @policy@.exceptions.decisions IS 'how many rows exception_approval_audit has had for it; kept by a trigger, not audited';
 
@@ -122,12 +122,12 @@ DECLARE
     is_over boolean := coalesce(NEW.expires_at <= now(), false);
 BEGIN
     -- On INSERT all of OLD is null.
-    IF OLD.state = 'expired' AND NOT is_over AND NEW.expires_at IS DISTINCT FROM OLD.expires_at THEN
-        NEW.state := 'proposed';
-    ELSIF OLD.state IN ('rejected', 'revoked', 'expired') THEN
-        RAISE EXCEPTION 'exception % is %', OLD.exception_id, CASE OLD.state WHEN 'expired' THEN 'expired' ELSE OLD.state || ', for good' END
+    IF OLD.exception_state = 'expired' AND NOT is_over AND NEW.expires_at IS DISTINCT FROM OLD.expires_at THEN
+        NEW.exception_state := 'proposed';
+    ELSIF OLD.exception_state IN ('rejected', 'revoked', 'expired') THEN
+        RAISE EXCEPTION 'exception % is %', OLD.exception_id, CASE OLD.exception_state WHEN 'expired' THEN 'expired' ELSE OLD.exception_state || ', for good' END
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = CASE OLD.state WHEN 'expired' THEN 'with a later expires_at it is proposed anew' ELSE 'request a new exception' END;
+                  HINT = CASE OLD.exception_state WHEN 'expired' THEN 'with a later expires_at it is proposed anew' ELSE 'request a new exception' END;
     END IF;
     IF NEW.exception_id <> OLD.exception_id THEN
         RAISE EXCEPTION 'exception % cannot have another id', OLD.exception_id
@@ -138,13 +138,13 @@ BEGIN
         RAISE EXCEPTION 'exception % is of level %, and cannot become one of %', OLD.exception_id, OLD.approval_level, coalesce(NEW.approval_level, 'none')
             USING ERRCODE = 'check_violation', HINT = 'a level can be raised; request a new exception, or leave it';
     END IF;
-    IF NEW.state IS NULL OR NEW.state = 'effective' THEN
+    IF NEW.exception_state IS NULL OR NEW.exception_state = 'effective' THEN
         -- The row is locked, and every decision changes it: none is on its way that is not seen here.
         missing := @policy@.missing_approvals(NEW);
-        IF NEW.state IS NULL THEN
-            NEW.state := CASE WHEN cardinality(missing) = 0 AND NOT is_over THEN 'effective' ELSE 'proposed' END;
-        ELSIF OLD.state = 'effective' THEN
-            NEW.state := CASE WHEN cardinality(missing) = 0 THEN 'effective' ELSE 'proposed' END;
+        IF NEW.exception_state IS NULL THEN
+            NEW.exception_state := CASE WHEN cardinality(missing) = 0 AND NOT is_over THEN 'effective' ELSE 'proposed' END;
+        ELSIF OLD.exception_state = 'effective' THEN
+            NEW.exception_state := CASE WHEN cardinality(missing) = 0 THEN 'effective' ELSE 'proposed' END;
         ELSIF cardinality(missing) > 0 THEN
             RAISE EXCEPTION 'exception % cannot take effect at level %: %', NEW.exception_id, coalesce(NEW.approval_level, 'none'), array_to_string(missing, ', ')
                 USING ERRCODE = 'check_violation',
@@ -154,8 +154,8 @@ BEGIN
                 USING ERRCODE = 'check_violation', HINT = 'with a later expires_at it is proposed anew';
         END IF;
     END IF;
-    NEW.effective_from := CASE WHEN NEW.state = 'proposed' THEN NULL
-                               WHEN NEW.state = 'effective' AND OLD.state IS DISTINCT FROM 'effective' THEN now()
+    NEW.effective_from := CASE WHEN NEW.exception_state = 'proposed' THEN NULL
+                               WHEN NEW.exception_state = 'effective' AND OLD.exception_state IS DISTINCT FROM 'effective' THEN now()
                                ELSE OLD.effective_from END;
     RETURN NEW;
 END $$;
@@ -165,7 +165,7 @@ CREATE TRIGGER exception_state BEFORE INSERT OR UPDATE ON @policy@.exceptions
     FOR EACH ROW EXECUTE FUNCTION @policy@.exception_state();
 
 CREATE VIEW @policy@.exceptions_in_force AS
-    SELECT e.* FROM @policy@.exceptions AS e WHERE e.state = 'effective' AND (e.expires_at IS NULL OR e.expires_at > now());
+    SELECT e.* FROM @policy@.exceptions AS e WHERE e.exception_state = 'effective' AND (e.expires_at IS NULL OR e.expires_at > now());
 COMMENT ON VIEW @policy@.exceptions_in_force IS 'exceptions that count now, whether or not expire_exceptions() was run in time';
 
 CREATE FUNCTION @policy@.expire_exceptions() RETURNS bigint
@@ -175,7 +175,7 @@ CREATE FUNCTION @policy@.expire_exceptions() RETURNS bigint
 DECLARE
     expired bigint;
 BEGIN
-    UPDATE @policy@.exceptions AS x SET state = 'expired' WHERE x.state IN ('proposed', 'effective') AND x.expires_at <= now();
+    UPDATE @policy@.exceptions AS x SET exception_state = 'expired' WHERE x.exception_state IN ('proposed', 'effective') AND x.expires_at <= now();
     GET DIAGNOSTICS expired = ROW_COUNT;
     RETURN expired;
 END $$;

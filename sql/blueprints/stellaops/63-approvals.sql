@@ -31,7 +31,7 @@ BEGIN
     -- Counted, not only locked: so a transaction with an older snapshot cannot let the exception take effect on
     -- decisions that it does not see.
     UPDATE @policy@.exceptions AS x SET decisions = x.decisions + 1
-    WHERE x.exception_id = NEW.exception_id AND x.state IN ('proposed', 'effective')
+    WHERE x.exception_id = NEW.exception_id AND x.exception_state IN ('proposed', 'effective')
     RETURNING x.* INTO e;
     IF NOT FOUND THEN
         SELECT * INTO e FROM @policy@.exceptions AS x WHERE x.exception_id = NEW.exception_id;
@@ -39,9 +39,9 @@ BEGIN
             RAISE EXCEPTION 'there is no exception %', NEW.exception_id
                 USING ERRCODE = 'foreign_key_violation', HINT = 'insert it into @policy@.exceptions first';
         END IF;
-        RAISE EXCEPTION 'exception % is %', e.exception_id, CASE e.state WHEN 'expired' THEN 'expired' ELSE e.state || ', for good' END
+        RAISE EXCEPTION 'exception % is %', e.exception_id, CASE e.exception_state WHEN 'expired' THEN 'expired' ELSE e.exception_state || ', for good' END
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = CASE e.state WHEN 'expired' THEN 'with a later expires_at it is proposed anew' ELSE 'request a new exception' END;
+                  HINT = CASE e.exception_state WHEN 'expired' THEN 'with a later expires_at it is proposed anew' ELSE 'request a new exception' END;
     END IF;
     client := @policy@.client_of(e.tenant_id, NEW.approver_id);
     IF NEW.approver_id = e.created_by OR client = @policy@.client_of(e.tenant_id, e.created_by) THEN
@@ -92,9 +92,9 @@ CREATE FUNCTION @policy@.approval_counted() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
-    UPDATE @policy@.exceptions AS x SET state = CASE x.state WHEN 'effective' THEN 'proposed' ELSE 'effective' END
+    UPDATE @policy@.exceptions AS x SET exception_state = CASE x.exception_state WHEN 'effective' THEN 'proposed' ELSE 'effective' END
     WHERE x.exception_id = NEW.exception_id
-      AND CASE x.state WHEN 'effective' THEN cardinality(@policy@.missing_approvals(x)) > 0
+      AND CASE x.exception_state WHEN 'effective' THEN cardinality(@policy@.missing_approvals(x)) > 0
                        WHEN 'proposed' THEN coalesce(x.expires_at > now(), true) AND cardinality(@policy@.missing_approvals(x)) = 0 END;
     RETURN NULL;
 END $$;

@@ -16,17 +16,17 @@ CREATE TABLE @scheduler@.schedules (
     limits          jsonb,
     created_at      timestamptz DEFAULT now(),
     updated_at      timestamptz DEFAULT now(),
-    policy_id       uuid REFERENCES @policy@.policies,
+    target_policy_id uuid REFERENCES @policy@.policies,
     next_run_at     timestamptz
 );
 CREATE INDEX schedules_tenant_idx ON @scheduler@.schedules (tenant_id);
-CREATE INDEX schedules_policy_idx ON @scheduler@.schedules (policy_id);
+CREATE INDEX schedules_policy_idx ON @scheduler@.schedules (target_policy_id);
 COMMENT ON TABLE @scheduler@.schedules IS 'what is evaluated again, and when';
 COMMENT ON COLUMN @scheduler@.schedules.mode IS 'such as analysis-only (what was scanned is judged anew) or content-refresh (scanned anew)';
 COMMENT ON COLUMN @scheduler@.schedules.selection IS 'which images';
 COMMENT ON COLUMN @scheduler@.schedules.notify IS 'who is told how a run went';
 COMMENT ON COLUMN @scheduler@.schedules.limits IS 'such as how many jobs at once';
-COMMENT ON COLUMN @scheduler@.schedules.policy_id IS 'the policy that judges; null: all of the tenant''s';
+COMMENT ON COLUMN @scheduler@.schedules.target_policy_id IS 'the policy that judges; null: all of the tenant''s';
 COMMENT ON COLUMN @scheduler@.schedules.next_run_at IS 'working state, not audited';
 
 CREATE TABLE @scheduler@.runs (

@@ -74,7 +74,9 @@ CREATE VIEW @policy@.evaluated AS
           AND length(e.event_kind) = length('@policy@.effective_finding_') + 36
           AND (e.op IN ('I', 'D', 'T')
                OR e.op = 'U' AND (e.payload -> 'status', e.payload -> 'severity', e.payload -> 'action')
-                  IS DISTINCT FROM (before.payload -> 'status', before.payload -> 'severity', before.payload -> 'action'))) AS x;
+                  IS DISTINCT FROM (before.payload -> 'status', before.payload -> 'severity', before.payload -> 'action'))) AS x
+    -- Said here too, so that of other tables' entries no earlier ones are looked up.
+    WHERE e.event_kind = '@policy@.policy_runs' OR starts_with(e.event_kind, '@policy@.effective_finding_');
 COMMENT ON VIEW @policy@.evaluated IS
     'stream policy:evaluated: evaluation.completed (a run is), verdict.changed (a finding came, went, or has another status, severity or action)';
 

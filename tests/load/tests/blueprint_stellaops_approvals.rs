@@ -41,7 +41,7 @@ const UNAPPROVED: &str = "
         WHERE a.exception_id = e.exception_id
           AND NOT EXISTS (SELECT FROM policy.exception_approval_audit AS l
                           WHERE l.exception_id = a.exception_id AND l.approver_id = a.approver_id AND l.decision_no > a.decision_no)) AS s
-    WHERE e.state = 'effective'
+    WHERE e.exception_state = 'effective'
       AND (rejections > 0
            OR approvals < CASE approval_level WHEN 'G0' THEN 0 WHEN 'G1' THEN 1 WHEN 'G4' THEN 3 ELSE 2 END
            OR approval_level IN ('G3', 'G4') AND security = 0 OR approval_level = 'G4' AND owner = 0)";
@@ -59,13 +59,13 @@ fn act(client: &mut Client, rng: &mut Rng) -> Result<(), Error> {
             48..52 => "reject",
             52..55 => {
                 let reason = format!("reason {}", rng.below(3));
-                let change = "UPDATE policy.exceptions SET state = 'proposed', reason = $2 WHERE vulnerability_id = $1";
+                let change = "UPDATE policy.exceptions SET exception_state = 'proposed', reason = $2 WHERE vulnerability_id = $1";
                 transaction.execute(change, &[&exception, &reason])?;
                 continue;
             }
             _ => {
                 let activate =
-                    "UPDATE policy.exceptions SET state = 'effective' WHERE vulnerability_id = $1";
+                    "UPDATE policy.exceptions SET exception_state = 'effective' WHERE vulnerability_id = $1";
                 transaction.execute(activate, &[&exception])?;
                 continue;
             }
@@ -154,7 +154,7 @@ fn decide_at(isolation: &str) {
     let events: i64 = scalar(
         &mut admin,
         "SELECT count(DISTINCT e.exception_id) FROM policy.exceptions AS e
-         CROSS JOIN LATERAL audit_history('policy.exceptions', e.exception_id::text) AS h WHERE h.changed #>> '{state,old}' = 'effective'",
+         CROSS JOIN LATERAL audit_history('policy.exceptions', e.exception_id::text) AS h WHERE h.changed #>> '{exception_state,old}' = 'effective'",
     );
     assert!(
         events >= 3,
