@@ -6,7 +6,7 @@ CREATE FUNCTION @policy@.effective_finding_version() RETURNS trigger
     AS $$
 DECLARE
     history constant text := format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME || '_history');
-    columns constant text := 'component, vulnerability_id, status, severity, action, exception_id, run_id, updated_at';
+    columns constant text := 'component_purl, vulnerability_id, status, severity, action, exception_id, run_id, updated_at';
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         EXECUTE format('INSERT INTO %s (op, %s) SELECT ''D'', %2$s FROM %I.%I', history, columns, TG_TABLE_SCHEMA, TG_TABLE_NAME);
@@ -19,19 +19,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION @policy@.effective_finding_version() IS 'trigger: writes each version of a finding to the history beside its table';
 
-CREATE FUNCTION @policy@.create_effective_finding(policy_id text) RETURNS regclass
+CREATE FUNCTION @policy@.create_effective_finding(policy_id uuid) RETURNS regclass
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    finding   text := 'effective_finding_' || policy_id;
+    finding   text := 'effective_finding_' || policy_id::text;
     history   text := finding || '_history';
     there     text[];
 BEGIN
-    IF policy_id IS NULL OR policy_id !~ '^[a-z][a-z0-9_]{0,31}$' OR policy_id LIKE '%\_history' THEN
-        RAISE EXCEPTION 'policy id "%" cannot be part of a table''s name', left(policy_id, 100)
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'it has 1 to 32 lower-case letters, digits and underscores, a letter first, and does not end in _history';
+    IF policy_id IS NULL THEN
+        RAISE EXCEPTION 'no policy is named' USING ERRCODE = 'null_value_not_allowed', HINT = 'pass a policy_id of @policy@.policies';
     END IF;
     -- Looked at twice: those who find the tables wait for nobody; of those who do not, one makes them.
     FOR attempt IN 1..2 LOOP
@@ -54,15 +52,15 @@ BEGIN
 
     EXECUTE format($ddl$
         CREATE TABLE @policy@.%1$I (
-            component        text COLLATE "C" NOT NULL,
-            vulnerability_id text COLLATE "C" NOT NULL,
+            component_purl   text COLLATE "C" NOT NULL,
+            vulnerability_id varchar(100) COLLATE "C" NOT NULL,
             status           text NOT NULL CHECK (status IN ('not_affected', 'affected', 'fixed', 'under_investigation')),
             severity         text NOT NULL CHECK (severity IN ('critical', 'high', 'medium', 'low', 'none', 'unknown')),
             action           text NOT NULL CHECK (action IN ('block', 'warn', 'pass')),
             exception_id     uuid REFERENCES @policy@.exceptions,
             run_id           uuid NOT NULL REFERENCES @policy@.policy_runs,
             updated_at       timestamptz NOT NULL DEFAULT now(),
-            PRIMARY KEY (component, vulnerability_id)
+            PRIMARY KEY (component_purl, vulnerability_id)
         )$ddl$, finding);
     EXECUTE format($ddl$
         CREATE TABLE @policy@.%1$I (
@@ -72,7 +70,8 @@ BEGIN
             changed_by       text NOT NULL DEFAULT session_user,
             LIKE @policy@.%2$I
         )$ddl$, history, finding);
-    EXECUTE format('CREATE INDEX %1$I ON @policy@.%2$I (component, vulnerability_id, version_id)', history || '_idx', history);
+    -- Its name is PostgreSQL's to choose: ours would be too long.
+    EXECUTE format('CREATE INDEX ON @policy@.%I (component_purl, vulnerability_id, version_id)', history);
     EXECUTE format('CREATE TRIGGER finding_version AFTER INSERT OR DELETE ON @policy@.%I
                     FOR EACH ROW EXECUTE FUNCTION @policy@.effective_finding_version()', finding);
     EXECUTE format('CREATE TRIGGER finding_version_changed AFTER UPDATE ON @policy@.%I
@@ -80,13 +79,13 @@ BEGIN
     EXECUTE format('CREATE TRIGGER finding_version_truncate BEFORE TRUNCATE ON @policy@.%I
                     FOR EACH STATEMENT EXECUTE FUNCTION @policy@.effective_finding_version()', finding);
 
-    EXECUTE format('COMMENT ON TABLE @policy@.%I IS %L', finding, 'findings of policy ' || policy_id || ' that count now');
+    EXECUTE format('COMMENT ON TABLE @policy@.%I IS %L', finding, 'findings of policy ' || policy_id::text || ' that count now');
     EXECUTE format('COMMENT ON COLUMN @policy@.%I.status IS %L', finding, 'VEX status: not_affected, affected, fixed or under_investigation');
     EXECUTE format('COMMENT ON COLUMN @policy@.%I.severity IS %L', finding, 'after exceptions: critical, high, medium, low, none or unknown');
     EXECUTE format('COMMENT ON COLUMN @policy@.%I.action IS %L', finding, 'what the policy asks for: block, warn or pass');
     EXECUTE format('COMMENT ON COLUMN @policy@.%I.exception_id IS %L', finding, 'the exception that was applied, if any');
     EXECUTE format('COMMENT ON COLUMN @policy@.%I.run_id IS %L', finding, 'the run that found it so');
-    EXECUTE format('COMMENT ON TABLE @policy@.%I IS %L', history, 'versions of the findings of policy ' || policy_id || '; written by triggers, append-only');
+    EXECUTE format('COMMENT ON TABLE @policy@.%I IS %L', history, 'versions of the findings of policy ' || policy_id::text || '; written by triggers, append-only');
     EXECUTE format('COMMENT ON COLUMN @policy@.%I.op IS %L', history, 'I: came, U: changed, D: went; the columns behind are those of that version, with D of the last one');
 
     PERFORM @verbs@.audit_attach(format('@policy@.%I', finding)::regclass, '@policy@.' || finding, 'main'::text, NULL::text[], NULL::text[],
@@ -95,7 +94,7 @@ BEGIN
                                  'hash'::text, '{}'::text[], true, false, false);
     RETURN format('@policy@.%I', finding)::regclass;
 END $$;
-COMMENT ON FUNCTION @policy@.create_effective_finding(text) IS
-    'makes effective_finding_<policy> and effective_finding_<policy>_history, audited; answers the first, also if they are there already. To be called before the transaction that writes runs, since the tables'' foreign keys lock policy_runs';
+COMMENT ON FUNCTION @policy@.create_effective_finding(uuid) IS
+    'makes effective_finding_<policy_id> and effective_finding_<policy_id>_history, audited; answers the first, also if they are there already. To be called before the transaction that writes runs, since the tables'' foreign keys lock policy_runs';
 
-SELECT @authority@.record_migration('@policy@', '1', 'tables of blueprint stellaops', @authority@.schema_checksum('@policy@'));
+SELECT @authority@.record_migration('@policy@', 0, 'tables of blueprint stellaops', @authority@.schema_checksum('@policy@'));

@@ -4,60 +4,103 @@ CREATE TABLE @scheduler@.schema_migrations (LIKE @authority@.schema_migrations I
 COMMENT ON TABLE @scheduler@.schema_migrations IS 'migrations of this schema, each as it was applied; append-only';
 
 CREATE TABLE @scheduler@.schedules (
-    schedule_id text COLLATE "C" PRIMARY KEY CONSTRAINT schedules_schedule_id_check CHECK (schedule_id ~ '^[a-z0-9][a-z0-9._-]{0,62}$'),
-    cron        text NOT NULL CONSTRAINT schedules_cron_check CHECK (cron ~ '^[-0-9*,/A-Z]+( [-0-9*,/A-Z]+){4}$'),
-    timezone    text NOT NULL DEFAULT 'UTC',
-    mode        text NOT NULL CONSTRAINT schedules_mode_check CHECK (mode IN ('analysis-only', 'content-refresh')),
-    policy_id   text COLLATE "C" REFERENCES @policy@.policies,
-    selector    jsonb NOT NULL DEFAULT '{}' CONSTRAINT schedules_selector_check CHECK (jsonb_typeof(selector) = 'object'),
-    enabled     boolean NOT NULL DEFAULT true,
-    owner_id    text COLLATE "C" NOT NULL REFERENCES @authority@.clients,
-    next_run_at timestamptz
+    schedule_id     varchar(100) COLLATE "C" PRIMARY KEY DEFAULT gen_random_uuid()::text,
+    tenant_id       uuid NOT NULL,
+    name            varchar(255),
+    enabled         boolean DEFAULT true,
+    cron_expression varchar(100),
+    timezone        varchar(50) DEFAULT 'UTC',
+    mode            varchar(50),
+    selection       jsonb,
+    notify          jsonb,
+    limits          jsonb,
+    created_at      timestamptz DEFAULT now(),
+    updated_at      timestamptz DEFAULT now(),
+    target_policy_id uuid REFERENCES @policy@.policies,
+    next_run_at     timestamptz
 );
-CREATE INDEX schedules_policy_idx ON @scheduler@.schedules (policy_id);
+CREATE INDEX schedules_tenant_idx ON @scheduler@.schedules (tenant_id);
+CREATE INDEX schedules_policy_idx ON @scheduler@.schedules (target_policy_id);
 COMMENT ON TABLE @scheduler@.schedules IS 'what is evaluated again, and when';
-COMMENT ON COLUMN @scheduler@.schedules.cron IS 'five fields: minute, hour, day of month, month, day of week';
-COMMENT ON COLUMN @scheduler@.schedules.mode IS 'analysis-only (what was scanned is judged anew) or content-refresh (scanned anew)';
-COMMENT ON COLUMN @scheduler@.schedules.selector IS 'which images';
+COMMENT ON COLUMN @scheduler@.schedules.mode IS 'such as analysis-only (what was scanned is judged anew) or content-refresh (scanned anew)';
+COMMENT ON COLUMN @scheduler@.schedules.selection IS 'which images';
+COMMENT ON COLUMN @scheduler@.schedules.notify IS 'who is told how a run went';
+COMMENT ON COLUMN @scheduler@.schedules.limits IS 'such as how many jobs at once';
+COMMENT ON COLUMN @scheduler@.schedules.target_policy_id IS 'the policy that judges; null: all of the tenant''s';
 COMMENT ON COLUMN @scheduler@.schedules.next_run_at IS 'working state, not audited';
 
 CREATE TABLE @scheduler@.runs (
-    run_id      uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    schedule_id text COLLATE "C" REFERENCES @scheduler@.schedules,
-    trigger     text NOT NULL CONSTRAINT runs_trigger_check CHECK (trigger IN ('cron', 'advisory', 'vex', 'manual')),
-    state       text NOT NULL DEFAULT 'planning'
-                CONSTRAINT runs_state_check CHECK (state IN ('planning', 'queued', 'running', 'completed', 'error', 'cancelled')),
+    run_id        varchar(100) COLLATE "C" PRIMARY KEY DEFAULT gen_random_uuid()::text,
+    tenant_id     uuid NOT NULL,
+    schedule_id   varchar(100) COLLATE "C" REFERENCES @scheduler@.schedules,
+    trigger       varchar(50),
+    state         varchar(50) DEFAULT 'planning',
+    stats         jsonb,
+    deltas        jsonb,
+    created_at    timestamptz DEFAULT now(),
+    started_at    timestamptz,
+    finished_at   timestamptz,
+    error         text,
     policy_run_id uuid REFERENCES @policy@.policy_runs,
-    created_at  timestamptz NOT NULL DEFAULT now(),
-    finished_at timestamptz,
-    progress    numeric(3,2) NOT NULL DEFAULT 0 CONSTRAINT runs_progress_check CHECK (progress BETWEEN 0 AND 1),
-    error       text,
-    CONSTRAINT runs_finished_check CHECK ((state IN ('completed', 'error', 'cancelled')) = (finished_at IS NOT NULL)),
-    CONSTRAINT runs_error_check CHECK ((state = 'error') = (error IS NOT NULL)),
-    CONSTRAINT runs_cron_check CHECK (trigger <> 'cron' OR schedule_id IS NOT NULL)
+    progress      numeric(3,2) DEFAULT 0 CONSTRAINT runs_progress_check CHECK (progress BETWEEN 0 AND 1)
 );
 CREATE INDEX runs_schedule_idx ON @scheduler@.runs (schedule_id, created_at);
+CREATE INDEX runs_tenant_idx ON @scheduler@.runs (tenant_id, created_at);
+CREATE INDEX runs_policy_run_idx ON @scheduler@.runs (policy_run_id);
 COMMENT ON TABLE @scheduler@.runs IS 'times that something was evaluated again';
-COMMENT ON COLUMN @scheduler@.runs.trigger IS 'what set it off: cron, advisory, vex or manual';
-COMMENT ON COLUMN @scheduler@.runs.state IS 'planning, queued, running, completed, error or cancelled';
+COMMENT ON COLUMN @scheduler@.runs.trigger IS 'what set it off, such as cron, advisory, vex or manual';
+COMMENT ON COLUMN @scheduler@.runs.state IS 'such as planning, queued, running, completed, error or cancelled';
+COMMENT ON COLUMN @scheduler@.runs.deltas IS 'what came out otherwise than last time';
 COMMENT ON COLUMN @scheduler@.runs.policy_run_id IS 'what the policy made of it';
 COMMENT ON COLUMN @scheduler@.runs.progress IS 'working state, not audited';
 
 CREATE TABLE @scheduler@.run_summaries (
-    schedule_id    text COLLATE "C" PRIMARY KEY REFERENCES @scheduler@.schedules ON DELETE CASCADE,
-    last_run_id    uuid REFERENCES @scheduler@.runs,
-    runs           bigint NOT NULL DEFAULT 0 CONSTRAINT run_summaries_runs_check CHECK (runs >= 0),
-    errors         bigint NOT NULL DEFAULT 0 CONSTRAINT run_summaries_errors_check CHECK (errors BETWEEN 0 AND runs),
-    findings       bigint NOT NULL DEFAULT 0 CONSTRAINT run_summaries_findings_check CHECK (findings >= 0),
-    updated_at     timestamptz NOT NULL DEFAULT now()
+    summary_id  varchar(200) COLLATE "C" PRIMARY KEY,
+    tenant_id   uuid NOT NULL,
+    schedule_id varchar(100) COLLATE "C",
+    last_run    jsonb,
+    recent      jsonb[],
+    counters    jsonb,
+    updated_at  timestamptz DEFAULT now()
 );
+CREATE INDEX run_summaries_schedule_idx ON @scheduler@.run_summaries (schedule_id);
 COMMENT ON TABLE @scheduler@.run_summaries IS 'what the runs of each schedule add up to';
-COMMENT ON COLUMN @scheduler@.run_summaries.findings IS 'new findings of the last run';
+COMMENT ON COLUMN @scheduler@.run_summaries.summary_id IS 'tenant_id:schedule_id; null when inserted: filled so';
+COMMENT ON COLUMN @scheduler@.run_summaries.last_run IS 'the last run, as it ended';
+COMMENT ON COLUMN @scheduler@.run_summaries.recent IS 'the runs before, newest first';
 COMMENT ON COLUMN @scheduler@.run_summaries.updated_at IS 'working state, not audited';
+
+CREATE FUNCTION @scheduler@.summary_name() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    NEW.summary_id := NEW.tenant_id::text || ':' || NEW.schedule_id;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION @scheduler@.summary_name() IS 'trigger: a summary is known by its tenant and schedule';
+CREATE TRIGGER summary_name BEFORE INSERT ON @scheduler@.run_summaries
+    FOR EACH ROW WHEN (NEW.summary_id IS NULL) EXECUTE FUNCTION @scheduler@.summary_name();
+
+-- The document names this table and none of its columns.
+CREATE TABLE @scheduler@.impact_snapshots (
+    snapshot_id   varchar(100) COLLATE "C" PRIMARY KEY DEFAULT gen_random_uuid()::text,
+    tenant_id     uuid,
+    run_id        varchar(100) COLLATE "C" REFERENCES @scheduler@.runs,
+    selection     jsonb,
+    image_digests text[],
+    created_at    timestamptz DEFAULT now()
+);
+CREATE INDEX impact_snapshots_run_idx ON @scheduler@.impact_snapshots (run_id);
+COMMENT ON TABLE @scheduler@.impact_snapshots IS 'which images a run was found to matter to when it was planned; append-only';
+COMMENT ON COLUMN @scheduler@.impact_snapshots.selection IS 'what was asked for, as in schedules';
+COMMENT ON COLUMN @scheduler@.impact_snapshots.image_digests IS 'what that came to';
 
 SELECT @verbs@.audit_attach('@scheduler@.schema_migrations', kind => '@scheduler@.schema_migrations', payload => 'full', append_only => true);
 SELECT @verbs@.audit_attach('@scheduler@.schedules', kind => '@scheduler@.schedules', payload => 'full', exclude => '{next_run_at}', skip_unchanged => true);
-SELECT @verbs@.audit_attach('@scheduler@.runs', kind => '@scheduler@.runs', exclude => '{progress}', skip_unchanged => true);
+-- With payload: when a run began is read from the chain.
+SELECT @verbs@.audit_attach('@scheduler@.runs', kind => '@scheduler@.runs', payload => 'full', exclude => '{progress}', skip_unchanged => true);
 SELECT @verbs@.audit_attach('@scheduler@.run_summaries', kind => '@scheduler@.run_summaries', exclude => '{updated_at}', skip_unchanged => true);
+SELECT @verbs@.audit_attach('@scheduler@.impact_snapshots', kind => '@scheduler@.impact_snapshots', append_only => true);
 
-SELECT @authority@.record_migration('@scheduler@', '1', 'tables of blueprint stellaops', @authority@.schema_checksum('@scheduler@'));
+SELECT @authority@.record_migration('@scheduler@', 0, 'tables of blueprint stellaops', @authority@.schema_checksum('@scheduler@'));

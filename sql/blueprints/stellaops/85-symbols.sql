@@ -4,14 +4,16 @@ CREATE TABLE @symbols@.schema_migrations (LIKE @authority@.schema_migrations INC
 COMMENT ON TABLE @symbols@.schema_migrations IS 'migrations of this schema, each as it was applied; append-only';
 
 CREATE TABLE @symbols@.debug_info (
-    debug_digest text COLLATE "C" PRIMARY KEY CONSTRAINT debug_info_debug_digest_check CHECK (debug_digest ~ '^sha256:[0-9a-f]{64}$'),
+    debug_id     uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    debug_digest text COLLATE "C" CONSTRAINT debug_info_debug_digest_key UNIQUE
+                 CONSTRAINT debug_info_debug_digest_check CHECK (debug_digest ~ '^sha256:[0-9a-f]{64}$'),
     build_id     text CONSTRAINT debug_info_build_id_check CHECK (build_id ~ '^[0-9a-f]{8,64}$'),
-    format       text NOT NULL CONSTRAINT debug_info_format_check CHECK (format IN ('dwarf', 'pdb', 'dsym', 'breakpad', 'wasm')),
-    image_digest text COLLATE "C" REFERENCES @scanner@.images,
+    format       text CONSTRAINT debug_info_format_check CHECK (format IN ('dwarf', 'pdb', 'dsym', 'breakpad', 'wasm')),
+    image_digest varchar(100) COLLATE "C" REFERENCES @scanner@.images,
     file         text NOT NULL DEFAULT 'debug.bin',
     blob_path    text GENERATED ALWAYS AS (@scanner@.blob_path(debug_digest, file)) STORED,
-    size_bytes   bigint NOT NULL CONSTRAINT debug_info_size_bytes_check CHECK (size_bytes >= 0),
-    ingested_at  timestamptz NOT NULL DEFAULT now()
+    size_bytes   bigint CONSTRAINT debug_info_size_bytes_check CHECK (size_bytes >= 0),
+    created_at   timestamptz DEFAULT now()
 );
 CREATE INDEX debug_info_build_idx ON @symbols@.debug_info (build_id);
 COMMENT ON TABLE @symbols@.debug_info IS 'files of debug information';
@@ -22,14 +24,15 @@ COMMENT ON COLUMN @symbols@.debug_info.image_digest IS 'image that the binary ca
 COMMENT ON COLUMN @symbols@.debug_info.blob_path IS 'where it lies in the object store';
 
 CREATE TABLE @symbols@.symbols (
-    debug_digest text COLLATE "C" NOT NULL REFERENCES @symbols@.debug_info ON DELETE CASCADE,
-    address      bigint NOT NULL CONSTRAINT symbols_address_check CHECK (address >= 0),
-    name         text NOT NULL CONSTRAINT symbols_name_check CHECK (name <> ''),
-    demangled    text,
-    size_bytes   bigint NOT NULL DEFAULT 0 CONSTRAINT symbols_size_bytes_check CHECK (size_bytes >= 0),
-    source_file  text,
-    source_line  integer CONSTRAINT symbols_source_line_check CHECK (source_line > 0),
-    PRIMARY KEY (debug_digest, address)
+    symbol_id   uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    debug_id    uuid REFERENCES @symbols@.debug_info ON DELETE CASCADE,
+    address     bigint CONSTRAINT symbols_address_check CHECK (address >= 0),
+    name        text CONSTRAINT symbols_name_check CHECK (name <> ''),
+    demangled   text,
+    size_bytes  bigint NOT NULL DEFAULT 0 CONSTRAINT symbols_size_bytes_check CHECK (size_bytes >= 0),
+    source_file text,
+    source_line integer CONSTRAINT symbols_source_line_check CHECK (source_line > 0),
+    CONSTRAINT symbols_debug_id_address_key UNIQUE (debug_id, address)
 );
 CREATE INDEX symbols_name_idx ON @symbols@.symbols (name);
 COMMENT ON TABLE @symbols@.symbols IS 'functions and variables, by address';
@@ -40,4 +43,4 @@ SELECT @verbs@.audit_attach('@symbols@.schema_migrations', kind => '@symbols@.sc
 SELECT @verbs@.audit_attach('@symbols@.debug_info', kind => '@symbols@.debug_info');
 SELECT @verbs@.audit_attach('@symbols@.symbols', kind => '@symbols@.symbols');
 
-SELECT @authority@.record_migration('@symbols@', '1', 'tables of blueprint stellaops', @authority@.schema_checksum('@symbols@'));
+SELECT @authority@.record_migration('@symbols@', 0, 'tables of blueprint stellaops', @authority@.schema_checksum('@symbols@'));

@@ -20,26 +20,28 @@ const TURNS: u64 = 150;
 const EXCEPTIONS: u64 = 5;
 
 const PEOPLE: &str = "
-    INSERT INTO authority.clients (client_id, display_name, client_type, scopes) VALUES ('rita', 'Rita', 'person', '{}');
-    INSERT INTO authority.clients (client_id, display_name, client_type, scopes)
-    SELECT 'p' || n, 'P', 'person', '{exception:approver,exception:security,exception:owner}' FROM generate_series(0, 4) AS n;
-    INSERT INTO policy.policies (policy_id, name, ir, owner_id) VALUES ('base', 'Base', '{}', 'rita');
-    INSERT INTO policy.exceptions (policy_id, vulnerability_id, effect, approval_level, requested_by, reason, expires_at)
-    SELECT 'base', n::text, 'suppress', 'G' || n, 'rita', 'reason 0', '2100-01-01' FROM generate_series(0, 4) AS n";
+    INSERT INTO authority.clients (tenant_id, name, scopes) VALUES ('00000000-0000-4000-8000-00000000000a', 'rita', '{}');
+    INSERT INTO authority.clients (tenant_id, name, scopes)
+    SELECT '00000000-0000-4000-8000-00000000000a', 'p' || n, '{exception:approver,exception:security,exception:owner}' FROM generate_series(0, 4) AS n;
+    INSERT INTO policy.policies (policy_id, tenant_id, name, compiled_ir)
+    VALUES ('00000000-0000-4000-8000-0000000000b1', '00000000-0000-4000-8000-00000000000a', 'base', '{}');
+    INSERT INTO policy.exceptions (tenant_id, policy_id, vulnerability_id, effect, approval_level, created_by, reason, expires_at)
+    SELECT '00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-0000000000b1', n::text, 'suppress', 'G' || n, 'rita', 'reason 0', '2100-01-01'
+    FROM generate_series(0, 4) AS n";
 
 /// Exceptions in effect that lack something, under one snapshot. Terms are told apart by the reason alone, the only
-/// thing that is changed here, which the remark of a decision repeats.
+/// thing that is changed here, which the comment on a decision repeats.
 const UNAPPROVED: &str = "
     SELECT e.vulnerability_id || ' ' || row(s.*)::text FROM policy.exceptions AS e CROSS JOIN LATERAL (
-        SELECT count(*) FILTER (WHERE decision = 'approve' AND remark = e.reason) AS approvals,
-               count(*) FILTER (WHERE decision = 'approve' AND remark = e.reason AND capacity = 'security') AS security,
-               count(*) FILTER (WHERE decision = 'approve' AND remark = e.reason AND capacity = 'owner') AS owner,
+        SELECT count(*) FILTER (WHERE decision = 'approve' AND comment = e.reason) AS approvals,
+               count(*) FILTER (WHERE decision = 'approve' AND comment = e.reason AND capacity = 'security') AS security,
+               count(*) FILTER (WHERE decision = 'approve' AND comment = e.reason AND capacity = 'owner') AS owner,
                count(*) FILTER (WHERE decision = 'reject') AS rejections
         FROM policy.exception_approval_audit AS a
         WHERE a.exception_id = e.exception_id
           AND NOT EXISTS (SELECT FROM policy.exception_approval_audit AS l
-                          WHERE l.exception_id = a.exception_id AND l.approver = a.approver AND l.decision_no > a.decision_no)) AS s
-    WHERE e.state = 'effective'
+                          WHERE l.exception_id = a.exception_id AND l.approver_id = a.approver_id AND l.decision_no > a.decision_no)) AS s
+    WHERE e.exception_state = 'effective'
       AND (rejections > 0
            OR approvals < CASE approval_level WHEN 'G0' THEN 0 WHEN 'G1' THEN 1 WHEN 'G4' THEN 3 ELSE 2 END
            OR approval_level IN ('G3', 'G4') AND security = 0 OR approval_level = 'G4' AND owner = 0)";
@@ -57,20 +59,20 @@ fn act(client: &mut Client, rng: &mut Rng) -> Result<(), Error> {
             48..52 => "reject",
             52..55 => {
                 let reason = format!("reason {}", rng.below(3));
-                let change = "UPDATE policy.exceptions SET state = 'proposed', reason = $2 WHERE vulnerability_id = $1";
+                let change = "UPDATE policy.exceptions SET exception_state = 'proposed', reason = $2 WHERE vulnerability_id = $1";
                 transaction.execute(change, &[&exception, &reason])?;
                 continue;
             }
             _ => {
                 let activate =
-                    "UPDATE policy.exceptions SET state = 'effective' WHERE vulnerability_id = $1";
+                    "UPDATE policy.exceptions SET exception_state = 'effective' WHERE vulnerability_id = $1";
                 transaction.execute(activate, &[&exception])?;
                 continue;
             }
         };
         // On the terms as seen: if they have changed meanwhile, the decision is refused.
         let decide = "
-            INSERT INTO policy.exception_approval_audit (exception_id, approver, capacity, decision, remark, terms_hash)
+            INSERT INTO policy.exception_approval_audit (exception_id, approver_id, capacity, decision, comment, terms_hash)
             SELECT exception_id, $2, $3, $4, reason, policy.terms_hash(e) FROM policy.exceptions AS e WHERE vulnerability_id = $1";
         transaction.execute(decide, &[&exception, &person, &capacity, &decision])?;
     }
@@ -152,7 +154,7 @@ fn decide_at(isolation: &str) {
     let events: i64 = scalar(
         &mut admin,
         "SELECT count(DISTINCT e.exception_id) FROM policy.exceptions AS e
-         CROSS JOIN LATERAL audit_history('policy.exceptions', e.exception_id::text) AS h WHERE h.changed #>> '{state,old}' = 'effective'",
+         CROSS JOIN LATERAL audit_history('policy.exceptions', e.exception_id::text) AS h WHERE h.changed #>> '{exception_state,old}' = 'effective'",
     );
     assert!(
         events >= 3,
