@@ -77,15 +77,15 @@ COMMENT ON COLUMN @scanner@.artifacts.blob_path IS 'where it lies in the object 
 COMMENT ON COLUMN @scanner@.artifacts.envelope IS 'its wrapper envelope: what lies beside it as sbom.meta.json';
 
 CREATE TABLE @scanner@.images (
-    image_digest varchar(100) COLLATE "C" PRIMARY KEY,
-    repository   text COLLATE "C",
-    tag          text,
-    architecture varchar(50),
-    os           varchar(50),
-    created_at   timestamptz DEFAULT now(),
+    image_digest        varchar(100) COLLATE "C" PRIMARY KEY,
+    repository          text COLLATE "C",
+    tag                 text,
+    architecture        varchar(50),
+    os                  varchar(50),
+    created_at          timestamptz DEFAULT now(),
     manifest_media_type text DEFAULT 'application/vnd.oci.image.manifest.v1+json',
-    size_bytes   bigint CONSTRAINT images_size_bytes_check CHECK (size_bytes >= 0),
-    manifest_path text GENERATED ALWAYS AS (CASE WHEN image_digest ~ '^sha256:[0-9a-f]{64}$' THEN @scanner@.image_path(image_digest, 'manifest.json') END) STORED
+    size_bytes          bigint CONSTRAINT images_size_bytes_check CHECK (size_bytes >= 0),
+    manifest_path       text GENERATED ALWAYS AS (CASE WHEN image_digest ~ '^sha256:[0-9a-f]{64}$' THEN @scanner@.image_path(image_digest, 'manifest.json') END) STORED
 );
 CREATE INDEX images_repository_idx ON @scanner@.images (repository, tag);
 COMMENT ON TABLE @scanner@.images IS 'images that were pushed';

@@ -125,15 +125,15 @@ CREATE VIEW @vuln@.advisory AS
 COMMENT ON VIEW @vuln@.advisory IS 'the latest revision of each advisory';
 
 CREATE TABLE @vuln@.linksets (
-    linkset_id       uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    advisory_id      varchar(100) COLLATE "C",
-    purl             text COLLATE "C",
-    version_range    jsonb,
-    created_at       timestamptz DEFAULT now(),
+    linkset_id      uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    advisory_id     varchar(100) COLLATE "C",
+    purl            text COLLATE "C",
+    version_range   jsonb,
+    created_at      timestamptz DEFAULT now(),
     advisory_raw_id uuid REFERENCES @vuln@.advisory_raw,
     canonical_id    text COLLATE "C",
-    aliases          text[] NOT NULL DEFAULT '{}',
-    conflicts        jsonb NOT NULL DEFAULT '[]' CONSTRAINT linksets_conflicts_check CHECK (jsonb_typeof(conflicts) = 'array')
+    aliases         text[] NOT NULL DEFAULT '{}',
+    conflicts       jsonb NOT NULL DEFAULT '[]' CONSTRAINT linksets_conflicts_check CHECK (jsonb_typeof(conflicts) = 'array')
 );
 CREATE INDEX linksets_advisory_idx ON @vuln@.linksets (advisory_id);
 CREATE INDEX linksets_purl_idx ON @vuln@.linksets (purl);
@@ -148,15 +148,15 @@ COMMENT ON COLUMN @vuln@.linksets.aliases IS 'its other names';
 COMMENT ON COLUMN @vuln@.linksets.conflicts IS 'in what the advisories on it contradict each other';
 
 CREATE TABLE @vuln@.observations (
-    observation_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    advisory_id    varchar(100) COLLATE "C",
-    severity_cvss3 jsonb,
-    severity_cvss4 jsonb,
-    description    text,
-    "references"   jsonb,
-    created_at     timestamptz DEFAULT now(),
+    observation_id  uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    advisory_id     varchar(100) COLLATE "C",
+    severity_cvss3  jsonb,
+    severity_cvss4  jsonb,
+    description     text,
+    "references"    jsonb,
+    created_at      timestamptz DEFAULT now(),
     advisory_raw_id uuid REFERENCES @vuln@.advisory_raw,
-    severity       text CONSTRAINT observations_severity_check CHECK (severity IN ('critical', 'high', 'medium', 'low', 'none', 'unknown'))
+    severity        text CONSTRAINT observations_severity_check CHECK (severity IN ('critical', 'high', 'medium', 'low', 'none', 'unknown'))
 );
 CREATE INDEX observations_advisory_idx ON @vuln@.observations (advisory_id);
 CREATE INDEX observations_raw_idx ON @vuln@.observations (advisory_raw_id);

@@ -38,22 +38,22 @@ $$;
 COMMENT ON FUNCTION @vex@.products_of(jsonb) IS 'the products that an OpenVEX statement is about, each once, in order: the package URL, or those of its subcomponents, or else the @id';
 
 CREATE TABLE @vex@.vex_raw (
-    raw_id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    issuer_id        varchar(255) COLLATE "C",
-    component_purl   text COLLATE "C",
-    vulnerability_id varchar(100) COLLATE "C",
-    status           varchar(50) COLLATE "C"
-                     CONSTRAINT vex_raw_status_check CHECK (status IN ('not_affected', 'affected', 'fixed', 'under_investigation')),
-    justification    varchar(100),
-    raw_statement    jsonb NOT NULL,
-    published_at     timestamptz,
-    signature        jsonb,
-    created_at       timestamptz DEFAULT now(),
-    statement_id     text COLLATE "C",
+    raw_id             uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    issuer_id          varchar(255) COLLATE "C",
+    component_purl     text COLLATE "C",
+    vulnerability_id   varchar(100) COLLATE "C",
+    status             varchar(50) COLLATE "C"
+                       CONSTRAINT vex_raw_status_check CHECK (status IN ('not_affected', 'affected', 'fixed', 'under_investigation')),
+    justification      varchar(100),
+    raw_statement      jsonb NOT NULL,
+    published_at       timestamptz,
+    signature          jsonb,
+    created_at         timestamptz DEFAULT now(),
+    statement_id       text COLLATE "C",
     statement_revision integer,
-    product_no       integer,
-    content_hash     text CONSTRAINT vex_raw_content_hash_check CHECK (content_hash ~ '^sha256:[0-9a-f]{64}$'),
-    withdrawn        boolean GENERATED ALWAYS AS (raw_statement ->> 'withdrawn' IS NOT NULL) STORED,
+    product_no         integer,
+    content_hash       text CONSTRAINT vex_raw_content_hash_check CHECK (content_hash ~ '^sha256:[0-9a-f]{64}$'),
+    withdrawn          boolean GENERATED ALWAYS AS (raw_statement ->> 'withdrawn' IS NOT NULL) STORED,
     CONSTRAINT vex_raw_statement_key UNIQUE (issuer_id, statement_id, statement_revision, product_no)
 );
 CREATE INDEX vex_raw_vulnerability_idx ON @vex@.vex_raw (vulnerability_id, component_purl);
