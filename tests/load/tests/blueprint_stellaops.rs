@@ -169,7 +169,10 @@ fn entries(admin: &mut Client) -> i64 {
 fn recompute(database: &Database, admin: &mut Client) {
     let before = entries(admin);
     let pairs: i64 = scalar(admin, "SELECT count(*) FROM vex.consensus");
-    let conflicts: i64 = scalar(admin, "SELECT count(*) FROM vex.consensus WHERE conflict_detected");
+    let conflicts: i64 = scalar(
+        admin,
+        "SELECT count(*) FROM vex.consensus WHERE conflict_detected",
+    );
     assert!(conflicts > 50 && conflicts < pairs, "{conflicts} {pairs}");
     together(database, 4, |id, client| {
         let list = "SELECT component_purl, vulnerability_id, inputs_hash FROM vex.consensus ORDER BY sha256(convert_to(component_purl || $1::bigint, 'UTF8'))";
@@ -237,7 +240,7 @@ fn approve_exceptions(database: &Database, admin: &mut Client) {
             client
                 .execute(approve, &[&ids[n], &name, &capacity])
                 .expect("an approval");
-            let activate = "UPDATE policy.exceptions SET state = 'effective' WHERE exception_id = $1::text::uuid";
+            let activate = "UPDATE policy.exceptions SET exception_state = 'effective' WHERE exception_id = $1::text::uuid";
             match client.execute(activate, &[&ids[n]]) {
                 Ok(count) => assert_eq!(count, 1),
                 Err(error) => {
@@ -255,7 +258,7 @@ fn approve_exceptions(database: &Database, admin: &mut Client) {
         admin,
         "an exception that is not in effect on four decisions",
         "SELECT e.exception_id::text FROM policy.exceptions AS e LEFT JOIN policy.exception_approval_audit AS a USING (exception_id)
-         GROUP BY e.exception_id HAVING e.state <> 'effective' OR e.decisions <> 4 OR array_agg(a.decision_no ORDER BY a.decision_no) <> '{1,2,3,4}'",
+         GROUP BY e.exception_id HAVING e.exception_state <> 'effective' OR e.decisions <> 4 OR array_agg(a.decision_no ORDER BY a.decision_no) <> '{1,2,3,4}'",
     );
 }
 
@@ -267,7 +270,9 @@ fn run_policies(database: &Database, admin: &mut Client) {
     let made = together(database, CLIENTS, |_, client| {
         scalar(
             client,
-            &format!("SELECT count(DISTINCT t) FROM (VALUES (policy.create_effective_finding('{BASE}')), (policy.create_effective_finding('{STRICT}'))) AS v (t)"),
+            &format!(
+                "SELECT count(DISTINCT t) FROM (VALUES (policy.create_effective_finding('{BASE}')), (policy.create_effective_finding('{STRICT}'))) AS v (t)"
+            ),
         )
     });
     assert_eq!(made, 2 * CLIENTS);
@@ -287,7 +292,9 @@ fn run_policies(database: &Database, admin: &mut Client) {
     assert_eq!(everybody(), 2 * pairs);
     let passed: i64 = scalar(
         admin,
-        &format!("SELECT count(*) FROM policy.\"effective_finding_{STRICT}\" WHERE status = 'affected' AND action = 'pass' AND exception_id IS NOT NULL"),
+        &format!(
+            "SELECT count(*) FROM policy.\"effective_finding_{STRICT}\" WHERE status = 'affected' AND action = 'pass' AND exception_id IS NOT NULL"
+        ),
     );
     assert_eq!(passed, EXCEPTIONS);
     run(
