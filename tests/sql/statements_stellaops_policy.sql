@@ -5,9 +5,8 @@
 \pset format unaligned
 SELECT install_blueprint('stellaops');
 CREATE ROLE regress_auditspine_stellaops;
-GRANT USAGE ON SCHEMA authority, policy, scheduler, notify, orchestrator TO regress_auditspine_stellaops;
+GRANT USAGE ON SCHEMA policy, scheduler, notify, orchestrator TO regress_auditspine_stellaops;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA policy, scheduler, notify, orchestrator TO regress_auditspine_stellaops;
-GRANT SELECT ON authority.clients TO regress_auditspine_stellaops;
 
 -- The names stand by themselves, too.
 SET search_path = policy, scheduler, notify, orchestrator;
@@ -61,8 +60,10 @@ UPDATE exceptions SET effect = 'suppress', approval_level = 'G1', vulnerability_
 UPDATE exceptions SET expires_at = now() WHERE exception_id = '00000000-0000-4000-8000-00000000c007';
 SELECT right(exception_id::text, 4) AS exception_id, right(policy_id::text, 4) AS policy_id, component_purl, vulnerability_id, effect, approval_level, date_part('year', expires_at) AS expires, created_by FROM exceptions ORDER BY exception_id;
 SELECT right(audit_id::text, 4) AS audit_id, right(exception_id::text, 4) AS exception_id, approval_level, approver_id, approved_at IS NOT NULL AS approved_at, comment FROM exception_approval_audit ORDER BY audit_id;
--- Who approves is a client of the tenant, by its id or its name, with the scope; then it takes effect.
+-- Who approves is a client of the tenant, by its id or its name, with the scope; then it takes effect. That takes sight of the clients.
 RESET ROLE;
+GRANT USAGE ON SCHEMA authority TO regress_auditspine_stellaops;
+GRANT SELECT ON authority.clients TO regress_auditspine_stellaops;
 INSERT INTO authority.clients (client_id, tenant_id, name, scopes) VALUES
     ('00000000-0000-4000-8000-00000000e001', '00000000-0000-4000-8000-00000000000a', 'ann', '{exception:approver}'),
     ('00000000-0000-4000-8000-00000000e002', '00000000-0000-4000-8000-00000000000a', 'sue', '{exception:security}'),

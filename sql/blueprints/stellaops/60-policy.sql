@@ -3,6 +3,13 @@
 CREATE TABLE @policy@.schema_migrations (LIKE @authority@.schema_migrations INCLUDING ALL);
 COMMENT ON TABLE @policy@.schema_migrations IS 'migrations of this schema, each as it was applied; append-only';
 
+-- As authority.digest(). A role of this module's has no business in another module's schema.
+CREATE FUNCTION @policy@.digest(document jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT 'sha256:' OPERATOR(pg_catalog.||) pg_catalog.encode(@verbs@.canonical_json_hash(document), 'hex') $$;
+COMMENT ON FUNCTION @policy@.digest(jsonb) IS
+    'sha256: and the SHA-256 of a document''s canonical JSON in hex: the same for the same content, however it is written';
+
 CREATE TABLE @policy@.policies (
     policy_id    uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     tenant_id    uuid NOT NULL,
@@ -33,11 +40,11 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         -- A hash of ours follows what it was made of. One of another formula is its author's business.
         IF NEW.ir_hash = OLD.ir_hash AND NEW.compiled_ir IS DISTINCT FROM OLD.compiled_ir
-           AND OLD.ir_hash = @authority@.digest(OLD.compiled_ir) THEN
+           AND OLD.ir_hash = @policy@.digest(OLD.compiled_ir) THEN
             NEW.ir_hash := NULL;
         END IF;
     END IF;
-    NEW.ir_hash := coalesce(NEW.ir_hash, @authority@.digest(NEW.compiled_ir));
+    NEW.ir_hash := coalesce(NEW.ir_hash, @policy@.digest(NEW.compiled_ir));
     -- On INSERT all of OLD is null.
     IF OLD.state <> 'DRAFT' AND NOT coalesce(NEW.version > OLD.version, false)
        AND (OLD.yaml_content IS NOT NULL AND NEW.yaml_content IS DISTINCT FROM OLD.yaml_content
@@ -65,7 +72,7 @@ CREATE TABLE @policy@.policy_runs (
     policy_state     text CONSTRAINT policy_runs_policy_state_check CHECK (policy_state IN ('DRAFT', 'SHADOW', 'ACTIVE', 'ENFORCING')),
     policy_ir_hash   text,
     inputs           jsonb,
-    inputs_hash      text GENERATED ALWAYS AS (@authority@.digest(inputs)) STORED,
+    inputs_hash      text GENERATED ALWAYS AS (@policy@.digest(inputs)) STORED,
     outputs          jsonb
 );
 CREATE INDEX policy_runs_policy_idx ON @policy@.policy_runs (policy_id, started_at);
@@ -83,7 +90,7 @@ COMMENT ON COLUMN @policy@.policy_runs.outputs IS 'what came out, if the engine 
 CREATE FUNCTION @policy@.run_digest(policy_id uuid, ir_hash text, inputs jsonb, outputs jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
-    AS $$ SELECT @authority@.digest(jsonb_build_array(policy_id::text, ir_hash, inputs, outputs)) $$;
+    AS $$ SELECT @policy@.digest(jsonb_build_array(policy_id::text, ir_hash, inputs, outputs)) $$;
 COMMENT ON FUNCTION @policy@.run_digest(uuid, text, jsonb, jsonb) IS 'digest of what ran, on what, and what came out';
 
 CREATE FUNCTION @policy@.run_content() RETURNS trigger

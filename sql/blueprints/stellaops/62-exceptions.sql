@@ -72,7 +72,7 @@ CREATE FUNCTION @policy@.terms_hash(e @policy@.exceptions) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT @authority@.digest(jsonb_build_array(e.exception_id, e.tenant_id, e.policy_id, e.vulnerability_id, e.component_purl, e.effect,
+    SELECT @policy@.digest(jsonb_build_array(e.exception_id, e.tenant_id, e.policy_id, e.vulnerability_id, e.component_purl, e.effect,
         extract(epoch FROM e.defer_until), e.downgrade_to, e.control, e.approval_level, e.created_by, e.reason,
         extract(epoch FROM e.expires_at)))
 $$;

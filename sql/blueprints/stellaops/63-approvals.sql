@@ -1,16 +1,23 @@
 -- Decisions on exceptions: who may decide, on which terms, and what comes of it.
 
 CREATE FUNCTION @policy@.client_of(tenant_id uuid, who text) RETURNS uuid
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT CASE WHEN count(*) = 1 THEN (array_agg(c.client_id))[1] END
-    FROM @authority@.clients AS c
-    WHERE c.tenant_id = client_of.tenant_id
-      AND (c.client_id = CASE WHEN who ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN who::uuid END OR c.name = who)
-$$;
+BEGIN
+    -- Two conditions, since the name of a table means nothing to those who may not use its schema.
+    IF NOT has_schema_privilege('@authority@', 'USAGE') THEN
+        RETURN NULL;
+    ELSIF NOT has_table_privilege('@authority@.clients', 'SELECT') THEN
+        RETURN NULL;
+    END IF;
+    RETURN (SELECT CASE WHEN count(*) = 1 THEN (array_agg(c.client_id))[1] END
+            FROM @authority@.clients AS c
+            WHERE c.tenant_id = client_of.tenant_id
+              AND (c.client_id = CASE WHEN who ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN who::uuid END OR c.name = who));
+END $$;
 COMMENT ON FUNCTION @policy@.client_of(uuid, text) IS
-    'the client of a tenant that goes by this client_id or name; null if none does, or several do';
+    'the client of a tenant that goes by this client_id or name; null if none does, or several do, or the caller may not read clients';
 
 CREATE FUNCTION @policy@.approval_decided() RETURNS trigger
     LANGUAGE plpgsql
@@ -56,7 +63,9 @@ BEGIN
                 USING ERRCODE = 'check_violation', HINT = 'reject it instead';
         END IF;
     ELSE
-        SELECT c.scopes INTO scopes FROM @authority@.clients AS c WHERE c.client_id = client AND c.enabled;
+        IF client IS NOT NULL THEN
+            SELECT c.scopes INTO scopes FROM @authority@.clients AS c WHERE c.client_id = client AND c.enabled;
+        END IF;
         IF NEW.capacity IS NULL THEN
             NEW.capacity := (SELECT w.capacity FROM unnest('{security,owner,executive,approver}'::text[]) WITH ORDINALITY AS w (capacity, place)
                              WHERE scopes @> ARRAY['exception:' || w.capacity] ORDER BY w.place LIMIT 1);

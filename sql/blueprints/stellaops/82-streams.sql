@@ -157,6 +157,7 @@ DECLARE
     last     bigint;
     writers  text[];
     settled  bigint;
+    pause    float8 := 0.001;
 BEGIN
     IF source IS NULL THEN
         RAISE EXCEPTION 'there is no stream "%"', left(stream, 100)
@@ -204,7 +205,8 @@ BEGIN
         WHERE l.locktype = 'advisory' AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
           AND l.classid IN (1, 1025) AND l.objsubid = 3 AND l.granted AND l.virtualtransaction = ANY (writers);
         EXIT WHEN writers IS NULL OR settled >= last OR clock_timestamp() > patience;
-        PERFORM pg_sleep(0.002);
+        PERFORM pg_sleep(pause);
+        pause := least(2 * pause, 0.05);
     END LOOP;
     IF writers IS NOT NULL THEN
         last := least(last, settled);

@@ -64,8 +64,7 @@ fn act(client: &mut Client, rng: &mut Rng) -> Result<(), Error> {
                 continue;
             }
             _ => {
-                let activate =
-                    "UPDATE policy.exceptions SET exception_state = 'effective' WHERE vulnerability_id = $1";
+                let activate = "UPDATE policy.exceptions SET exception_state = 'effective' WHERE vulnerability_id = $1";
                 transaction.execute(activate, &[&exception])?;
                 continue;
             }

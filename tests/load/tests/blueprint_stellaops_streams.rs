@@ -107,7 +107,10 @@ fn followers_of_a_stream_miss_nothing() {
         )
     });
     let all: Told = admin
-        .query("SELECT seq, event, key FROM scanner.events ORDER BY seq", &[])
+        .query(
+            "SELECT seq, event, key FROM scanner.events ORDER BY seq",
+            &[],
+        )
         .expect("events")
         .iter()
         .map(|row| (row.get(0), row.get(1), row.get(2)))
