@@ -9,6 +9,7 @@ use pgrx::spi::Spi;
 use super::written::{self, VERIFIED_HEAD, expect};
 use crate::pg::evidence;
 use crate::pg::lane;
+use crate::pg::snapshot::{self, ActiveSnapshot};
 
 /// Heads written by one statement.
 const BATCH: usize = 1000;
@@ -31,7 +32,7 @@ pub fn lock() -> bool {
 
 /// Forgets them all, unless another run is at it: the next incremental run verifies everything.
 pub fn forget() {
-    if !lock() {
+    if !lock() || !are_as_seen() {
         return;
     }
     expect(Spi::connect_mut(|client| {
@@ -45,14 +46,31 @@ pub fn forget() {
 
 /// How many, and what they are, for the entry of the run. Under the lock.
 pub fn digest() -> Option<String> {
+    evidence::one(&query_digest(), &[])
+}
+
+fn query_digest() -> String {
     let digest = evidence::digest_of("verified_head", "t.chain_id, t.lane", "true");
-    evidence::one(&format!("SELECT {digest}"), &[])
+    format!("SELECT {digest}")
+}
+
+/// Whether they are what this transaction sees of them. Under an older snapshot, another run may have moved them on
+/// since; to write over that would fail.
+fn are_as_seen() -> bool {
+    if !snapshot::is_kept() {
+        return true;
+    }
+    let seen = {
+        let _snapshot = ActiveSnapshot::push();
+        evidence::rows(&query_digest(), &[])
+    };
+    seen.into_iter().flatten().next().flatten() == digest()
 }
 
 /// Moves them on, unless another run is at it: then the next one goes on from where that one, or an
 /// earlier one, was.
 pub fn move_on(heads: &[Head]) {
-    if heads.is_empty() || !lock() {
+    if heads.is_empty() || !lock() || !are_as_seen() {
         return;
     }
     let mut wanted = known();
