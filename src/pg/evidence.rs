@@ -42,8 +42,8 @@ pub fn how_many() -> String {
 pub fn lasts(columns: &str, condition: &str) -> String {
     let lanes = chains::MAX_LANES - 1;
     format!(
-        "(SELECT e.* FROM pg_catalog.generate_series(0, {lanes}) AS lane, LATERAL (
-              SELECT {columns} FROM ONLY auditspine.audit_chain AS e WHERE {condition} AND e.lane = lane::smallint
+        "(SELECT e.* FROM pg_catalog.generate_series(0, {lanes}) AS l (lane), LATERAL (
+              SELECT {columns} FROM ONLY auditspine.audit_chain AS e WHERE {condition} AND e.lane = l.lane::smallint
               ORDER BY e.pos DESC LIMIT 1) AS e)"
     )
 }

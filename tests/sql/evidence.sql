@@ -25,7 +25,7 @@ FROM auditspine.audit_chain WHERE event_kind IN ('auditspine.verification', 'aud
 GROUP BY 1, 2 ORDER BY 2;
 SELECT chain, findings FROM verify_chain();
 -- As documented.
-SELECT payload ->> 'run' = encode(canonical_row_hash(v), 'hex') AS run
+SELECT payload ->> 'run' = encode(canonical_row_hash(v), 'hex') AS run, payload ->> 'entries' AS entries
 FROM auditspine.audit_chain JOIN auditspine.verification AS v ON event_pk = verification_id::text
 WHERE event_kind = 'auditspine.verification' ORDER BY verification_id;
 SELECT a.alerts = e.payload ->> 'alerts' AS alerts
