@@ -1,4 +1,5 @@
--- State of auditspine. The verbs live in the schema that CREATE EXTENSION chooses.
+-- State of auditspine: chains, their entries, and the layouts that rows were hashed under. The verbs live in the schema
+-- that CREATE EXTENSION chooses.
 
 -- Plain CREATE: a schema planted beforehand fails the install.
 CREATE SCHEMA auditspine;
@@ -12,10 +13,19 @@ CREATE TABLE auditspine.chain (
     chain_id   integer PRIMARY KEY,
     name       text COLLATE "C" NOT NULL CONSTRAINT chain_name_key UNIQUE,
     lanes      smallint NOT NULL CHECK (lanes OPERATOR(pg_catalog.>=) 1 AND lanes OPERATOR(pg_catalog.<=) 256),
-    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    -- The default is for a dump of 0.4.0 or before, whose rows are without these two columns.
+    tenant     text COLLATE "C" CONSTRAINT chain_tenant_key UNIQUE,
+    origin     text COLLATE "C" NOT NULL DEFAULT 'unknown',
+    CONSTRAINT chain_origin_check CHECK (
+        origin OPERATOR(pg_catalog.=) ANY ('{operator,tenant,unknown}'::text[])
+        AND (origin OPERATOR(pg_catalog.=) 'tenant') OPERATOR(pg_catalog.=) (tenant IS NOT NULL))
 );
 COMMENT ON TABLE auditspine.chain IS 'a named history';
 COMMENT ON COLUMN auditspine.chain.lanes IS 'how many linear hash chains concurrent commits may use';
+COMMENT ON COLUMN auditspine.chain.tenant IS 'whose chain it is: the value of the columns that chain_by names';
+COMMENT ON COLUMN auditspine.chain.origin IS
+    'operator: chain main, or made by create_chain(); tenant: made at a tenant''s first event; unknown: by an earlier version, see settle_chains()';
 
 CREATE TABLE auditspine.audit_chain (
     seq          bigint NOT NULL,
@@ -61,7 +71,7 @@ COMMENT ON COLUMN auditspine.audit_chain.event_hash IS 'SHA-256 of the canonical
 COMMENT ON COLUMN auditspine.audit_chain.prev_hash IS 'chain_hash of the entry before; 32 zero bytes at pos 1';
 COMMENT ON COLUMN auditspine.audit_chain.chain_hash IS 'SHA-256(prev_hash || event_hash || int8send(seq))';
 
-INSERT INTO auditspine.chain (chain_id, name, lanes) VALUES (1, 'main', 32);
+INSERT INTO auditspine.chain (chain_id, name, lanes, origin) VALUES (1, 'main', 32, 'operator');
 
 -- Whoever wants to change an entry has to go out of their way; the verifiers find it all the same.
 CREATE FUNCTION auditspine.refuse_change() RETURNS trigger
@@ -77,3 +87,29 @@ SELECT pg_catalog.pg_extension_config_dump('auditspine.chain', 'WHERE chain_id <
 SELECT pg_catalog.pg_extension_config_dump('auditspine.audit_chain', '');
 SELECT pg_catalog.pg_extension_config_dump('auditspine.chain_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('auditspine.audit_seq', '');
+
+-- Layouts: the columns that rows were hashed under. Verification trusts the S entries of kind
+-- auditspine.layout; this table is where writers find the number of theirs.
+
+CREATE SEQUENCE auditspine.layout_id_seq AS integer;
+
+CREATE TABLE auditspine.layout (
+    layout_id  integer PRIMARY KEY,
+    relation   regclass NOT NULL,
+    digest     bytea NOT NULL,
+    kind       text COLLATE "C" NOT NULL,
+    created_at timestamptz NOT NULL
+);
+-- Not unique by digest: two first writers at a time may each record a layout, rather than wait for one
+-- another; and a layout that comes back after another is recorded anew.
+CREATE INDEX layout_relation_idx ON auditspine.layout (relation, kind, layout_id);
+
+COMMENT ON TABLE auditspine.layout IS 'column layouts that rows were hashed under; each is told in full by an entry of kind auditspine.layout';
+COMMENT ON COLUMN auditspine.layout.relation IS 'table or partition whose rows were hashed';
+COMMENT ON COLUMN auditspine.layout.digest IS 'SHA-256 of the canonical JSON of the layout without the table''s name';
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.layout
+    FOR EACH STATEMENT EXECUTE FUNCTION auditspine.refuse_change();
+
+SELECT pg_catalog.pg_extension_config_dump('auditspine.layout', '');
+SELECT pg_catalog.pg_extension_config_dump('auditspine.layout_id_seq', '');

@@ -1,4 +1,4 @@
-//! Attaching tables, detaching them, and what the triggers' arguments say. SQL: sql/0.2.0/20-attach.sql.
+//! Attaching tables, detaching them, and what the triggers' arguments say. SQL: sql/attach.sql.
 
 use pgrx::prelude::*;
 
@@ -32,7 +32,7 @@ fn expect_target(target: Option<pg_sys::Oid>) -> pg_sys::Oid {
 /// Makes a table tamper-evident from here on; answers `attached`, `replaced` or `unchanged`.
 #[pg_extern(sql = false)]
 #[allow(clippy::too_many_arguments)]
-fn audit_attach_table(
+pub(super) fn audit_attach_table(
     target: Option<pg_sys::Oid>,
     kind: Option<TextArg>,
     chain: Option<TextArg>,
@@ -56,34 +56,6 @@ fn audit_attach_table(
         backfill: backfill.unwrap_or(false),
     };
     attach::attach(expect_target(target), &request)
-}
-
-/// As 0.2.0 declares it, until the extension is updated.
-#[pg_extern(sql = false)]
-#[allow(clippy::too_many_arguments)]
-fn audit_attach(
-    target: Option<pg_sys::Oid>,
-    kind: Option<TextArg>,
-    chain: Option<TextArg>,
-    chain_by: Option<TextArrayArg>,
-    pk: Option<TextArrayArg>,
-    payload: Option<TextArg>,
-    exclude: Option<TextArrayArg>,
-    append_only: Option<bool>,
-    backfill: Option<bool>,
-) -> &'static str {
-    audit_attach_table(
-        target,
-        kind,
-        chain,
-        chain_by,
-        pk,
-        payload,
-        exclude,
-        append_only,
-        backfill,
-        None,
-    )
 }
 
 /// Drops the audit's triggers from a table and records that; false if it is not audited.

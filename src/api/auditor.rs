@@ -1,4 +1,4 @@
-//! The role of an auditor. SQL: sql/0.2.0/70-auditor.sql, sql/0.4.0/15-scoped-auditor.sql.
+//! The role of an auditor. SQL: sql/auditor.sql.
 
 use pgrx::prelude::*;
 
@@ -14,12 +14,6 @@ fn expect_role(auditor: Option<pg_sys::Oid>) -> pg_sys::Oid {
         })
 }
 
-/// As 0.2.0 declares it, until the extension is updated.
-#[pg_extern(sql = false)]
-fn grant_auditor(auditor: Option<pg_sys::Oid>) {
-    auditor::grant(expect_role(auditor), Scope::Whole);
-}
-
 /// Gives a role what an auditor needs, of all chains or of one, and tells by a warning what else it could
 /// change.
 ///
@@ -27,7 +21,7 @@ fn grant_auditor(auditor: Option<pg_sys::Oid>) {
 /// may not grant what is needed; 42704 for a chain that does not exist; 22023 for what cannot be a setting,
 /// or for a chain and a setting at once.
 #[pg_extern(sql = false)]
-fn grant_chain_auditor(
+pub(super) fn grant_chain_auditor(
     auditor: Option<pg_sys::Oid>,
     chain: Option<TextArg>,
     chain_setting: Option<TextArg>,

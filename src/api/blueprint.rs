@@ -1,4 +1,4 @@
-//! Blueprints: which there are, and installing them. SQL: sql/0.4.0/20-blueprints.sql.
+//! Blueprints: which there are, and installing them. SQL: sql/blueprints.sql.
 
 use pgrx::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Canonical JSON and its hashes.
+//! Canonical JSON and its hashes. SQL: sql/canonical.sql.
 
 use std::cell::Cell;
 
@@ -13,7 +13,7 @@ use crate::pg::sqltypes::{HashResult, JsonbArg, RecordArg, TextArg, TextResult};
 
 /// The canonical text of a jsonb: RFC 8785, numbers that a double cannot hold written exactly.
 /// Raises 54000 if it is larger than 1 GB.
-#[pg_extern(name = "canonical_json", immutable, strict, parallel_safe)]
+#[pg_extern(sql = false)]
 fn canonical_json_jsonb(json: JsonbArg) -> TextResult {
     let mut out = ValueSink::default();
     write_jsonb(&json.0, Numbers::Exact, &mut out);
@@ -22,7 +22,7 @@ fn canonical_json_jsonb(json: JsonbArg) -> TextResult {
 
 /// The canonical text of one JSON document. Raises 22032 for what is not JSON, 22030 for a name
 /// that an object has twice, 22003 for a number out of range, each with the byte where it is.
-#[pg_extern(name = "canonical_json", immutable, strict, parallel_safe)]
+#[pg_extern(sql = false)]
 fn canonical_json_text(json: TextArg) -> TextResult {
     let mut out = ValueSink::default();
     write_interchange_text(&json.0, &mut out);
@@ -30,23 +30,20 @@ fn canonical_json_text(json: TextArg) -> TextResult {
 }
 
 /// SHA-256 of what `canonical_json` gives, without building it.
-#[pg_extern(name = "canonical_json_hash", immutable, strict, parallel_safe)]
+#[pg_extern(sql = false)]
 fn canonical_json_hash_jsonb(json: JsonbArg) -> HashResult {
     hashed(|out| write_jsonb(&json.0, Numbers::Exact, out))
 }
 
 /// SHA-256 of what `canonical_json` gives; raises what that raises.
-#[pg_extern(name = "canonical_json_hash", immutable, strict, parallel_safe)]
+#[pg_extern(sql = false)]
 fn canonical_json_hash_text(json: TextArg) -> HashResult {
     hashed(|out| write_interchange_text(&json.0, out))
 }
 
 /// SHA-256 of a row as canonical JSON: what `canonical_json_hash(to_jsonb(row))` is under
 /// `TimeZone = UTC`, but under every setting.
-///
-/// STABLE, not IMMUTABLE: columns and enum labels can be renamed, and other types' output functions
-/// promise no more.
-#[pg_extern(stable, strict, parallel_safe)]
+#[pg_extern(sql = false)]
 fn canonical_row_hash(row: RecordArg) -> HashResult {
     hashed(|out| row.write(out))
 }

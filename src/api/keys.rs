@@ -1,4 +1,4 @@
-//! Keys whose signatures count, and DSSE envelopes. SQL: sql/0.3.0/10-keys.sql.
+//! Keys whose signatures count, and DSSE envelopes. SQL: sql/keys.sql.
 
 use auditspine_core::canonical::Numbers;
 use auditspine_core::dsse::{self, Envelope, KeySet, Outcome, PublicKey, ThresholdError};
@@ -46,13 +46,13 @@ fn revoke_key(fingerprint: Option<TextArg>, reason: Option<TextArg>) -> bool {
 }
 
 /// SHA-256 of a public key's SubjectPublicKeyInfo (DER), in hex.
-#[pg_extern(sql = false, immutable, strict, parallel_safe)]
+#[pg_extern(sql = false)]
 fn key_fingerprint(pem: TextArg) -> String {
     trust::expect_key(&pem.as_str()).fingerprint().to_string()
 }
 
 /// The pre-authentication encoding of DSSE protocol.md: what signatures are over.
-#[pg_extern(sql = false, immutable, strict, parallel_safe)]
+#[pg_extern(sql = false)]
 fn dsse_pae(payload_type: TextArg, payload: &[u8]) -> Vec<u8> {
     dsse::pae(&payload_type.as_str(), payload)
 }
@@ -60,7 +60,7 @@ fn dsse_pae(payload_type: TextArg, payload: &[u8]) -> Vec<u8> {
 /// Verifies an envelope's signatures against keys (PEM), of which `threshold` distinct ones must have
 /// signed. What is wrong with the envelope is told in `reason`; what is wrong with keys or threshold is
 /// an ERROR: 22023, 22004.
-#[pg_extern(sql = false, immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn dsse_verify(
     envelope: Option<JsonbArg>,

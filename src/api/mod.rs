@@ -1,101 +1,89 @@
 //! The SQL-callable functions, one file a topic.
+//!
+//! What they are in SQL stands in `sql/`, with all else that the extension creates. The list below is the order of
+//! the installed script.
 
-mod adopt;
 mod append;
 mod attach;
 mod auditor;
-mod backfill;
 mod blueprint;
 mod canonical;
-mod heads;
 mod keys;
+mod publish;
 mod spine;
-mod verify;
+mod upgrade;
 
 ::pgrx::extension_sql_file!("../../sql/schema.sql", name = "schema", bootstrap);
 ::pgrx::extension_sql_file!(
-    "../../sql/0.2.0/10-rows.sql",
-    name = "rows",
+    "../../sql/canonical.sql",
+    name = "canonical",
     requires = ["schema"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/0.2.0/20-attach.sql",
+    "../../sql/append.sql",
+    name = "append",
+    requires = ["canonical"]
+);
+::pgrx::extension_sql_file!(
+    "../../sql/attach.sql",
     name = "attach",
-    requires = ["schema", "rows", "append"]
+    requires = ["append"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/0.2.0/30-verify.sql",
-    name = "verify_rows",
-    requires = ["schema"]
-);
-::pgrx::extension_sql_file!(
-    "../../sql/0.2.0/50-routine.sql",
-    name = "routine",
-    requires = ["schema"]
-);
-::pgrx::extension_sql_file!(
-    "../../sql/0.2.0/70-auditor.sql",
-    name = "auditor",
-    requires = ["schema"]
-);
-::pgrx::extension_sql_file!(
-    "../../sql/0.3.0/05-attach.sql",
-    name = "attach_0_3",
+    "../../sql/history.sql",
+    name = "history",
     requires = ["attach"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/0.3.0/10-keys.sql",
-    name = "keys",
-    requires = ["schema", "routine"]
+    "../../sql/backfill.sql",
+    name = "backfill",
+    requires = ["history"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/0.3.0/30-spine-verify.sql",
-    name = "spine_verify",
-    requires = ["keys"]
+    "../../sql/chains.sql",
+    name = "chains",
+    requires = ["backfill"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/0.3.0/20-spine-schema.sql",
-    name = "spine_schema",
-    requires = ["schema"]
+    "../../sql/verify.sql",
+    name = "verify",
+    requires = ["chains"]
+);
+::pgrx::extension_sql_file!("../../sql/rows.sql", name = "rows", requires = ["verify"]);
+::pgrx::extension_sql_file!(
+    "../../sql/routine.sql",
+    name = "routine",
+    requires = ["rows"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/0.4.0/10-scoped-verify.sql",
-    name = "scoped_verify",
-    requires = ["verify_rows"]
+    "../../sql/publish.sql",
+    name = "publish",
+    requires = ["routine"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/0.4.0/15-scoped-auditor.sql",
-    name = "scoped_auditor",
+    "../../sql/auditor.sql",
+    name = "auditor",
+    requires = ["publish"]
+);
+::pgrx::extension_sql_file!(
+    "../../sql/adopt.sql",
+    name = "adopt",
     requires = ["auditor"]
 );
+::pgrx::extension_sql_file!("../../sql/keys.sql", name = "keys", requires = ["adopt"]);
+::pgrx::extension_sql_file!("../../sql/spine.sql", name = "spine", requires = ["keys"]);
 ::pgrx::extension_sql_file!(
-    "../../sql/0.4.0/20-blueprints.sql",
+    "../../sql/spine_verify.sql",
+    name = "spine_verify",
+    requires = ["spine"]
+);
+::pgrx::extension_sql_file!(
+    "../../sql/blueprints.sql",
     name = "blueprints",
-    requires = ["schema"]
+    requires = ["spine_verify"]
 );
 ::pgrx::extension_sql_file!(
-    "../../sql/0.5.0/10-names.sql",
-    name = "names",
-    requires = ["attach_0_3", "backfill", "scoped_auditor", "blueprints"]
-);
-::pgrx::extension_sql_file!(
-    "../../sql/0.5.0/20-state.sql",
-    name = "state",
-    requires = ["names", "keys", "scoped_auditor"]
-);
-::pgrx::extension_sql_file!(
-    "../../sql/0.5.0/30-tenants.sql",
-    name = "tenants",
-    requires = ["state"]
-);
-::pgrx::extension_sql_file!(
-    "../../sql/0.5.0/40-guards.sql",
+    "../../sql/guards.sql",
     name = "guards",
-    requires = [
-        "tenants",
-        "routine_0_4",
-        "backfill",
-        "keys",
-        "scoped_auditor"
-    ]
+    requires = ["blueprints"]
 );

@@ -1,4 +1,4 @@
-//! Roots and ids of evidence spines, their tables, and building them. SQL: sql/0.3.0/20-spine-schema.sql.
+//! Roots and ids of evidence spines, their tables, and building them. SQL: sql/spine.sql.
 
 use auditspine_core::spine::{self as formulas, SpineRoot};
 use pgrx::datum::Internal;
@@ -13,7 +13,7 @@ use crate::spine::schema;
 /// The root of a spine whose segments have these hashes, in order: SHA-256 of the concatenated
 /// texts, in lower-case hex; null if there are none. An element is 64 lower-case hex digits, with or
 /// without `sha256:`; others raise 22023, a null 22004, a nested array 22023.
-#[pg_extern(name = "spine_root_hash", immutable, strict, parallel_safe)]
+#[pg_extern(sql = false)]
 fn spine_root_hash_array(hashes: TextArrayArg) -> Option<TextResult> {
     if hashes.dimensions() > 1 {
         Failure::InvalidValue.raise(
@@ -32,30 +32,16 @@ fn spine_root_hash_array(hashes: TextArrayArg) -> Option<TextResult> {
 }
 
 /// Transition of the aggregate `spine_root_hash(text)`.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn spine_root_accum(state: Internal, hash: Option<TextArg>, caller: Caller) -> Internal {
     aggregate::advance(&caller, state, |root: &mut SpineRoot| push(root, hash))
 }
 
 /// Result of the aggregate `spine_root_hash(text)`.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn spine_root_final(state: Internal, caller: Caller) -> Option<TextResult> {
     aggregate::finish(&caller, state, root_text)
 }
-
-extension_sql!(
-    "CREATE AGGREGATE @extschema@.spine_root_hash(text) (
-    SFUNC = @extschema@.spine_root_accum,
-    STYPE = internal,
-    FINALFUNC = @extschema@.spine_root_final,
-    PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE @extschema@.spine_root_hash(text) IS
-    'root of an evidence spine; say ORDER BY inside: spine_root_hash(result_hash ORDER BY idx)';
-",
-    name = "spine_root_aggregate",
-    requires = [spine_root_accum, spine_root_final]
-);
 
 fn push(root: &mut SpineRoot, element: Option<TextArg>) {
     const FORM: &str = "An element is a SHA-256 digest as 64 lower-case hex digits, with or without \

@@ -28,15 +28,20 @@ SELECT pg_describe_object(classid, objid, objsubid) AS object,
            CASE WHEN classid = 'pg_proc'::regclass AND (SELECT prokind FROM pg_proc WHERE oid = objid) <> 'a'
                 THEN pg_get_functiondef(objid) || (SELECT coalesce(proacl::text, '') FROM pg_proc WHERE oid = objid) END,
            CASE WHEN classid = 'pg_class'::regclass
-                THEN (SELECT concat_ws(' ', relkind, relacl, reloptions,
-                        (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull,
+                THEN (SELECT concat_ws(' ', relkind, relacl, reloptions, relrowsecurity,
+                        (SELECT string_agg(concat_ws(' ', attnum, attname, format_type(atttypid, atttypmod), attnotnull,
                                 (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = attrelid AND adnum = attnum),
                                 col_description(attrelid, attnum)), ', ' ORDER BY attnum)
                          FROM pg_attribute WHERE attrelid = objid AND attnum > 0),
                         (SELECT string_agg(pg_get_indexdef(indexrelid), ', ' ORDER BY pg_get_indexdef(indexrelid)) FROM pg_index WHERE indrelid = objid),
-                        (SELECT string_agg(pg_get_constraintdef(k.oid), ', ' ORDER BY pg_get_constraintdef(k.oid)) FROM pg_constraint k WHERE conrelid = objid),
-                        (SELECT string_agg(pg_get_triggerdef(t.oid), ', ' ORDER BY tgname) FROM pg_trigger t WHERE tgrelid = objid AND NOT tgisinternal),
-                        CASE WHEN relkind = 'v' THEN pg_get_viewdef(objid) END) FROM pg_class WHERE oid = objid) END, '')
+                        (SELECT string_agg(conname || ' ' || pg_get_constraintdef(k.oid), ', ' ORDER BY conname) FROM pg_constraint k WHERE conrelid = objid),
+                        (SELECT string_agg(tgenabled::text || ' ' || pg_get_triggerdef(t.oid), ', ' ORDER BY tgname) FROM pg_trigger t WHERE tgrelid = objid AND NOT tgisinternal),
+                        CASE WHEN relkind = 'v' THEN pg_get_viewdef(objid) END) FROM pg_class WHERE oid = objid) END,
+           CASE WHEN classid = 'pg_type'::regclass
+                THEN (SELECT string_agg(concat_ws(' ', attnum, attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum)), ', ' ORDER BY attnum)
+                      FROM pg_attribute JOIN pg_type ON typrelid = attrelid WHERE pg_type.oid = objid) END,
+           CASE WHEN classid = 'pg_event_trigger'::regclass
+                THEN (SELECT concat_ws(' ', evtevent, evtenabled, evttags, evtfoid::regproc) FROM pg_event_trigger WHERE oid = objid) END, '')
        || coalesce(obj_description(objid, classid::regclass::name), '') AS definition
 FROM pg_depend
 WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass

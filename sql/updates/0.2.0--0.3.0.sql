@@ -1,4 +1,4 @@
--- Made by scripts/upgrade-script of the numbered files in sql/0.3.0.
+-- Updates from 0.2.0 to 0.3.0. Released: tests/releases/SHA256SUMS holds it as it is.
 
 -- 05-attach.sql
 -- audit_attach() can leave out UPDATEs that change nothing, and the view tells.

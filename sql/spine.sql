@@ -1,4 +1,25 @@
--- ProofSpines: ids, the tables' triggers, the tables, and building spines.
+-- ProofSpines: roots and ids, the tables' triggers, the tables, and building spines.
+
+CREATE FUNCTION @extschema@.spine_root_hash(hashes text[]) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'spine_root_hash_array_wrapper';
+
+CREATE FUNCTION @extschema@.spine_root_accum(state internal, hash text) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'spine_root_accum_wrapper';
+
+CREATE FUNCTION @extschema@.spine_root_final(state internal) RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'spine_root_final_wrapper';
+
+CREATE AGGREGATE @extschema@.spine_root_hash(text) (
+    SFUNC = @extschema@.spine_root_accum,
+    STYPE = internal,
+    FINALFUNC = @extschema@.spine_root_final,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.spine_root_hash(text) IS
+    'root of an evidence spine; say ORDER BY inside: spine_root_hash(result_hash ORDER BY idx)';
 
 CREATE FUNCTION @extschema@.spine_id(artifact_id text, vuln_id text, policy_profile_id text, root_hash text) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

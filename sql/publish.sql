@@ -19,8 +19,8 @@ CREATE TABLE auditspine.publication (
 CREATE INDEX publication_head_idx ON auditspine.publication (chain, lane, pos, published_at);
 
 COMMENT ON TABLE auditspine.publication IS 'heads that publish_head() wrote to a file, one row a line; written by it alone';
-COMMENT ON COLUMN auditspine.publication.publication_id IS 'one for all heads published at once';
-COMMENT ON COLUMN auditspine.publication.file IS 'where the line was appended: auditspine.publish_file at that time';
+COMMENT ON COLUMN auditspine.publication.publication_id IS 'one for all heads written to a file at once';
+COMMENT ON COLUMN auditspine.publication.file IS 'where the line was appended: one of the files of auditspine.publish_file at that time';
 COMMENT ON COLUMN auditspine.publication.pos IS 'position of the last entry that the lane had';
 COMMENT ON COLUMN auditspine.publication.seq IS 'seq of that entry';
 COMMENT ON COLUMN auditspine.publication.chain_hash IS 'chain_hash of that entry, which commits to all before it in the lane';
@@ -83,7 +83,14 @@ CREATE FUNCTION @extschema@.publish_head(chain text DEFAULT NULL)
     AS 'MODULE_PATHNAME', 'auditspine_publish_head';
 REVOKE ALL ON FUNCTION @extschema@.publish_head(text) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.publish_head(text) IS
-    'appends the heads of a chain (NULL: of all) to the file auditspine.publish_file, as lines of JSON, and records them';
+    'appends the heads of a chain (NULL: of all) to each file of auditspine.publish_file, as lines of JSON, and records them; one row a file';
+
+CREATE FUNCTION @extschema@.publish_files() RETURNS SETOF text
+    LANGUAGE c STABLE PARALLEL SAFE
+    ROWS 2
+    AS 'MODULE_PATHNAME', 'publish_files_wrapper';
+COMMENT ON FUNCTION @extschema@.publish_files() IS
+    'the files that publish_head() appends to, as auditspine.publish_file lists them';
 
 CREATE FUNCTION @extschema@.verify_publication(lines text) RETURNS SETOF auditspine.publication_verdict
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT

@@ -1,4 +1,4 @@
--- Auditors of one chain.
+-- The role of an auditor: reads and verifies everything, or one chain, and changes nothing.
 
 CREATE TABLE auditspine.auditor (
     role_name     name PRIMARY KEY,
@@ -11,7 +11,8 @@ CREATE TABLE auditspine.auditor (
 COMMENT ON TABLE auditspine.auditor IS
     'who may see which chains, once some role is kept to one: what the policies on chain and audit_chain are made of';
 COMMENT ON COLUMN auditspine.auditor.chain IS 'the one chain that the role sees';
-COMMENT ON COLUMN auditspine.auditor.chain_setting IS 'the setting that names the one chain; without both, the role sees all';
+COMMENT ON COLUMN auditspine.auditor.chain_setting IS
+    'the setting that names the one tenant whose chain it sees; without both, the role sees all';
 COMMENT ON COLUMN auditspine.auditor.granted_by IS 'session user';
 
 -- A dump has the rows of this table, but not the policies made of them.
@@ -28,7 +29,6 @@ ALTER TABLE auditspine.auditor ENABLE ALWAYS TRIGGER policies;
 
 SELECT pg_catalog.pg_extension_config_dump('auditspine.auditor', '');
 
-DROP FUNCTION @extschema@.grant_auditor(regrole);
 CREATE FUNCTION @extschema@.grant_auditor(auditor regrole, chain text DEFAULT NULL, chain_setting text DEFAULT NULL)
     RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
@@ -37,3 +37,11 @@ CREATE FUNCTION @extschema@.grant_auditor(auditor regrole, chain text DEFAULT NU
 REVOKE ALL ON FUNCTION @extschema@.grant_auditor(regrole, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.grant_auditor(regrole, text, text) IS
     'lets a role read the audit''s state and the tables audited now, and verify them; or only the chain of that name, or the one that a setting names; call it again after attaching tables';
+
+CREATE FUNCTION @extschema@.revoke_auditor(auditor regrole) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'revoke_auditor_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.revoke_auditor(regrole) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.revoke_auditor(regrole) IS
+    'takes from a role what grant_auditor() gives it';

@@ -1,4 +1,4 @@
--- Made by scripts/upgrade-script of the numbered files in sql/0.4.0.
+-- Updates from 0.3.0 to 0.4.0. Released: tests/releases/SHA256SUMS holds it as it is.
 
 -- 10-scoped-verify.sql
 -- The rows of one chain.

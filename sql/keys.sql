@@ -76,5 +76,3 @@ COMMENT ON FUNCTION @extschema@.dsse_verify(jsonb, text[], integer) IS
     'verifies the signatures of a DSSE envelope: by how many distinct keys of those given, and by which; the payload is shown only if they are enough';
 
 SELECT pg_catalog.pg_extension_config_dump('auditspine.trusted_key', '');
-
-COMMENT ON COLUMN auditspine.alert.layer IS 'links, rows, heads, keys or adopted';

@@ -27,7 +27,7 @@ CREATE TABLE auditspine.verification (
 CREATE INDEX verification_clean_idx ON auditspine.verification (started_at) WHERE ok AND scope OPERATOR(pg_catalog.=) 'full';
 
 COMMENT ON TABLE auditspine.verification IS 'runs of verify_all(), also those that found breaks';
-COMMENT ON COLUMN auditspine.verification.scope IS 'full, incremental (from the last clean run), or since N';
+COMMENT ON COLUMN auditspine.verification.scope IS 'full, incremental (from the last clean run), since N, or N to M';
 COMMENT ON COLUMN auditspine.verification.reason IS 'why everything was verified although the run was asked to be incremental';
 COMMENT ON COLUMN auditspine.verification.from_seq IS 'smallest seq of the entries that were verified';
 COMMENT ON COLUMN auditspine.verification.to_seq IS 'largest seq of the entries that were verified';
@@ -59,13 +59,22 @@ CREATE TABLE auditspine.alert (
 );
 
 COMMENT ON TABLE auditspine.alert IS 'breaks that verify_all() found: one row for each, however often it is found';
-COMMENT ON COLUMN auditspine.alert.layer IS 'links, rows, heads or adopted';
+COMMENT ON COLUMN auditspine.alert.layer IS 'links, rows, heads, keys or adopted';
 COMMENT ON COLUMN auditspine.alert.seq IS 'number of the entry at fault, where there is one';
 COMMENT ON COLUMN auditspine.alert.pk IS 'key of the row or event at fault';
-COMMENT ON COLUMN auditspine.alert.evidence IS 'expected and found hash, neighbours, place in the chain';
+COMMENT ON COLUMN auditspine.alert.evidence IS 'expected and found hash, neighbours, place in the chain; nothing of what rows contain';
 COMMENT ON COLUMN auditspine.alert.verification_id IS 'the run that found the break first';
 COMMENT ON COLUMN auditspine.alert.break_digest IS 'SHA-256 of the canonical JSON of what identifies the break';
-COMMENT ON COLUMN auditspine.alert.occurrence IS 'above 1 if a full verification in between found everything in order';
+COMMENT ON COLUMN auditspine.alert.occurrence IS 'above 1 if a full verification in between did not find it';
+
+CREATE TABLE auditspine.open_break (
+    break_digest    bytea PRIMARY KEY,
+    verification_id bigint NOT NULL
+);
+COMMENT ON TABLE auditspine.open_break IS 'breaks that raised an alert and are not over: a full verification closes those that it no longer finds';
+COMMENT ON COLUMN auditspine.open_break.break_digest IS 'as the alert has it';
+COMMENT ON COLUMN auditspine.open_break.verification_id IS 'the run since which it is open';
+SELECT pg_catalog.pg_extension_config_dump('auditspine.open_break', '');
 
 -- Where the next incremental verification goes on: the last entry of each lane that a clean run saw. Per
 -- lane, since seq is not the order of commits across lanes.
@@ -93,7 +102,7 @@ CREATE FUNCTION @extschema@.verify_all(since text DEFAULT NULL)
 -- It writes: the record of the run, and alerts.
 REVOKE ALL ON FUNCTION @extschema@.verify_all(text) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.verify_all(text) IS
-    'verifies all chains and audited tables, records the run and raises alerts; ''last'': what was added since the last clean run; a number: entries from that seq on';
+    'verifies all chains and audited tables, records the run and raises alerts; ''last'': what was added since the last clean run; a number: entries from that seq on; ''5-9'': from one seq to another';
 
 SELECT pg_catalog.pg_extension_config_dump('auditspine.verification', '');
 SELECT pg_catalog.pg_extension_config_dump('auditspine.alert', '');

@@ -1,18 +1,4 @@
--- Tenants' chains and operators' chains; who holds the audit's locks.
-
--- Whoever holds a lane keeps this from going on: what is locked for a chain depends on whose it is.
-LOCK TABLE auditspine.audit_chain, auditspine.chain IN ACCESS EXCLUSIVE MODE;
-
--- A dump of an earlier version has rows without these columns.
-ALTER TABLE auditspine.chain
-    ADD COLUMN tenant text COLLATE "C" CONSTRAINT chain_tenant_key UNIQUE,
-    ADD COLUMN origin text COLLATE "C" NOT NULL DEFAULT 'unknown',
-    ADD CONSTRAINT chain_origin_check CHECK (
-        origin OPERATOR(pg_catalog.=) ANY ('{operator,tenant,unknown}'::text[])
-        AND (origin OPERATOR(pg_catalog.=) 'tenant') OPERATOR(pg_catalog.=) (tenant IS NOT NULL));
-COMMENT ON COLUMN auditspine.chain.tenant IS 'whose chain it is: the value of the columns that chain_by names';
-COMMENT ON COLUMN auditspine.chain.origin IS
-    'operator: chain main, or made by create_chain(); tenant: made at a tenant''s first event; unknown: by an earlier version, see settle_chains()';
+-- Whose chains are, after a dump of an earlier version; who holds the audit's locks.
 
 CREATE FUNCTION auditspine.settle_chains() RETURNS TABLE (chain text, tenant text)
     LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -63,29 +49,6 @@ $settle$;
 REVOKE ALL ON FUNCTION auditspine.settle_chains() FROM PUBLIC;
 COMMENT ON FUNCTION auditspine.settle_chains() IS
     'says of chains from a dump of an earlier version whose they are, by their entries and by the triggers that there are; lists all chains';
-SELECT pg_catalog.count(*) FROM auditspine.settle_chains();
-
--- What a setting lets be seen was told by the name of the chain; and chain main could be granted.
-DO $policies$
-DECLARE
-    of_role record;
-BEGIN
-    FOR of_role IN
-        SELECT p.polname FROM pg_catalog.pg_policy AS p
-        JOIN pg_catalog.pg_roles AS r ON p.polroles OPERATOR(pg_catalog.=) ARRAY[r.oid]
-        JOIN auditspine.auditor AS a ON a.role_name OPERATOR(pg_catalog.=) r.rolname
-        WHERE p.polrelid OPERATOR(pg_catalog.=) 'auditspine.chain'::regclass
-          AND (a.chain_setting IS NOT NULL OR a.chain OPERATOR(pg_catalog.=) 'main')
-    LOOP
-        EXECUTE pg_catalog.format('DROP POLICY %I ON auditspine.chain', of_role.polname);
-    END LOOP;
-    -- Its trigger makes those that are missing.
-    UPDATE auditspine.auditor SET role_name = role_name WHERE false;
-END
-$policies$;
-
-COMMENT ON COLUMN auditspine.auditor.chain_setting IS
-    'the setting that names the one tenant whose chain it sees; without both, the role sees all';
 
 -- Not for everybody: it tells what others are at.
 CREATE VIEW auditspine.lock AS

@@ -1,12 +1,6 @@
-//! Verifying: what the links of the chains say.
-//!
-//! The results are composite types rather than TABLE columns, so that both the argument and the
-//! column can be called `chain`.
+-- Verifying what the links of the chains say. The results are composite types rather than TABLE columns, so that both the
+-- argument and the column can be called chain.
 
-use pgrx::prelude::*;
-
-extension_sql!(
-    r#"
 CREATE TYPE auditspine.chain_verdict AS (
     chain         text,
     ok            boolean,
@@ -51,7 +45,3 @@ CREATE FUNCTION @extschema@.chain_findings(
     AS 'MODULE_PATHNAME', 'auditspine_chain_findings';
 COMMENT ON FUNCTION @extschema@.chain_findings(text, bigint, bigint) IS
     'as verify_chain(), but lists everything that is wrong, with the evidence';
-"#,
-    name = "verify",
-    requires = ["schema"],
-);

@@ -8,23 +8,24 @@ COMMENT ON FUNCTION @extschema@.audit_refuse_change() IS
     'trigger: refuses UPDATE, DELETE and TRUNCATE of a table that is audited as append-only';
 
 CREATE FUNCTION @extschema@.audit_attach(
-    target      regclass,
-    kind        text    DEFAULT NULL,
-    chain       text    DEFAULT 'main',
-    chain_by    text[]  DEFAULT NULL,
-    pk          text[]  DEFAULT NULL,
-    payload     text    DEFAULT 'hash',
-    exclude     text[]  DEFAULT '{}',
-    append_only boolean DEFAULT false,
-    backfill    boolean DEFAULT false
+    target         regclass,
+    kind           text    DEFAULT NULL,
+    chain          text    DEFAULT 'main',
+    chain_by       text[]  DEFAULT NULL,
+    pk             text[]  DEFAULT NULL,
+    payload        text    DEFAULT 'hash',
+    exclude        text[]  DEFAULT '{}',
+    append_only    boolean DEFAULT false,
+    backfill       boolean DEFAULT false,
+    skip_unchanged boolean DEFAULT false
 ) RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
     SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'audit_attach_wrapper';
+    AS 'MODULE_PATHNAME', 'audit_attach_table_wrapper';
 -- It attaches triggers with the caller's rights; whoever may use it can write entries of any kind that is free.
-REVOKE ALL ON FUNCTION @extschema@.audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean)
+REVOKE ALL ON FUNCTION @extschema@.audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean, boolean)
     FROM PUBLIC;
-COMMENT ON FUNCTION @extschema@.audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean) IS
+COMMENT ON FUNCTION @extschema@.audit_attach(regclass, text, text, text[], text[], text, text[], boolean, boolean, boolean) IS
     'audits a table and its partitions from here on; answers attached, replaced or unchanged';
 
 CREATE FUNCTION @extschema@.audit_detach(target regclass) RETURNS boolean
@@ -48,7 +49,7 @@ CREATE FUNCTION auditspine.declared(arguments bytea, part text) RETURNS text[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'declared_wrapper';
 COMMENT ON FUNCTION auditspine.declared(bytea, text) IS
-    'one part of what a trigger declares (kind, pk, chain, chain_by, payload, exclude); null if it is left out';
+    'one part of what a trigger declares (kind, pk, chain, chain_by, payload, exclude, unchanged); null if it is left out';
 
 CREATE FUNCTION auditspine.declaration_problem(arguments bytea) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -101,7 +102,8 @@ SELECT t.tgrelid::regclass AS table_name,
         WHERE m.isleaf AND m.level OPERATOR(pg_catalog.>) 0) AS partitions,
        (SELECT pg_catalog.count(*) FROM ONLY auditspine.audit_chain AS e
         WHERE e.event_kind OPERATOR(pg_catalog.=) n.kind) AS entries,
-       p.problem
+       p.problem,
+       auditspine.declared(t.tgargs, 'unchanged') IS NOT NULL AS skip_unchanged
 FROM pg_catalog.pg_trigger AS t
 JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid
 CROSS JOIN LATERAL (
@@ -142,6 +144,8 @@ COMMENT ON COLUMN auditspine.audited_table.truncate_covered IS 'whether TRUNCATE
 COMMENT ON COLUMN auditspine.audited_table.partitions IS 'partitions that hold rows';
 COMMENT ON COLUMN auditspine.audited_table.entries IS 'entries of this kind so far';
 COMMENT ON COLUMN auditspine.audited_table.problem IS 'why changes fail, if the trigger does not fit the table';
+COMMENT ON COLUMN auditspine.audited_table.skip_unchanged IS
+    'whether an UPDATE that leaves the recorded columns as they were is no event';
 
 -- Whoever may make a partition needs no right to the audit's functions. So this acts for the extension's owner,
 -- but only once it has found what the command's names mean: hence no SECURITY DEFINER and no search_path here.

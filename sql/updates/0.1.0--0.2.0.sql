@@ -1,4 +1,4 @@
--- Made by scripts/upgrade-script of the numbered files in sql/0.2.0.
+-- Updates from 0.1.0 to 0.2.0. Released: tests/releases/SHA256SUMS holds it as it is.
 
 -- 10-rows.sql
 -- Layouts: the columns that rows were hashed under. Verification trusts the S entries of kind
