@@ -7,6 +7,7 @@ mod auditor;
 mod backfill;
 mod blueprint;
 mod canonical;
+mod findings;
 mod heads;
 mod keys;
 mod spine;

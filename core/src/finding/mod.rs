@@ -117,7 +117,13 @@ pub struct NotVerified(pub Layer);
 
 impl NotVerified {
     /// The layers that have it.
-    pub const LAYERS: [Layer; 5] = [Layer::Rows, Layer::Heads, Layer::Keys, Layer::Adopted, Layer::State];
+    pub const LAYERS: [Layer; 5] = [
+        Layer::Rows,
+        Layer::Heads,
+        Layer::Keys,
+        Layer::Adopted,
+        Layer::State,
+    ];
 
     const DEFINITIONS: [Definition; Layer::ALL.len()] = {
         let mut definitions = [Definition {
@@ -156,7 +162,11 @@ pub fn catalogue() -> impl Iterator<Item = &'static Definition> {
         .chain(of(KeyKind::ALL))
         .chain(of(AdoptedKind::ALL))
         .chain(of(StateKind::ALL))
-        .chain(NotVerified::LAYERS.iter().map(|layer| NotVerified(*layer).definition()))
+        .chain(
+            NotVerified::LAYERS
+                .iter()
+                .map(|layer| NotVerified(*layer).definition()),
+        )
 }
 
 /// Declares the kinds of a layer, each with its label, severity, meaning and what to do.
