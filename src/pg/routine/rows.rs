@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use auditspine_core::finding::Layer;
+use auditspine_core::finding;
 use auditspine_core::rows::RowFindingKind;
 use pgrx::pg_sys;
 
@@ -21,7 +21,7 @@ use crate::pg::scan;
 use crate::pg::table;
 use crate::pg::verify::CurrentSnapshot;
 
-const LAYER: Layer = Layer::Rows;
+const LAYER: finding::Layer = finding::Layer::Rows;
 
 /// Verifies the rows that entries from `since` on tell of, or all, and adds a line per table.
 pub fn verify(since: Option<i64>, run: &mut Run, lines: &mut Vec<Line>) {
