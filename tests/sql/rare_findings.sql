@@ -14,7 +14,7 @@ SELECT ok, findings FROM verify_table('item');
 
 -- An entry that auditspine wrote about the table: of a TRUNCATE, or of audit_attach().
 BEGIN;
-SELECT tamper($$UPDATE auditspine.audit_chain SET payload = '{"table": "other"}' WHERE op = 'T' AND event_kind = 'item'$$);
+SELECT tamper($$UPDATE auditspine.audit_chain SET payload_hash = sha256('x') WHERE op = 'T' AND event_kind = 'item'$$);
 SELECT finding, seq, detail FROM verify_table_findings('item') ORDER BY seq, finding COLLATE "C";
 ROLLBACK;
 BEGIN;
@@ -36,8 +36,8 @@ ALTER TABLE auditspine.trusted_key RENAME COLUMN pem TO other;
 SELECT layer, subject, detail FROM line WHERE layer = 'keys';
 ROLLBACK;
 BEGIN;
-ALTER TABLE auditspine.layout RENAME COLUMN digest TO other;
-SELECT layer, subject, detail FROM line WHERE layer = 'state' AND detail LIKE 'not_verified%';
+ALTER TABLE auditspine.auditor RENAME COLUMN role_name TO other;
+SELECT layer, subject, detail FROM line WHERE layer = 'state';
 ROLLBACK;
 
 -- Rows inserted into an adopted chain.
