@@ -36,7 +36,7 @@ ALTER TABLE auditspine.trusted_key RENAME COLUMN pem TO other;
 SELECT layer, subject, detail FROM line WHERE layer = 'keys';
 ROLLBACK;
 BEGIN;
-ALTER TABLE auditspine.auditor RENAME COLUMN role_name TO other;
+ALTER TABLE auditspine.auditor RENAME COLUMN chain_setting TO other;
 SELECT layer, subject, detail FROM line WHERE layer = 'state';
 ROLLBACK;
 
