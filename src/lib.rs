@@ -16,6 +16,7 @@ mod guc;
 mod own_entry;
 mod pg;
 mod publish_file;
+mod publish_sink;
 mod spine;
 mod trust;
 

@@ -1,107 +1,135 @@
-//! The files that heads are published to: lines are appended, and on disk when that returns.
+//! Files as sinks: lines are appended, and on disk when that returns.
 //!
-//! All files are opened, examined and locked before any is written. A line that a crash left unfinished
-//! is ended by a line feed of its own, so that the next one is not glued to it. A line that could not be
-//! written in full is taken back, where the file lets us.
+//! A line that a crash left unfinished is ended by a line feed of its own, so that the next one is not glued to
+//! it. A line that could not be written in full is taken back, where the file lets us. Files that are not there
+//! are made, readable by their owner alone.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Why lines could not be appended.
-#[derive(Debug)]
-pub enum AppendError {
+use crate::error::Failure;
+use crate::publish_sink::{Identity, OpenSink, Sink, SinkError};
+
+/// A file that `auditspine.publish_file` lists.
+pub struct FileSink(pub PathBuf);
+
+impl Sink for FileSink {
+    fn name(&self) -> String {
+        self.0.to_string_lossy().into_owned()
+    }
+
+    fn described(&self) -> String {
+        format!("file \"{}\"", self.0.display())
+    }
+
+    fn open(&self) -> Result<Box<dyn OpenSink + '_>, SinkError> {
+        let path = &self.0;
+        let opened = open(path).and_then(|file| {
+            let metadata = file
+                .metadata()
+                .map_err(|error| Refused::Io("examine", error))?;
+            if !metadata.is_file() {
+                return Err(Refused::NotAFile);
+            }
+            let identity = Identity::File(metadata.dev(), metadata.ino());
+            Ok(OpenFile {
+                path,
+                file,
+                identity,
+            })
+        });
+        match opened {
+            Ok(file) => Ok(Box::new(file)),
+            Err(refused) => Err(refused.of(path)),
+        }
+    }
+
+    fn is_same_as(&self, earlier: &dyn Sink) -> SinkError {
+        SinkError {
+            failure: Failure::InvalidValue,
+            message: format!(
+                "\"{}\" is the same file as \"{}\"",
+                self.0.display(),
+                earlier.name()
+            ),
+            hint: "auditspine.publish_file must name each file once",
+        }
+    }
+}
+
+/// Why a file could not be appended to.
+enum Refused {
     /// There is something else of that name: a folder, a symbolic link, a device.
     NotAFile,
-    /// It is the same file as an earlier one, by another name.
-    SameAs(PathBuf),
     /// The operating system refused: what, and how.
     Io(&'static str, io::Error),
 }
 
-/// A file that is open, locked, and can be appended to.
-struct Target<'a> {
+impl Refused {
+    fn of(self, path: &Path) -> SinkError {
+        let path = path.display();
+        match self {
+            Refused::NotAFile => SinkError {
+                failure: Failure::NotAFile,
+                message: format!("\"{path}\" is not a regular file"),
+                hint: "auditspine.publish_file must name a file, or nothing that exists yet; links are not followed",
+            },
+            Refused::Io(doing, error) => SinkError {
+                failure: match error.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::FileNotFound,
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Failure::DiskFull,
+                    _ => Failure::FileError,
+                },
+                message: format!("could not {doing} file \"{path}\": {error}"),
+                hint: "heads were not published; see that the server's operating system user may write the file and its folder",
+            },
+        }
+    }
+}
+
+/// A file that is open, and can be appended to.
+struct OpenFile<'a> {
     path: &'a Path,
     file: File,
-    /// Device and inode: tells the file from all others, whatever its name.
-    identity: (u64, u64),
+    identity: Identity,
 }
 
-/// Appends `lines` (whole lines) to each of the files and flushes them to disk; makes those that are not
-/// there, readable by their owner alone. `wait` is called, again and again, with the file that another
-/// process has locked. Of an error it is told which file it is about; what the files before it got, they keep.
-pub fn append_to_all(
-    paths: &[PathBuf],
-    lines: &[u8],
-    wait: &mut dyn FnMut(&Path),
-) -> Result<(), (PathBuf, AppendError)> {
-    let mut targets: Vec<Target<'_>> = Vec::with_capacity(paths.len());
-    for path in paths {
-        let target = Target::open(path).map_err(|error| (path.clone(), error))?;
-        if let Some(same) = targets
-            .iter()
-            .find(|other| other.identity == target.identity)
-        {
-            return Err((path.clone(), AppendError::SameAs(same.path.to_owned())));
-        }
-        targets.push(target);
-    }
-    // In one order everywhere, however others list the same files: else two could wait for one another.
-    let mut in_order: Vec<&Target<'_>> = targets.iter().collect();
-    in_order.sort_by_key(|target| target.identity);
-    for target in in_order {
-        target.lock(wait).map_err(|error| target.blamed(error))?;
-    }
-    for target in &mut targets {
-        target
-            .append(lines)
-            .map_err(|error| (target.path.to_owned(), error))?;
-    }
-    Ok(())
-}
-
-impl<'a> Target<'a> {
-    fn open(path: &'a Path) -> Result<Target<'a>, AppendError> {
-        let file = open(path)?;
-        let metadata = file
-            .metadata()
-            .map_err(|error| AppendError::Io("examine", error))?;
-        if !metadata.is_file() {
-            return Err(AppendError::NotAFile);
-        }
-        Ok(Target {
-            path,
-            file,
-            identity: (metadata.dev(), metadata.ino()),
-        })
-    }
-
-    fn blamed(&self, error: AppendError) -> (PathBuf, AppendError) {
-        (self.path.to_owned(), error)
+impl OpenSink for OpenFile<'_> {
+    fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// Publishers of one database take turns anyway; this is for several that share a file.
-    fn lock(&self, wait: &mut dyn FnMut(&Path)) -> Result<(), AppendError> {
+    fn lock(&self, wait: &mut dyn FnMut()) -> Result<(), SinkError> {
         while let Err(error) = self.file.try_lock() {
             match error {
-                TryLockError::WouldBlock => wait(self.path),
+                TryLockError::WouldBlock => wait(),
                 // A file system without locks.
                 TryLockError::Error(error) if error.kind() == io::ErrorKind::Unsupported => break,
-                TryLockError::Error(error) => return Err(AppendError::Io("lock", error)),
+                TryLockError::Error(error) => {
+                    return Err(Refused::Io("lock", error).of(self.path));
+                }
             }
         }
         Ok(())
     }
 
-    fn append(&mut self, lines: &[u8]) -> Result<(), AppendError> {
+    fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
+        self.write(lines).map_err(|refused| refused.of(self.path))
+    }
+}
+
+impl OpenFile<'_> {
+    fn write(&mut self, lines: &[u8]) -> Result<(), Refused> {
         let length = self
             .file
             .metadata()
-            .map_err(|error| AppendError::Io("examine", error))?
+            .map_err(|error| Refused::Io("examine", error))?
             .len();
         let unfinished =
-            ends_within_line(&self.file, length).map_err(|error| AppendError::Io("read", error))?;
+            ends_within_line(&self.file, length).map_err(|error| Refused::Io("read", error))?;
         let written = if unfinished {
             self.file.write_all(&[b"\n", lines].concat())
         } else {
@@ -110,24 +138,24 @@ impl<'a> Target<'a> {
         if let Err(error) = written {
             // Best effort: a file that may only grow keeps the beginning, which the next call ends.
             let _ = self.file.set_len(length);
-            return Err(AppendError::Io("write", error));
+            return Err(Refused::Io("write", error));
         }
         self.file
             .sync_all()
-            .map_err(|error| AppendError::Io("flush", error))?;
+            .map_err(|error| Refused::Io("flush", error))?;
         if length == 0
             && let Some(folder) = self.path.parent()
         {
             // The name of a new file is in the folder.
             File::open(folder)
                 .and_then(|folder| folder.sync_all())
-                .map_err(|error| AppendError::Io("flush the folder of", error))?;
+                .map_err(|error| Refused::Io("flush the folder of", error))?;
         }
         Ok(())
     }
 }
 
-fn open(path: &Path) -> Result<File, AppendError> {
+fn open(path: &Path) -> Result<File, Refused> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).mode(0o600);
     // Without O_NONBLOCK a pipe would keep us waiting.
@@ -138,8 +166,8 @@ fn open(path: &Path) -> Result<File, AppendError> {
         created => created,
     };
     opened.map_err(|error| match error.raw_os_error() {
-        Some(libc::ELOOP | libc::EISDIR | libc::ENXIO) => AppendError::NotAFile,
-        _ => AppendError::Io("open", error),
+        Some(libc::ELOOP | libc::EISDIR | libc::ENXIO) => Refused::NotAFile,
+        _ => Refused::Io("open", error),
     })
 }
 

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use auditspine_core::entry::{Event, VERSION, chain_hash};
+use auditspine_core::entry::{Event, Format, chain_hash};
 use auditspine_core::hash::Hash;
 use auditspine_core::verify::{Chains, EntryView, Limits, Store, Verifier, Window};
 
@@ -48,7 +48,7 @@ fn chain(lanes: usize, batch: usize) -> Vec<Stored> {
                 payload_hash: Hash::of(&pk),
                 pk: None,
                 pos: pos + 1,
-                version: VERSION,
+                format: Format::CURRENT,
                 xid: 700_000 + transaction as u64,
             };
             let event_hash = Event {
@@ -77,7 +77,7 @@ fn view(stored: &Stored) -> EntryView<'_> {
         chain_id: 1,
         lane: event.lane,
         pos: event.pos,
-        version: event.version,
+        version: event.format.version(),
         op: event.op,
         kind: event.kind,
         pk: Some(&stored.pk),

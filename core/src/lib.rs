@@ -9,6 +9,7 @@ pub mod adopted;
 pub mod canonical;
 pub mod dsse;
 pub mod entry;
+pub mod finding;
 pub mod hash;
 mod known;
 pub mod order;

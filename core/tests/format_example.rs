@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use auditspine_core::canonical::{Numbers, canonical_text};
-use auditspine_core::entry::{Event, EventHasher, VERSION, chain_hash};
+use auditspine_core::entry::{Event, EventHasher, Format, chain_hash};
 use auditspine_core::hash::Hash;
 
 const DOCUMENT: &str = include_str!("../../docs/FORMAT.md");
@@ -39,7 +39,7 @@ fn examples() -> [Example; 2] {
         payload_hash: Hash::ZERO,
         pk: Some(b"42"),
         pos: 1,
-        version: VERSION,
+        format: Format::CURRENT,
         xid: 12345,
     };
     [

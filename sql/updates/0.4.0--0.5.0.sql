@@ -67,4 +67,5 @@ COMMENT ON COLUMN auditspine.auditor.chain_setting IS
     'the setting that names the one tenant whose chain it sees; without both, the role sees all';
 
 -- @include chains.sql VIEW auditspine.lock
+-- @include findings.sql
 -- @include guards.sql

@@ -8,6 +8,7 @@ mod attach;
 mod auditor;
 mod blueprint;
 mod canonical;
+mod findings;
 mod keys;
 mod publish;
 mod spine;
@@ -83,7 +84,12 @@ mod upgrade;
     requires = ["spine_verify"]
 );
 ::pgrx::extension_sql_file!(
+    "../../sql/findings.sql",
+    name = "findings",
+    requires = ["blueprints"]
+);
+::pgrx::extension_sql_file!(
     "../../sql/guards.sql",
     name = "guards",
-    requires = ["blueprints"]
+    requires = ["findings"]
 );

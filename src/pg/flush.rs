@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use auditspine_core::entry::{Event, EventHasher, VERSION, chain_hash};
+use auditspine_core::entry::{Event, EventHasher, Format, chain_hash};
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
@@ -372,7 +372,7 @@ impl Batch {
             payload_hash: pending.fields.payload_hash,
             pk,
             pos: lane.head.pos + 1,
-            version: VERSION,
+            format: Format::CURRENT,
             xid: self.xid,
         };
         let event_hash = hash_event(&mut self.hashers, pending, &event);
@@ -394,7 +394,7 @@ impl Batch {
         values[column::CHAIN_ID] = pg_sys::Datum::from(lane.chain_id);
         values[column::LANE] = pg_sys::Datum::from(lane.lane);
         values[column::POS] = pg_sys::Datum::from(event.pos);
-        values[column::VERSION] = pg_sys::Datum::from(VERSION);
+        values[column::VERSION] = pg_sys::Datum::from(event.format.version());
         values[column::OP] = pg_sys::Datum::from(event.op as i8);
         values[column::XID] = pg_sys::Datum::from(event.xid);
         values[column::APPENDED_AT] = pg_sys::Datum::from(event.appended_at);

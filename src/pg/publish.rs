@@ -1,15 +1,14 @@
 //! Publishing heads: only what is committed and on disk leaves the database.
 //!
-//! Order: the publishers' lock, the heads, WAL to disk up to them, the files, then the record. With
+//! Order: the publishers' lock, the heads, WAL to disk up to them, the sinks, then the record. With
 //! synchronous_commit = off a commit is visible before it is on disk; a published head that a crash
-//! then took back would look like a truncation. A rollback after a file was written, because another
+//! then took back would look like a truncation. A rollback after a sink was written, because another
 //! one could not be, leaves lines that are not recorded, which does no harm.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use auditspine_core::hash::{Hash, Sink};
+use auditspine_core::hash::{Hash, Sink as _};
 use auditspine_core::publication::Published;
 use pgrx::prelude::*;
 
@@ -28,7 +27,8 @@ use super::state::broken;
 use crate::error::Failure;
 use crate::file_list;
 use crate::guc;
-use crate::publish_file::{self, AppendError};
+use crate::publish_file::FileSink;
+use crate::publish_sink::{Sink, append_to_all};
 
 /// Publishes the heads of a chain, or of all; for each file a row of how many, when and where.
 pub fn publish(chain: Option<&[u8]>, rows: &mut RowStore) {
@@ -37,7 +37,7 @@ pub fn publish(chain: Option<&[u8]>, rows: &mut RowStore) {
         pg_sys::PreventCommandDuringRecovery(c"publish_head()".as_ptr());
         pg_sys::PreventCommandIfReadOnly(c"publish_head()".as_ptr());
     }
-    let paths = expect_files();
+    let sinks = expect_sinks();
     expect_nothing_of_our_own();
     // Held to the end of the transaction, so that records are in the order of the lines.
     let table = Table::open(pg_sys::ShareRowExclusiveLock);
@@ -55,32 +55,33 @@ pub fn publish(chain: Option<&[u8]>, rows: &mut RowStore) {
             published(head, now).write(&mut lines);
             lines.put_byte(b'\n');
         }
-        append(&paths, &lines);
-        for path in &paths {
-            record(&table, &heads, now, path);
+        append(&sinks, &lines);
+        for sink in &sinks {
+            record(&table, &heads, now, &sink.name());
         }
     }
     let mut arena = DatumArena::default();
-    for path in &paths {
+    for sink in &sinks {
         rows.put([
             Some((heads.len() as i64).into()),
             Some(now.into()),
-            Some(arena.varlena(path.to_string_lossy().as_bytes())),
+            Some(arena.varlena(sink.name().as_bytes())),
         ]);
         arena.clear();
     }
 }
 
-/// The paths that `auditspine.publish_file` lists; an ERROR if there is none.
-fn expect_files() -> Vec<PathBuf> {
-    let paths = listed();
-    if paths.is_empty() {
+/// Where heads are published to: the files that `auditspine.publish_file` lists. An ERROR if there is no sink.
+fn expect_sinks() -> Vec<Box<dyn Sink>> {
+    let files = listed().into_iter().map(FileSink);
+    let sinks: Vec<Box<dyn Sink>> = files.map(|file| Box::new(file) as Box<dyn Sink>).collect();
+    if sinks.is_empty() {
         Failure::NoPublishFile.raise(
             "there is no file to publish heads to: auditspine.publish_file is not set",
             "a superuser sets it to an absolute path outside of the data folder, best on another machine's disk",
         );
     }
-    paths
+    sinks
 }
 
 /// The paths that `auditspine.publish_file` lists; an ERROR if it is no list of absolute paths.
@@ -164,48 +165,26 @@ fn flush_wal() {
     }
 }
 
-fn append(paths: &[PathBuf], lines: &[u8]) {
+fn append(sinks: &[Box<dyn Sink>], lines: &[u8]) {
     let (begun, limit) = (Instant::now(), guc::lane_timeout());
     let mut wait =
-        |path: &Path| {
+        |sink: &dyn Sink| {
             std::thread::sleep(Duration::from_millis(20));
             pgrx::check_for_interrupts!();
             if limit > 0 && begun.elapsed() > Duration::from_millis(limit as u64) {
                 Failure::LaneTimeout.raise(
-                format!("another process kept file \"{}\" locked for {limit} ms", path.display()),
+                format!("another process kept {} locked for {limit} ms", sink.described()),
                 "heads were not published; see who has it open, or raise auditspine.lane_timeout",
             );
             }
         };
-    let Err((path, error)) = publish_file::append_to_all(paths, lines, &mut wait) else {
-        return;
-    };
-    let path = path.display();
-    match error {
-        AppendError::NotAFile => Failure::NotAFile.raise(
-            format!("\"{path}\" is not a regular file"),
-            "auditspine.publish_file must name a file, or nothing that exists yet; links are not followed",
-        ),
-        AppendError::SameAs(other) => Failure::InvalidValue.raise(
-            format!("\"{path}\" is the same file as \"{}\"", other.display()),
-            "auditspine.publish_file must name each file once",
-        ),
-        AppendError::Io(doing, error) => {
-            let class = match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::FileNotFound,
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Failure::DiskFull,
-                _ => Failure::FileError,
-            };
-            class.raise(
-                format!("could not {doing} file \"{path}\": {error}"),
-                "heads were not published; see that the server's operating system user may write the file and its folder",
-            )
-        }
+    if let Err(error) = append_to_all(sinks, lines, &mut wait) {
+        error.failure.raise(error.message, error.hint);
     }
 }
 
 /// Records what was published.
-fn record(table: &Table, heads: &[LaneHead], now: i64, path: &Path) {
+fn record(table: &Table, heads: &[LaneHead], now: i64, sink: &str) {
     let id = sequence::draw(table.id_seq, 1);
     let at = TimestampWithTimeZone::try_from(now)
         .unwrap_or_else(|_| broken(format!("the clock is out of range: {now}")));
@@ -228,7 +207,7 @@ fn record(table: &Table, heads: &[LaneHead], now: i64, path: &Path) {
                     &[
                         id.into(),
                         at.into(),
-                        path.to_string_lossy().as_ref().into(),
+                        sink.into(),
                         names.into(),
                         column(|head| head.chain_id.into()).into(),
                         column(|head| head.lane.into()).into(),

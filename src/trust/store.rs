@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 
 use auditspine_core::dsse::PublicKey;
+use auditspine_core::finding::KeyKind;
 use auditspine_core::hash::Hash;
 use auditspine_core::spine::{TrustStore, TrustedKey};
 use pgrx::pg_sys;
@@ -18,8 +19,8 @@ use crate::pg::values::Values;
 /// A key whose row is not as its last entry tells. It counts for nothing.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// `key_edited`, `key_deleted` or `key_unrecorded`.
-    pub kind: &'static str,
+    /// What was found.
+    pub kind: KeyKind,
     /// Fingerprint, as stored.
     pub fingerprint: String,
     /// The last entry of the key.
@@ -74,9 +75,9 @@ pub fn load() -> Trust {
             let found = Hash::of(&payload);
             let entry = recorded.remove(&row.fingerprint);
             let (kind, detail) = match &entry {
-                None => ("key_unrecorded", "no entry tells of this key"),
+                None => (KeyKind::KeyUnrecorded, "no entry tells of this key"),
                 Some((_, expected)) if *expected != Some(found) => {
-                    ("key_edited", "the key is not what its last entry recorded")
+                    (KeyKind::KeyEdited, "the key is not what its last entry recorded")
                 }
                 Some(_) => match PublicKey::from_pem(&row.pem) {
                     Ok(key) if key.fingerprint().to_string() == row.fingerprint => {
@@ -90,7 +91,7 @@ pub fn load() -> Trust {
                         });
                         return;
                     }
-                    _ => ("key_edited", "the PEM is not of the key with this fingerprint"),
+                    _ => (KeyKind::KeyEdited, "the PEM is not of the key with this fingerprint"),
                 },
             };
             findings.push(Finding {
@@ -106,7 +107,7 @@ pub fn load() -> Trust {
     findings.extend(recorded.into_iter().map(|(fingerprint, (seq, expected))| {
         keys += 1;
         Finding {
-            kind: "key_deleted",
+            kind: KeyKind::KeyDeleted,
             fingerprint,
             seq: Some(seq),
             expected,

@@ -8,6 +8,7 @@ use super::row::Row;
 use super::variant::Variant;
 use crate::canonical::write_string;
 use crate::entry::write_integer;
+use crate::finding::AdoptedKind;
 use crate::hash::{Hash, HashSink, Sink};
 use crate::known::Known;
 
@@ -251,12 +252,12 @@ pub enum ChangeKind {
 }
 
 impl ChangeKind {
-    /// Stable name, in snake case.
-    pub fn label(self) -> &'static str {
+    /// What the catalogue calls it.
+    pub fn finding(self) -> AdoptedKind {
         match self {
-            ChangeKind::Removed => "rows_removed",
-            ChangeKind::Inserted => "rows_inserted",
-            ChangeKind::Changed => "rows_changed",
+            ChangeKind::Removed => AdoptedKind::RowsRemoved,
+            ChangeKind::Inserted => AdoptedKind::RowsInserted,
+            ChangeKind::Changed => AdoptedKind::RowsChanged,
         }
     }
 }

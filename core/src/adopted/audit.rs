@@ -3,6 +3,7 @@
 use super::row::Row;
 use super::variant::Variant;
 use crate::entry::write_integer;
+use crate::finding::AdoptedKind;
 use crate::hash::{Hash, HashSink, Sink};
 
 /// Breaks that a summary lists one by one; it commits to all of them.
@@ -27,12 +28,17 @@ pub enum BreakKind {
 impl BreakKind {
     /// Stable name, in snake case.
     pub fn label(self) -> &'static str {
+        self.finding().label()
+    }
+
+    /// What the catalogue calls it.
+    pub fn finding(self) -> AdoptedKind {
         match self {
-            BreakKind::EntryEdited => "entry_edited",
-            BreakKind::LinkBroken => "link_broken",
-            BreakKind::EntriesMissing => "entries_missing",
-            BreakKind::DuplicateSeq => "duplicate_seq",
-            BreakKind::Malformed => "malformed",
+            BreakKind::EntryEdited => AdoptedKind::EntryEdited,
+            BreakKind::LinkBroken => AdoptedKind::LinkBroken,
+            BreakKind::EntriesMissing => AdoptedKind::EntriesMissing,
+            BreakKind::DuplicateSeq => AdoptedKind::DuplicateSeq,
+            BreakKind::Malformed => AdoptedKind::Malformed,
         }
     }
 }

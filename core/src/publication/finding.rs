@@ -1,73 +1,7 @@
 //! What holding published heads against a database tells.
 
+pub use crate::finding::HeadKind as FindingKind;
 use crate::hash::Hash;
-
-/// Kinds of finding. The labels are stable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum FindingKind {
-    /// The lane ends before the published position.
-    HeadTruncated,
-    /// The chain is there, but nothing in the lane.
-    LaneMissing,
-    /// There is no chain of that name.
-    ChainMissing,
-    /// The entry at the published position is not the published one.
-    HistoryRewritten,
-    /// The database as a whole is older than the publication, or went on from an older state.
-    DatabaseRestored,
-    /// No entry of the database is as old as the publication: the history is another one.
-    HistoryBeganAnew,
-    /// In the lines themselves, a lane goes backwards or says two things of one position.
-    Unordered,
-    /// The line is no published head.
-    Malformed,
-    /// The line is the beginning of one: its writing was interrupted.
-    LineCutShort,
-    /// This standby has not replayed what the line speaks of.
-    AheadOfStandby,
-}
-
-impl FindingKind {
-    /// Every kind.
-    pub const ALL: [FindingKind; 10] = [
-        FindingKind::HeadTruncated,
-        FindingKind::LaneMissing,
-        FindingKind::ChainMissing,
-        FindingKind::HistoryRewritten,
-        FindingKind::DatabaseRestored,
-        FindingKind::HistoryBeganAnew,
-        FindingKind::Unordered,
-        FindingKind::Malformed,
-        FindingKind::LineCutShort,
-        FindingKind::AheadOfStandby,
-    ];
-
-    /// Stable name, in snake case.
-    pub fn label(self) -> &'static str {
-        match self {
-            FindingKind::HeadTruncated => "head_truncated",
-            FindingKind::LaneMissing => "lane_missing",
-            FindingKind::ChainMissing => "chain_missing",
-            FindingKind::HistoryRewritten => "history_rewritten",
-            FindingKind::DatabaseRestored => "database_restored",
-            FindingKind::HistoryBeganAnew => "history_began_anew",
-            FindingKind::Unordered => "unordered",
-            FindingKind::Malformed => "malformed",
-            FindingKind::LineCutShort => "line_cut_short",
-            FindingKind::AheadOfStandby => "ahead_of_standby",
-        }
-    }
-
-    /// Whether it speaks against the database or the file. The others happen by themselves: a crash
-    /// while a line was written, a standby behind its primary.
-    pub fn is_bad(self) -> bool {
-        !matches!(
-            self,
-            FindingKind::LineCutShort | FindingKind::AheadOfStandby
-        )
-    }
-}
 
 /// One finding, at one line.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,6 @@
 //! was hashed from when its entry was written, and where these are in the table now, is worked out by
 //! [`Layouts`].
 
-mod finding;
 mod in_force;
 mod join;
 pub mod keytext;
@@ -14,7 +13,7 @@ mod lineage;
 mod record;
 mod removals;
 
-pub use finding::RowFindingKind;
+pub use crate::finding::RowKind as RowFindingKind;
 pub use join::{Join, Outcome, Storage, Tape};
 pub use layout::{Column, Incarnation, Layout, MalformedLayout, Present, split_name};
 pub use lineage::{Layouts, Mapping, Relation, Source};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::digest::{BLOCK, START, State, compress, compress_two, pad, state_of};
 use super::view::{Chains, EntryView};
-use crate::entry::{Event, VERSION};
+use crate::entry::{Event, Format};
 use crate::hash::Hash;
 use crate::time::write_entry_time;
 
@@ -48,6 +48,8 @@ pub struct Checker {
 /// The beginning of the event that was hashed last: entries of one transaction have the same.
 #[derive(Clone, Debug, Default)]
 struct Shared {
+    /// `None` before the first.
+    format: Option<Format>,
     chain_id: i32,
     /// How many lanes the chain has; none if there is no such chain.
     lanes: i16,
@@ -99,18 +101,18 @@ impl Checker {
         let event = Hash::from_slice(view.event_hash)?;
         let prev = Hash::from_slice(view.prev_hash)?;
         let chain = Hash::from_slice(view.chain_hash)?;
-        let possible = view.version == VERSION
-            && view.pos >= 1
+        let format = Format::parse(view.version)?;
+        let possible = view.pos >= 1
             && view
                 .stored_payload_hash
                 .is_none_or(|stored| stored == payload);
         if !possible {
             return None;
         }
-        let (start, mut own_event) = self.shared.begin(view, &self.chains)?;
+        let (start, mut own_event) = self.shared.begin(view, format, &self.chains)?;
         self.event.clear();
         self.event.extend_from_slice(&self.shared.text[start..]);
-        event_of(view, "", payload).write_own(&mut self.event);
+        event_of(view, format, "", payload).write_own(&mut self.event);
         let total = start + self.event.len();
         pad(&mut self.event, total);
         let mut own_link = START;
@@ -140,10 +142,15 @@ impl Shared {
     /// Makes `text` that of `view`. Returns how much of it is compressed already, and the state
     /// after that; `None` if there is no such chain or lane.
     #[inline]
-    fn begin(&mut self, view: &EntryView<'_>, chains: &Chains) -> Option<(usize, State)> {
-        let fits = self.appended_at == view.appended_at && self.fits_but_for_time(view);
+    fn begin(
+        &mut self,
+        view: &EntryView<'_>,
+        format: Format,
+        chains: &Chains,
+    ) -> Option<(usize, State)> {
+        let fits = self.appended_at == view.appended_at && self.fits_but_for_time(view, format);
         if !fits {
-            self.renew(view, chains);
+            self.renew(view, format, chains);
         }
         if !(0..self.lanes).contains(&view.lane) {
             return None;
@@ -161,21 +168,21 @@ impl Shared {
     }
 
     #[inline]
-    fn fits_but_for_time(&self, view: &EntryView<'_>) -> bool {
-        self.chain_id == view.chain_id
+    fn fits_but_for_time(&self, view: &EntryView<'_>, format: Format) -> bool {
+        self.format == Some(format)
+            && self.chain_id == view.chain_id
             && self.kind == view.kind
             && self.db_user == view.db_user
             && self.actor.as_deref() == view.actor
             && self.context.as_deref() == view.context
-            && !self.text.is_empty()
     }
 
-    fn renew(&mut self, view: &EntryView<'_>, chains: &Chains) {
+    fn renew(&mut self, view: &EntryView<'_>, format: Format, chains: &Chains) {
         self.state = None;
         let len = self.time.len();
         self.time.clear();
         write_entry_time(view.appended_at, &mut self.time);
-        if self.fits_but_for_time(view) && len == self.time.len() {
+        if self.fits_but_for_time(view, format) && len == self.time.len() {
             self.appended_at = view.appended_at;
             self.text[self.time_at..self.time_at + len].copy_from_slice(&self.time);
             return;
@@ -189,6 +196,7 @@ impl Shared {
             });
         }
         let chain = chains.get(view.chain_id);
+        self.format = Some(format);
         self.chain_id = view.chain_id;
         self.lanes = chain.map_or(0, |chain| chain.lanes);
         self.appended_at = view.appended_at;
@@ -200,7 +208,7 @@ impl Shared {
         self.kind.extend_from_slice(view.kind);
         self.text.clear();
         let name = chain.map_or("", |chain| &*chain.name);
-        let event = event_of(view, name, Hash::ZERO);
+        let event = event_of(view, format, name, Hash::ZERO);
         event.write_before_time(&mut self.text);
         self.time_at = self.text.len();
         self.text.extend_from_slice(&self.time);
@@ -208,8 +216,13 @@ impl Shared {
     }
 }
 
-/// The event that an entry records, by its columns.
-pub(super) fn event_of<'a>(view: &EntryView<'a>, chain: &'a str, payload_hash: Hash) -> Event<'a> {
+/// The event that an entry records, by its columns, if it has this format.
+pub(super) fn event_of<'a>(
+    view: &EntryView<'a>,
+    format: Format,
+    chain: &'a str,
+    payload_hash: Hash,
+) -> Event<'a> {
     Event {
         actor: view.actor,
         appended_at: view.appended_at,
@@ -223,7 +236,7 @@ pub(super) fn event_of<'a>(view: &EntryView<'a>, chain: &'a str, payload_hash: H
         payload_hash,
         pk: view.pk,
         pos: view.pos,
-        version: view.version,
+        format,
         xid: view.xid,
     }
 }

@@ -106,8 +106,12 @@ fn content_changed(entry: &Examined, heads: &[Hash]) -> Option<Diagnosis> {
     };
     let bytes = |hash: Option<Hash>| hash.map(|hash| hash.0.to_vec());
     match entry.cause? {
-        Cause::Version => edited(
-            format!("version was changed from 1 to {}", entry.version),
+        Cause::Format(format) => edited(
+            format!(
+                "version was changed from {} to {}",
+                format.version(),
+                entry.version
+            ),
             entry.event.hash,
             bytes(entry.own_event),
             Doubt::None,

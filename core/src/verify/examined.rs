@@ -4,7 +4,7 @@
 use super::check::event_of;
 use super::finding::Neighbour;
 use super::view::{Chain, EntryView};
-use crate::entry::{Event, VERSION, chain_hash};
+use crate::entry::{Event, Format, chain_hash};
 use crate::hash::Hash;
 
 /// An entry with more than this in texts is not held for telling where it was moved from.
@@ -69,13 +69,14 @@ pub(super) struct Content {
     op: u8,
     payload_hash: Hash,
     pk: Option<Vec<u8>>,
-    version: i16,
+    format: Format,
     xid: u64,
 }
 
 impl Content {
     fn of(view: &EntryView<'_>) -> Option<Content> {
         let payload_hash = Hash::from_slice(view.payload_hash)?;
+        let format = Format::parse(view.version)?;
         let optional = |text: Option<&[u8]>| text.map_or(0, <[u8]>::len);
         let bytes = view.db_user.len()
             + view.kind.len()
@@ -92,7 +93,7 @@ impl Content {
             op: view.op,
             payload_hash,
             pk: view.pk.map(<[u8]>::to_vec),
-            version: view.version,
+            format,
             xid: view.xid,
         })
     }
@@ -112,7 +113,7 @@ impl Content {
             payload_hash: self.payload_hash,
             pk: self.pk.as_deref(),
             pos,
-            version: self.version,
+            format: self.format,
             xid: self.xid,
         }
         .hash(scratch)
@@ -128,8 +129,8 @@ fn behind(pos: i64) -> impl Iterator<Item = i64> {
 /// Which single column explains that the content does not match `event_hash`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// With version 1 it would match.
-    Version,
+    /// With this format it would match.
+    Format(Format),
     /// With the hash of the stored payload, which is given, it would match.
     PayloadHash(Hash),
     /// Any other.
@@ -146,13 +147,15 @@ pub(super) struct Examined {
     pub pos: i64,
     pub seq: i64,
     pub version: i16,
+    /// Of `version`, if it is known.
+    format: Option<Format>,
     /// The content does not match `event_hash` here, but would a few positions later.
     pub moved_up: bool,
     pub payload: Column,
     pub event: Column,
     pub prev: Column,
     pub chain: Column,
-    /// `event_hash` recomputed; `None` without a chain name or a payload hash.
+    /// `event_hash` recomputed; `None` without a format, a chain name or a payload hash.
     pub own_event: Option<Hash>,
     /// `chain_hash` recomputed from the stored `prev_hash`, `event_hash` and `seq`.
     pub own_link: Option<Hash>,
@@ -172,20 +175,27 @@ impl Examined {
         let payload = Column::new(view.payload_hash);
         let event = Column::new(view.event_hash);
         let prev = Column::new(view.prev_hash);
-        let mut event_with = |payload: Option<Hash>, version| {
-            let event = event_of(view, &chain?.name, payload?);
-            Some(Event { version, ..event }.hash(scratch))
+        let format = Format::parse(view.version);
+        let mut event_with = |payload: Option<Hash>, format| {
+            Some(event_of(view, format?, &chain?.name, payload?).hash(scratch))
         };
         let other_payload = view
             .stored_payload_hash
             .filter(|&stored| payload.hash != Some(stored));
-        let own_event = event_with(payload.hash, view.version);
+        let own_event = event_with(payload.hash, format);
         let matches = |hash: Option<Hash>| hash.is_some() && hash == event.hash;
+        let others = || {
+            Format::ALL
+                .into_iter()
+                .filter(|&other| Some(other) != format)
+        };
         let cause = if matches(own_event) {
             None
-        } else if view.version != VERSION && matches(event_with(payload.hash, VERSION)) {
-            Some(Cause::Version)
-        } else if matches(event_with(other_payload, view.version)) {
+        } else if let Some(other) =
+            others().find(|&other| matches(event_with(payload.hash, Some(other))))
+        {
+            Some(Cause::Format(other))
+        } else if matches(event_with(other_payload, format)) {
             other_payload.map(Cause::PayloadHash)
         } else {
             Some(Cause::Unknown)
@@ -198,6 +208,7 @@ impl Examined {
             pos: view.pos,
             seq: view.seq,
             version: view.version,
+            format,
             moved_up: chain
                 .zip(content.as_deref())
                 .is_some_and(|(chain, content)| {
@@ -225,7 +236,7 @@ impl Examined {
 
     /// The format is one that this code cannot recompute.
     pub fn foreign(&self) -> bool {
-        self.version != VERSION && self.cause != Some(Cause::Version)
+        self.format.is_none() && !matches!(self.cause, Some(Cause::Format(_)))
     }
 
     /// The content is what `event_hash` says.
@@ -247,7 +258,7 @@ impl Examined {
     pub fn sound(&self) -> bool {
         self.content_holds()
             && self.link_holds()
-            && self.version == VERSION
+            && self.format.is_some()
             && self.place_holds()
             && self.payload.hash.is_some()
     }

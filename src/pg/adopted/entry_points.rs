@@ -136,7 +136,7 @@ pub unsafe extern "C-unwind" fn auditspine_adopted_findings(
     findings(target, &mut |finding: Finding| {
         rows.put([
             finding.seq.map(pg_sys::Datum::from),
-            Some(arena.varlena(finding.finding.as_bytes())),
+            Some(arena.varlena(finding.kind.label().as_bytes())),
             Some(arena.varlena(finding.detail.as_bytes())),
             finding.expected.map(|hash| arena.varlena(&hash.0)),
             finding.found.as_deref().map(|bytes| arena.varlena(bytes)),

@@ -7,6 +7,7 @@ use auditspine_core::adopted::{
     Anchor, Audit, Break, Change, Comparison, MAX_LISTED, Segments, Summary,
 };
 use auditspine_core::canonical::{Numbers, canonical_text};
+use auditspine_core::finding::AdoptedKind;
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
@@ -28,9 +29,8 @@ pub const KIND: &str = "auditspine.adopt";
 pub struct Finding {
     /// Number of the row, or of the last row of a segment; `None` where it is about the table.
     pub seq: Option<i64>,
-    /// What was found: a label of breaks or changes, or `anchor_damaged`, `table_missing`,
-    /// `shape_changed`.
-    pub finding: &'static str,
+    /// What was found.
+    pub kind: AdoptedKind,
     /// The facts, in a sentence.
     pub detail: String,
     /// The hash that should stand there.
@@ -232,7 +232,7 @@ pub fn verify_adopted(
         (Ok(source), Some(stored)) => against(&source, &stored, sink),
         (Ok(_), None) => return None,
         (Err(problem), stored) => {
-            sink(about(problem.label, problem.message));
+            sink(about(problem.kind, problem.message));
             Report {
                 table: name.to_owned(),
                 anchor_seq: stored.as_ref().map(|stored| stored.seq),
@@ -255,7 +255,7 @@ fn against(source: &Source, stored: &Stored, sink: &mut dyn FnMut(Finding)) -> R
     let Some(anchor) = &stored.anchor else {
         report.changes = 1;
         sink(about(
-            "anchor_damaged",
+            AdoptedKind::AnchorDamaged,
             format!(
                 "the payload of entry {} is not what was recorded when the chain was adopted",
                 stored.seq
@@ -313,7 +313,7 @@ impl<'a> Known<'a> {
 fn of_break(found: Break, anchored: bool) -> Finding {
     Finding {
         seq: Some(found.seq),
-        finding: found.kind.label(),
+        kind: found.kind.finding(),
         detail: found.detail,
         expected: found.expected,
         found: found.found,
@@ -328,7 +328,7 @@ fn of_change(change: &Change) -> Finding {
     };
     Finding {
         seq: Some(change.last_seq),
-        finding: change.kind.label(),
+        kind: change.kind.finding(),
         detail: format!(
             "of rows with seq {from}up to {}, {} were anchored and {} are there, with other content",
             change.last_seq, change.anchored, change.found
@@ -339,10 +339,10 @@ fn of_change(change: &Change) -> Finding {
     }
 }
 
-fn about(finding: &'static str, detail: String) -> Finding {
+fn about(kind: AdoptedKind, detail: String) -> Finding {
     Finding {
         seq: None,
-        finding,
+        kind,
         detail,
         expected: None,
         found: None,

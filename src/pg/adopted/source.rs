@@ -3,6 +3,7 @@
 use std::ffi::CString;
 
 use auditspine_core::adopted::{Row, Storage, Variant};
+use auditspine_core::finding::AdoptedKind;
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
@@ -21,7 +22,7 @@ const SAMPLE: usize = 1000;
 /// Why a relation is no such table.
 pub struct Problem {
     /// What a verification calls it.
-    pub label: &'static str,
+    pub kind: AdoptedKind,
     failure: Failure,
     /// What is wrong, in a sentence.
     pub message: String,
@@ -32,7 +33,7 @@ impl Problem {
     /// The table of that name is gone.
     pub fn missing(name: &str) -> Problem {
         Problem {
-            label: "table_missing",
+            kind: AdoptedKind::TableMissing,
             failure: Failure::UnknownTable,
             message: format!("there is no table {name} any more"),
             hint: "it was adopted under this name: restore it, or name it so again",
@@ -86,7 +87,7 @@ impl Source {
         let table = OpenRelation::table(oid, lock);
         let name = table.qualified();
         let problem = |failure, message| Problem {
-            label: "shape_changed",
+            kind: AdoptedKind::ShapeChanged,
             failure,
             message,
             hint: SHAPE,
@@ -155,7 +156,7 @@ impl Source {
         };
         if hidden {
             return Err(Problem {
-                label: "rows_hidden",
+                kind: AdoptedKind::RowsHidden,
                 failure: Failure::RowsHidden,
                 message: format!("row-level security may hide rows of table {name}"),
                 hint: "verify as a role with BYPASSRLS, or as the owner where policies are not forced",

@@ -1,5 +1,6 @@
 //! The adopted layer of a run: chains of the older shape, against what anchors them.
 
+use auditspine_core::finding::Layer;
 use pgrx::pg_sys;
 
 use super::Line;
@@ -10,7 +11,7 @@ use super::record::Run;
 use crate::pg::adopted;
 use crate::pg::owner::as_owner;
 
-const LAYER: &str = "adopted";
+const LAYER: Layer = Layer::Adopted;
 
 /// Verifies every adopted chain and adds a line for each. All of a chain is read, whatever was added. Tables
 /// that another session has locked come last.
@@ -54,12 +55,11 @@ fn one(name: &str, table: Option<pg_sys::Oid>, wait: bool, run: &mut Run) -> Out
                     return;
                 }
                 let found = Break {
-                    layer: LAYER,
                     table: Some(name),
                     seq: finding.seq,
                     expected: finding.expected.as_ref().map(|hash| &hash.0[..]),
                     found: finding.found.as_deref(),
-                    ..Break::new(finding.finding, &finding.detail)
+                    ..Break::new(finding.kind, &finding.detail)
                 };
                 told.0 += 1;
                 told.1 = told.1.into_iter().chain(finding.seq).min();

@@ -16,9 +16,8 @@ use super::written::{self, ALERT, OPEN_BREAK, expect};
 use crate::pg::evidence::{self, row_hash};
 use crate::pg::lane;
 
-/// Kind and severity of every alert.
+/// Kind of every alert.
 const KIND: &str = "audit_chain_break";
-const SEVERITY: &str = "critical";
 
 /// Alerts of a run that are sent one by one; PostgreSQL holds them in memory until the commit.
 const NOTIFIED: usize = 1000;
@@ -145,7 +144,7 @@ impl Alerts {
         );
         self.raised.push((alert_id, hash));
         if self.raised.len() <= NOTIFIED {
-            notify(&found.notification(alert_id, KIND, SEVERITY));
+            notify(&found.notification(alert_id, KIND));
         }
     }
 
@@ -154,7 +153,7 @@ impl Alerts {
     pub fn finish(&mut self, full: bool) {
         self.keep_open(full);
         if let Some(more) = self.raised.len().checked_sub(NOTIFIED).filter(|it| *it > 0) {
-            notify(&breaks::notification_of_more(more as i64, KIND, SEVERITY));
+            notify(&breaks::notification_of_more(more as i64, KIND));
         }
         self.expect_raised();
     }
@@ -282,14 +281,14 @@ fn insert(
     let arguments: [DatumWithOid<'_>; 14] = [
         alert_id.into(),
         KIND.into(),
-        SEVERITY.into(),
-        found.layer.into(),
+        found.definition.severity.label().into(),
+        found.definition.layer.label().into(),
         found.chain.into(),
         found.table.into(),
         lossy(found.kind).into(),
         lossy(found.pk).into(),
         found.seq.into(),
-        found.finding.into(),
+        found.definition.label.into(),
         found.detail.into(),
         evidence.into(),
         verification_id.into(),
@@ -303,7 +302,7 @@ fn insert(
     }));
     match wanted {
         Some(hash) if written.as_ref() == Some(&hash) => hash,
-        _ => ALERT.not_as_written(&format!("the alert of finding {}", found.finding)),
+        _ => ALERT.not_as_written(&format!("the alert of finding {}", found.definition.label)),
     }
 }
 

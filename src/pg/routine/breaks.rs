@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use auditspine_core::canonical::write_string;
+use auditspine_core::finding::{Definition, Kind, Layer, Severity};
 use auditspine_core::hash::Hash;
 use auditspine_core::verify::Finding;
 
@@ -13,8 +14,6 @@ const KEY_BYTES: usize = 256;
 
 /// A finding of any layer.
 pub struct Break<'a> {
-    /// `links`, `rows`, `heads`, `keys`, `adopted` or `state`.
-    pub layer: &'static str,
     /// Name of the chain.
     pub chain: Option<&'a str>,
     /// Qualified name of the table or partition.
@@ -27,8 +26,8 @@ pub struct Break<'a> {
     pub place: Option<(i16, i64)>,
     /// Number of the entry.
     pub seq: Option<i64>,
-    /// What was found: a stable label.
-    pub finding: &'a str,
+    /// What was found.
+    pub definition: &'static Definition,
     /// The facts, in a sentence.
     pub detail: &'a str,
     /// What should stand there.
@@ -43,16 +42,15 @@ pub struct Break<'a> {
 
 impl<'a> Break<'a> {
     /// A finding about nothing yet.
-    pub fn new(finding: &'a str, detail: &'a str) -> Break<'a> {
+    pub fn new(kind: impl Kind, detail: &'a str) -> Break<'a> {
         Break {
-            layer: "",
             chain: None,
             table: None,
             kind: None,
             pk: None,
             place: None,
             seq: None,
-            finding,
+            definition: kind.definition(),
             detail,
             expected: None,
             found: None,
@@ -64,7 +62,6 @@ impl<'a> Break<'a> {
     /// A finding about a link.
     pub fn of_link(finding: &'a Finding) -> Break<'a> {
         Break {
-            layer: "links",
             chain: finding.chain.as_deref(),
             kind: Some(&finding.event_kind),
             pk: finding.event_pk.as_deref(),
@@ -75,7 +72,7 @@ impl<'a> Break<'a> {
             more: evidence_of(finding)
                 .map(|json| vec![("neighbours", json)])
                 .unwrap_or_default(),
-            ..Break::new(finding.kind.label(), &finding.detail)
+            ..Break::new(finding.kind, &finding.detail)
         }
     }
 
@@ -84,8 +81,11 @@ impl<'a> Break<'a> {
     pub fn digest(&self) -> Hash {
         let mut members = BTreeMap::new();
         members.insert("chain", string(self.chain.map(str::as_bytes)));
-        members.insert("finding", string(Some(self.finding.as_bytes())));
-        members.insert("layer", string(Some(self.layer.as_bytes())));
+        members.insert("finding", string(Some(self.definition.label.as_bytes())));
+        members.insert(
+            "layer",
+            string(Some(self.definition.layer.label().as_bytes())),
+        );
         if self.of_lane {
             members.insert("lane", number(self.place.map(|(lane, _)| lane.into())));
             return Hash::of(&object(&members));
@@ -122,21 +122,27 @@ impl<'a> Break<'a> {
 
     /// What is sent to those who listen, as canonical JSON: whoever may connect may listen, so it says
     /// neither where nor about what. The alert does.
-    pub fn notification(&self, alert_id: i64, kind: &str, severity: &str) -> Vec<u8> {
+    pub fn notification(&self, alert_id: i64, kind: &str) -> Vec<u8> {
         object(&BTreeMap::from([
             ("alert_id", number(Some(alert_id))),
-            ("finding", string(Some(self.finding.as_bytes()))),
+            ("finding", string(Some(self.definition.label.as_bytes()))),
             ("kind", string(Some(kind.as_bytes()))),
-            ("layer", string(Some(self.layer.as_bytes()))),
+            (
+                "layer",
+                string(Some(self.definition.layer.label().as_bytes())),
+            ),
             ("seq", number(self.seq)),
-            ("severity", string(Some(severity.as_bytes()))),
+            (
+                "severity",
+                string(Some(self.definition.severity.label().as_bytes())),
+            ),
         ]))
     }
 
     /// In a sentence, for the summary.
     pub fn sentence(&self) -> String {
-        let mut sentence = self.finding.to_owned();
-        if let Some(pk) = self.pk.filter(|_| self.layer == "rows") {
+        let mut sentence = self.definition.label.to_owned();
+        if let Some(pk) = self.pk.filter(|_| self.definition.layer == Layer::Rows) {
             let pk = String::from_utf8_lossy(beginning(pk, KEY_BYTES));
             sentence.push_str(&format!(", key {pk}"));
         }
@@ -150,11 +156,14 @@ impl<'a> Break<'a> {
 }
 
 /// What is sent in the place of many more alerts, as canonical JSON.
-pub fn notification_of_more(more: i64, kind: &str, severity: &str) -> Vec<u8> {
+pub fn notification_of_more(more: i64, kind: &str) -> Vec<u8> {
     object(&BTreeMap::from([
         ("kind", string(Some(kind.as_bytes()))),
         ("more", number(Some(more))),
-        ("severity", string(Some(severity.as_bytes()))),
+        (
+            "severity",
+            string(Some(Severity::Critical.label().as_bytes())),
+        ),
     ]))
 }
 

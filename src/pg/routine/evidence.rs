@@ -3,12 +3,14 @@
 
 use std::convert::Infallible;
 
+use auditspine_core::finding::StateKind;
+
 use super::Line;
 use super::breaks::Break;
 use super::guard::{guarded, is_verdict, not_verified};
 use super::links::summary;
 use super::record::Run;
-use super::state::{ALTERED, LAYER};
+use super::state::LAYER;
 use crate::pg::evidence::{
     AUDITOR, IS_EVIDENCE, PUBLICATION, RUN, digest, digest_of, how_many, is_installed, lasts,
     of_kind, row_hash, rows,
@@ -119,10 +121,9 @@ fn all(left: Left, full: bool, run: &mut Run) -> Option<Line> {
         let table = format!("auditspine.{}", text(0).unwrap_or_default());
         let detail = text(3).unwrap_or_default();
         let found = Break {
-            layer: LAYER,
             table: Some(&table),
             pk: text(1).map(str::as_bytes),
-            ..Break::new(ALTERED, detail)
+            ..Break::new(StateKind::StateAltered, detail)
         };
         first.get_or_insert_with(|| format!("{table}: {}", found.sentence()));
         run.found(&found);

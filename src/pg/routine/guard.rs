@@ -1,6 +1,7 @@
 //! A part of a run that cannot be verified must not hide the others: the ERROR that says so becomes a
 //! finding. Otherwise whoever breaks one table, or an index, would blind the whole routine.
 
+use auditspine_core::finding::{Layer, NotVerified};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
@@ -11,10 +12,6 @@ use super::{Line, locks};
 use crate::guc;
 use crate::pg::lane::LockTimeoutGuard;
 use crate::pg::subtransaction::attempt;
-
-/// Something cannot be verified: a table's declaration no longer fits it, it cannot be read, or our own
-/// state is not as it was made.
-const NOT_VERIFIED: &str = "not_verified";
 
 /// Why it was not, if a lock was not to be had.
 const LOCKED: &str = "another session has locked it for longer than auditspine.verify_lock_timeout, or lock_timeout, allows to wait";
@@ -108,12 +105,11 @@ fn class(code: PgSqlErrorCode) -> i32 {
 }
 
 /// Raises the alert for what could not be verified, and returns its line.
-pub fn not_verified(layer: &'static str, subject: &str, message: &str, run: &mut Run) -> Line {
+pub fn not_verified(layer: Layer, subject: &str, message: &str, run: &mut Run) -> Line {
     let detail = format!("{subject} could not be verified: {message}");
     let found = Break {
-        layer,
         table: Some(subject),
-        ..Break::new(NOT_VERIFIED, &detail)
+        ..Break::new(NotVerified(layer), &detail)
     };
     run.found(&found);
     Line {

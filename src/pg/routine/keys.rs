@@ -1,5 +1,7 @@
 //! The keys layer of a run: the keys whose signatures count, against the entries that tell of them.
 
+use auditspine_core::finding::Layer;
+
 use super::Line;
 use super::breaks::Break;
 use super::guard::{guarded, not_verified};
@@ -8,7 +10,7 @@ use super::record::Run;
 use crate::pg::owner::as_owner;
 use crate::trust;
 
-const LAYER: &str = "keys";
+const LAYER: Layer = Layer::Keys;
 const SUBJECT: &str = "auditspine.trusted_key";
 
 /// Verifies the keys and adds a line if there are any.
@@ -28,7 +30,6 @@ fn all(run: &mut Run) -> Option<Line> {
     let mut first = None;
     for finding in &trust.findings {
         let found = Break {
-            layer: LAYER,
             table: Some(SUBJECT),
             kind: Some(trust::KIND.as_bytes()),
             pk: Some(finding.fingerprint.as_bytes()),

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use auditspine_core::finding::Layer;
 use auditspine_core::hash::Hash;
 use auditspine_core::verify::{
     ChainReport, Chains, EntryView, Finding, FindingKind, Head, Limits, Store, Verifier,
@@ -219,7 +220,7 @@ fn add_lines(reports: &[ChainReport], told: &ByChain, run: &mut Run, lines: &mut
         totals.from_seq = totals.from_seq.into_iter().chain(report.first_seq).min();
         totals.to_seq = totals.to_seq.max(report.head_seq);
         lines.push(Line {
-            layer: "links",
+            layer: Layer::Links,
             subject: match &report.chain {
                 Some(name) => name.clone(),
                 None => format!("(unknown chain_id {})", report.chain_id),

@@ -16,6 +16,7 @@ mod rows;
 mod state;
 mod written;
 
+use auditspine_core::finding::Layer;
 use pgrx::pg_sys;
 
 pub use self::guard::is_verdict;
@@ -78,7 +79,7 @@ impl Scope {
 /// A row of the result.
 pub struct Line {
     /// `links`, `rows`, `heads`, `keys`, `adopted` or `state`.
-    pub layer: &'static str,
+    pub layer: Layer,
     /// Name of the chain or table.
     pub subject: String,
     /// Entries or rows.
@@ -129,7 +130,7 @@ pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
     for line in lines {
         let text = |arena: &mut DatumArena, text: &str| Some(arena.varlena(text.as_bytes()));
         rows.put([
-            text(&mut arena, line.layer),
+            text(&mut arena, line.layer.label()),
             text(&mut arena, &line.subject),
             Some((line.findings == 0).into()),
             Some(line.checked.into()),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use auditspine_core::finding::Layer;
 use auditspine_core::publication::{Finding, Summary};
 
 use super::breaks::Break;
@@ -14,7 +15,7 @@ use crate::pg::owner::as_owner;
 use crate::pg::publication::{self, Recorded};
 use crate::pg::scan;
 
-const LAYER: &str = "heads";
+const LAYER: Layer = Layer::Heads;
 /// Where the recorded heads are.
 const SUBJECT: &str = "auditspine.publication";
 
@@ -81,7 +82,6 @@ fn broken(finding: &Finding) -> Break<'_> {
     let head = finding.head.as_ref();
     let more = head.map(|head| ("published_at", published_at(head.published_at)));
     Break {
-        layer: LAYER,
         chain: head.map(|head| &*head.chain),
         place: head.map(|head| (head.lane, head.pos)),
         seq: head.map(|head| head.seq),
@@ -89,7 +89,7 @@ fn broken(finding: &Finding) -> Break<'_> {
         found: finding.found.as_deref(),
         more: more.into_iter().collect(),
         of_lane: true,
-        ..Break::new(finding.kind.label(), &finding.detail)
+        ..Break::new(finding.kind, &finding.detail)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use auditspine_core::finding;
 use auditspine_core::rows::RowFindingKind;
 use pgrx::pg_sys;
 
@@ -20,10 +21,7 @@ use crate::pg::scan;
 use crate::pg::table;
 use crate::pg::verify::CurrentSnapshot;
 
-/// A kind ended while its rows were not in order.
-const ENDED_NOT_IN_ORDER: &str = "ended_not_in_order";
-/// A table that entries say is audited does not exist.
-const TABLE_MISSING: &str = "table_missing";
+const LAYER: finding::Layer = finding::Layer::Rows;
 
 /// Verifies the rows that entries from `since` on tell of, or all, and adds a line per table.
 pub fn verify(since: Option<i64>, run: &mut Run, lines: &mut Vec<Line>) {
@@ -119,7 +117,7 @@ impl Layer<'_> {
                 if table::exists(oid) {
                     self.run.totals.tables += 1;
                     self.lines
-                        .push(not_verified("rows", name, &message, self.run));
+                        .push(not_verified(LAYER, name, &message, self.run));
                 }
             }
         }
@@ -140,7 +138,7 @@ impl Layer<'_> {
             )
         });
         self.lines.push(Line {
-            layer: "rows",
+            layer: LAYER,
             subject: if many {
                 format!("{} as {}", report.table, report.kind)
             } else {
@@ -165,15 +163,14 @@ impl Layer<'_> {
             tracked.kind
         );
         let found = Break {
-            layer: "rows",
             table: Some(&tracked.table),
             kind: Some(tracked.kind.as_bytes()),
-            ..Break::new(TABLE_MISSING, &detail)
+            ..Break::new(RowFindingKind::TableMissing, &detail)
         };
         self.run.found(&found);
         self.run.totals.tables += 1;
         self.lines.push(Line {
-            layer: "rows",
+            layer: LAYER,
             subject: tracked.table.clone(),
             checked: 0,
             findings: 1,
@@ -195,15 +192,14 @@ impl Layer<'_> {
             ended.kind, ended.table
         );
         let found = Break {
-            layer: "rows",
             table: Some(&ended.table),
             kind: Some(ended.kind.as_bytes()),
             seq: Some(ended.seq),
-            ..Break::new(ENDED_NOT_IN_ORDER, &detail)
+            ..Break::new(RowFindingKind::EndedNotInOrder, &detail)
         };
         self.run.found(&found);
         self.lines.push(Line {
-            layer: "rows",
+            layer: LAYER,
             subject: format!("{} as {}", ended.table, ended.kind),
             checked: 0,
             findings: 1,
@@ -214,7 +210,7 @@ impl Layer<'_> {
 }
 
 fn tell(finding: &Finding, kind: Option<&[u8]>, run: &mut Run, first: &mut Option<String>) {
-    if finding.kind == RowFindingKind::RowUnverifiable {
+    if !finding.kind.is_bad() {
         return;
     }
     let number = |number: Option<i32>| number.map(|number| number.to_string().into_bytes());
@@ -223,7 +219,6 @@ fn tell(finding: &Finding, kind: Option<&[u8]>, run: &mut Run, first: &mut Optio
         ("current_layout", number(finding.current_layout)),
     ];
     let found = Break {
-        layer: "rows",
         table: Some(&finding.table),
         kind,
         pk: finding.key.as_deref(),
@@ -234,7 +229,7 @@ fn tell(finding: &Finding, kind: Option<&[u8]>, run: &mut Run, first: &mut Optio
             .into_iter()
             .filter_map(|(name, json)| Some((name, json?)))
             .collect(),
-        ..Break::new(finding.kind.label(), &finding.detail)
+        ..Break::new(finding.kind, &finding.detail)
     };
     first.get_or_insert_with(|| found.sentence());
     run.found(&found);

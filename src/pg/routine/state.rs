@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use auditspine_core::finding::{Layer, StateKind};
 use auditspine_core::hash::Hash;
 
 use super::Line;
@@ -19,11 +20,9 @@ use crate::pg::owner::as_owner;
 use crate::pg::text_rows::query;
 
 /// Name of the layer.
-pub const LAYER: &str = "state";
+pub const LAYER: Layer = Layer::State;
 /// Subject of lines, and of what is about no table.
 const SUBJECT: &str = "auditspine";
-/// The state is not as the extension made it, or as the chain tells.
-pub const ALTERED: &str = "state_altered";
 
 /// What the state is, a fact a row.
 const FACTS: &str = include_str!("../../../sql/state/facts.sql");
@@ -85,10 +84,9 @@ fn all(run: &mut Run) -> Option<Line> {
             name => format!("auditspine.{name}"),
         };
         let found = Break {
-            layer: LAYER,
             table: Some(&table),
             pk: Some(finding.what.as_bytes()),
-            ..Break::new(ALTERED, &finding.detail)
+            ..Break::new(StateKind::StateAltered, &finding.detail)
         };
         first.get_or_insert_with(|| found.sentence());
         run.found(&found);

@@ -1,5 +1,6 @@
 //! What the verification of a spine tells.
 
+use auditspine_core::finding::SpineRecordKind;
 use auditspine_core::rows::RowFindingKind;
 use auditspine_core::spine::{self, FindingKind, Status};
 
@@ -110,7 +111,7 @@ pub fn of(judged: &Judged, rows: &mut RowFindings, trust: &Trust) -> (Report, Ve
             findings.push(Finding {
                 idx: Some(segment.idx),
                 segment_id: Some(segment.segment_id.clone()),
-                ..plain("status_stale", None, detail)
+                ..of_record(SpineRecordKind::StatusStale, detail)
             });
         }
     }
@@ -181,7 +182,7 @@ fn of_judgement(found: &spine::Finding) -> Finding {
         expected: found.expected.clone(),
         found: found.found.clone(),
         detail: found.detail.clone(),
-        is_bad: true,
+        is_bad: found.kind.is_bad(),
     }
 }
 
@@ -217,18 +218,14 @@ fn of_supersession(found: &Supersession) -> Vec<Finding> {
     };
     let elsewhere = elsewhere.map(|what| Finding {
         found: Some(found.by.clone()),
-        is_bad: true,
-        ..plain(
-            "superseded_elsewhere",
-            None,
+        ..of_record(
+            SpineRecordKind::SupersededElsewhere,
             format!("the spine that superseded it {what}"),
         )
     });
-    let nowhere = (!found.leads_on).then(|| Finding {
-        is_bad: true,
-        ..plain(
-            "no_current_spine",
-            None,
+    let nowhere = (!found.leads_on).then(|| {
+        of_record(
+            SpineRecordKind::NoCurrentSpine,
             "all spines of the decision are superseded".to_owned(),
         )
     });
@@ -251,17 +248,24 @@ fn of_key(found: &crate::trust::Finding) -> Finding {
         expected: found.expected.map(|hash| hash.to_string()),
         found: found.found.map(|hash| hash.to_string()),
         ..plain(
-            found.kind,
+            found.kind.label(),
             found.seq,
             format!("key {}: {}", found.fingerprint, found.detail),
         )
     }
 }
 
+fn of_record(kind: SpineRecordKind, detail: String) -> Finding {
+    Finding {
+        is_bad: kind.is_bad(),
+        ..plain(kind.label(), None, detail)
+    }
+}
+
 /// It says nothing of the spine, since nobody relies on the cache.
 fn of_cache() -> Finding {
     let detail = "nothing has changed since, but the cache says something else of the segments";
-    plain("cache_contradicted", None, detail.to_owned())
+    of_record(SpineRecordKind::CacheContradicted, detail.to_owned())
 }
 
 fn plain(finding: &'static str, seq: Option<i64>, detail: String) -> Finding {

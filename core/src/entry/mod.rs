@@ -17,14 +17,17 @@
 //! `prev_hash` is 32 zero bytes at `pos = 1`. The format is also told, with a worked example, in
 //! `docs/FORMAT.md`.
 
+mod format;
+mod v1;
+
 use sha2::{Digest, Sha256};
+
+pub use self::format::Format;
+use self::format::Part;
 
 use crate::canonical::write_string;
 use crate::hash::{Hash, Sink};
 use crate::time::write_entry_time;
-
-/// The format that this code writes, and the only one so far.
-pub const VERSION: i16 = 1;
 
 /// What an entry records. Texts are UTF-8; absent ones are written as `null`.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +56,8 @@ pub struct Event<'a> {
     pub pk: Option<&'a [u8]>,
     /// Position within the lane, from 1.
     pub pos: i64,
-    /// Format of the entry.
-    pub version: i16,
+    /// What the entry is hashed as.
+    pub format: Format,
     /// Full transaction id.
     pub xid: u64,
 }
@@ -80,53 +83,21 @@ impl Event<'_> {
         self.write_after_time(out);
     }
 
+    #[inline]
     pub(crate) fn write_before_time<S: Sink>(&self, out: &mut S) {
-        out.put(b"{\"actor\":");
-        write_optional(self.actor, out);
-        out.put(b",\"appended_at\":\"");
+        self.format.write(Part::BeforeTime, self, out);
     }
 
     /// What comes between the time and [`Event::write_own`].
+    #[inline]
     pub(crate) fn write_after_time<S: Sink>(&self, out: &mut S) {
-        out.put(b"\",\"chain\":");
-        write_string(self.chain, out);
-        out.put(b",\"context\":");
-        out.put(self.context.unwrap_or(b"null"));
-        out.put(b",\"db_user\":");
-        write_string(self.db_user, out);
-        out.put(b",\"kind\":");
-        write_string(self.kind, out);
+        self.format.write(Part::AfterTime, self, out);
     }
 
-    /// What comes after `kind`.
+    /// What each event has for itself.
+    #[inline]
     pub(crate) fn write_own<S: Sink>(&self, out: &mut S) {
-        out.put(b",\"lane\":");
-        write_integer(i64::from(self.lane), out);
-        out.put(b",\"layout\":");
-        match self.layout {
-            Some(layout) => write_integer(i64::from(layout), out),
-            None => out.put(b"null"),
-        }
-        out.put(b",\"op\":");
-        if self.op.is_ascii() {
-            write_string(&[self.op], out);
-        } else {
-            // Never written by the extension; a tampered byte must still have one unambiguous form.
-            out.put(b"\"?");
-            write_integer(i64::from(self.op), out);
-            out.put(b"\"");
-        }
-        out.put(b",\"payload_hash\":\"");
-        out.put(&self.payload_hash.to_hex());
-        out.put(b"\",\"pk\":");
-        write_optional(self.pk, out);
-        out.put(b",\"pos\":\"");
-        write_integer(self.pos, out);
-        out.put(b"\",\"v\":");
-        write_integer(i64::from(self.version), out);
-        out.put(b",\"xid\":\"");
-        write_unsigned(self.xid, out);
-        out.put(b"\"}");
+        self.format.write(Part::Own, self, out);
     }
 }
 
@@ -139,7 +110,7 @@ pub struct EventHasher {
 }
 
 impl EventHasher {
-    /// A hasher for events that agree with `first` in actor, time, chain, context, user and kind.
+    /// A hasher for events that agree with `first` in format, actor, time, chain, context, user and kind.
     pub fn new(first: &Event<'_>) -> EventHasher {
         let mut own = Vec::with_capacity(512);
         first.write_shared(&mut own);
@@ -230,7 +201,7 @@ mod tests {
             payload_hash: Hash::of(b"{\"id\":42}"),
             pk: Some(b"42"),
             pos: 7,
-            version: VERSION,
+            format: Format::CURRENT,
             xid: 12345,
         }
     }
@@ -342,7 +313,6 @@ mod tests {
                 ..base
             },
             Event { pos: 8, ..base },
-            Event { version: 2, ..base },
             Event { xid: 12346, ..base },
         ];
         let mut hashes: Vec<Hash> = variants.iter().map(|e| e.hash(&mut Vec::new())).collect();
