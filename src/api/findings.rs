@@ -1,13 +1,7 @@
-//! The catalogue of findings. SQL: sql/0.5.0/50-findings.sql.
+//! The catalogue of findings. SQL: sql/findings.sql.
 
 use ::pgrx::prelude::*;
 use auditspine_core::finding::catalogue;
-
-::pgrx::extension_sql_file!(
-    "../../sql/0.5.0/50-findings.sql",
-    name = "findings",
-    requires = ["guards"]
-);
 
 /// What the view auditspine.finding_kind shows.
 #[pg_extern(sql = false)]
