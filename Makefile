@@ -18,7 +18,7 @@ test: ## builds and runs all tests; STAGE=regress (release, core, pgrx, docs, is
 bench: ## builds with optimisation and runs the benchmarks side by side
 	@scripts/bench
 
-check: ## formatting, lints and documentation, warnings denied
+check: ## formatting, lints, dependencies, documentation and spelling, warnings denied
 	@scripts/check
 
 install: ## installs into the system's PostgreSQL (through sudo), for use in your own databases

@@ -28,7 +28,7 @@ mod tests {
         for (name, table) in adopted() {
             reports.extend(verify_adopted(&name, table, &mut |finding| {
                 assert!(!finding.detail.is_empty());
-                found.push((name.clone(), finding.finding));
+                found.push((name.clone(), finding.kind.label()));
             }));
         }
         let of = |report: &Report| {

@@ -13,6 +13,7 @@ export LC_ALL=C.UTF-8 USER="${USER:-$(id -un)}" CARGO_NET_RETRY="${CARGO_NET_RET
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 CARGO_PGRX_VERSION=$(sed -n 's/^pgrx = "=\([0-9.]*\)"$/\1/p' "$ROOT/Cargo.toml")
+CARGO_DENY_VERSION=0.20.2
 RUST_VERSION=$(sed -n 's/^rust-version = "\([0-9.]*\)"$/\1/p' "$ROOT/Cargo.toml")
 CARGO_PGRX_ROOT=${XDG_CACHE_HOME:-$HOME/.cache}/auditspine/cargo-pgrx-$CARGO_PGRX_VERSION
 SCRATCH=${AUDITSPINE_SCRATCH:-/var/tmp/auditspine-$(id -u)-$(printf %s "$ROOT" | sha256sum | cut -c1-8)}
