@@ -3,21 +3,24 @@
 //! `api` holds the SQL-callable functions, `pg` everything that touches PostgreSQL's internals; the
 //! formulas and state machines live in the crate `auditspine-core`.
 
+#![deny(unsafe_code)]
+
 ::pgrx::pg_module_magic!(name, version);
 
 mod api;
 mod attach;
 mod auditor;
+mod backfill;
 mod blueprint;
-mod declaration;
+mod capture;
 mod error;
-mod file_list;
 mod guc;
-mod own_entry;
+mod ledger;
 mod pg;
-mod publish_file;
+mod publish;
 mod spine;
 mod trust;
+mod verify;
 
 /// Tests that run inside a backend, by topic.
 #[cfg(any(test, feature = "pg_test"))]

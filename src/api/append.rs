@@ -2,7 +2,7 @@
 
 use pgrx::prelude::*;
 
-use crate::pg::{chains, flush};
+use crate::ledger::{chains, flush};
 
 extension_sql!(
     r#"

@@ -4,7 +4,7 @@
 
 use ::pgrx::prelude::*;
 
-use crate::pg::publish;
+use crate::publish::publish;
 
 ::pgrx::extension_sql_file!(
     "../../sql/0.2.0/60-heads.sql",

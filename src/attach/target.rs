@@ -4,7 +4,7 @@
 use pgrx::pg_sys;
 
 use super::{Request, expect_chain};
-use crate::declaration::{ChainOf, Declaration, is_reserved};
+use crate::capture::declaration::{ChainOf, Declaration, is_reserved};
 use crate::error::Failure;
 use crate::pg::audited::{is_being_detached, root_of};
 use crate::pg::relation::OpenRelation;

@@ -2,10 +2,11 @@
 
 use pgrx::{pg_guard, pg_sys};
 
+use super::backfill;
 use super::entry_points::entry_point;
 use super::sqltypes::TextArrayArg;
 use super::srf::RowStore;
-use super::{backfill, history};
+use crate::verify::history;
 
 entry_point!(pg_finfo_auditspine_history);
 entry_point!(pg_finfo_auditspine_backfill);

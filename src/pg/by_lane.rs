@@ -7,10 +7,12 @@ use std::ops::ControlFlow;
 use auditspine_core::verify::{EntryView, Store};
 use pgrx::pg_sys;
 
+use crate::pg::compat;
+
 use super::entries::EntryReader;
-use super::order;
 use super::relation::OpenRelation;
-use super::state::state;
+use crate::ledger::catalog::state;
+use crate::ledger::order;
 
 /// Reads lanes under the snapshot that was active when it was made, which must stay so.
 pub struct ByLane {
@@ -39,17 +41,7 @@ impl ByLane {
         // is active. Scan and slot are released on drop, and by the resource owner on an ERROR.
         let (scan, slot) = unsafe {
             let snapshot = pg_sys::GetActiveSnapshot();
-            #[cfg(not(feature = "pg18"))]
-            let scan = pg_sys::index_beginscan(table.raw(), index.raw(), snapshot, 3, 0);
-            #[cfg(feature = "pg18")]
-            let scan = pg_sys::index_beginscan(
-                table.raw(),
-                index.raw(),
-                snapshot,
-                std::ptr::null_mut(),
-                3,
-                0,
-            );
+            let scan = compat::index_beginscan(table.raw(), index.raw(), snapshot, 3);
             let slot = pg_sys::table_slot_create(table.raw(), std::ptr::null_mut());
             (scan, slot)
         };

@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 
 use super::jsonb::write_jsonb;
 use super::memory::SideContext;
-use super::state::column;
+use crate::ledger::catalog::column;
 
 /// What [`EntryReader`] shows for a `chain_id` that is null: no chain has this number.
 pub const NO_CHAIN: i32 = i32::MIN;

@@ -3,15 +3,16 @@
 
 use pgrx::{pg_guard, pg_sys};
 
-use super::append::{self, ByHand};
 use super::ddl::Command;
 use super::dropping;
-use super::routine;
 use super::srf::RowStore;
-use super::trigger::{self, Call};
-use super::verify::{self, Request};
+use super::trigger;
+use super::trigger_call::Call;
 use crate::attach;
 use crate::auditor;
+use crate::ledger::append_event::{self, ByHand};
+use crate::verify::all;
+use crate::verify::links::{self, Request};
 
 macro_rules! entry_point {
     ($info:ident) => {
@@ -77,7 +78,7 @@ pub unsafe extern "C-unwind" fn auditspine_append_by_hand(
             chain: bytes(3),
         }
     };
-    append::by_hand(&arguments)
+    append_event::by_hand(&arguments)
 }
 
 /// SQL: `auditspine.refuse_change() RETURNS trigger`.
@@ -181,7 +182,7 @@ pub unsafe extern "C-unwind" fn auditspine_verify_chain(
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits.
     let (request, mut rows) = unsafe { (request(fcinfo), RowStore::begin(fcinfo)) };
-    verify::verdicts(&request, &mut rows);
+    links::verdicts(&request, &mut rows);
     pg_sys::Datum::from(0usize)
 }
 
@@ -196,7 +197,7 @@ pub unsafe extern "C-unwind" fn auditspine_chain_findings(
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits.
     let (request, mut rows) = unsafe { (request(fcinfo), RowStore::begin(fcinfo)) };
-    verify::findings(&request, &mut rows);
+    links::findings(&request, &mut rows);
     pg_sys::Datum::from(0usize)
 }
 
@@ -217,6 +218,6 @@ pub unsafe extern "C-unwind" fn auditspine_verify_all(
         });
         (since, RowStore::begin(fcinfo))
     };
-    routine::verify_all(since, &mut rows);
+    all::verify_all(since, &mut rows);
     pg_sys::Datum::from(0usize)
 }

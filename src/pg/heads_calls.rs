@@ -3,11 +3,11 @@
 use pgrx::{pg_guard, pg_sys};
 
 use super::entry_points::entry_point;
-use super::heads;
-use super::publication::{self, Source};
-use super::publish;
 use super::srf::RowStore;
 use crate::error::Failure;
+use crate::ledger::heads;
+use crate::publish::publish;
+use crate::publish::verify::{self, Source};
 
 entry_point!(pg_finfo_auditspine_chain_heads);
 entry_point!(pg_finfo_auditspine_publish_head);
@@ -84,7 +84,7 @@ pub unsafe extern "C-unwind" fn auditspine_verify_publication(
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits.
     let (lines, mut rows) = unsafe { (expect_text(fcinfo, "the text"), RowStore::begin(fcinfo)) };
-    publication::verdict(&Source::Text(lines), &mut rows);
+    verify::verdict(&Source::Text(lines), &mut rows);
     pg_sys::Datum::from(0usize)
 }
 
@@ -99,7 +99,7 @@ pub unsafe extern "C-unwind" fn auditspine_publication_findings(
 ) -> pg_sys::Datum {
     // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits.
     let (lines, mut rows) = unsafe { (expect_text(fcinfo, "the text"), RowStore::begin(fcinfo)) };
-    publication::findings(&Source::Text(lines), &mut rows);
+    verify::findings(&Source::Text(lines), &mut rows);
     pg_sys::Datum::from(0usize)
 }
 
@@ -119,7 +119,7 @@ pub unsafe extern "C-unwind" fn auditspine_verify_publication_file(
             RowStore::begin(fcinfo),
         )
     };
-    publication::verdict(&Source::File(path), &mut rows);
+    verify::verdict(&Source::File(path), &mut rows);
     pg_sys::Datum::from(0usize)
 }
 
@@ -139,6 +139,6 @@ pub unsafe extern "C-unwind" fn auditspine_publication_file_findings(
             RowStore::begin(fcinfo),
         )
     };
-    publication::findings(&Source::File(path), &mut rows);
+    verify::findings(&Source::File(path), &mut rows);
     pg_sys::Datum::from(0usize)
 }

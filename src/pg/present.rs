@@ -2,12 +2,12 @@
 
 use pgrx::pg_sys;
 
-use super::capture;
-use super::flush;
 use super::relation::OpenRelation;
 use super::snapshot::ActiveSnapshot;
-use super::spec::Spec;
+use crate::capture::event;
+use crate::capture::row_spec::Spec;
 use crate::guc;
+use crate::ledger::flush;
 
 /// Records the rows of an open table as inserted, less those that `skip` answers true for, given their
 /// key; returns how many were recorded and how many skipped. Nobody writes to the table meanwhile: the
@@ -22,7 +22,7 @@ pub fn record_rows(
     let mut key = Vec::new();
     let scan = Scan::begin(table);
     while scan.next() {
-        let skip = capture::with_work(|work| {
+        let skip = event::with_work(|work| {
             let mut is_copy = false;
             // SAFETY: the slot holds a row of the table; the row's page is pinned until the next one is
             // fetched, and a copy is kept until it is freed below.
@@ -34,7 +34,7 @@ pub fn record_rows(
             spec.write_key(&work.new, &mut key);
             let skip = skip(&key);
             if !skip {
-                capture::record(spec, work, b'I');
+                event::record(spec, work, b'I');
             }
             if is_copy {
                 // SAFETY: ours, and the row in `work` is not looked at again.

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use pgrx::{PgLogLevel, PgSqlErrorCode, pg_guard, pg_sys};
 
 use super::entry_points::entry_point;
-use super::trigger::Call;
+use super::trigger_call::Call;
 use crate::error::Failure;
 
 entry_point!(pg_finfo_auditspine_keep_replicated_out);

@@ -8,12 +8,12 @@ use auditspine_core::verify::{Chains, EntryView, Store};
 use pgrx::pg_sys;
 
 use super::entries::{EntryReader, NO_CHAIN, NO_LANE, NO_POS};
-use super::order;
-use super::owner::as_owner;
 use super::query::show_tuple;
 use super::relation::OpenRelation;
-use super::state::{chain_column, state};
 use super::values::Values;
+use crate::ledger::catalog::{chain_column, state};
+use crate::ledger::order;
+use crate::ledger::owner::as_owner;
 
 /// Pages from which on it pays to ask which of them a window is on.
 const WINDOW_PAGES: u32 = 1024;
@@ -85,10 +85,7 @@ pub struct Extent {
 /// How many pages the table has.
 pub fn pages() -> u32 {
     let table = OpenRelation::table(state().audit_chain, pg_sys::AccessShareLock);
-    // SAFETY: the table is open.
-    unsafe {
-        pg_sys::RelationGetNumberOfBlocksInFork(table.raw(), pg_sys::ForkNumber::MAIN_FORKNUM)
-    }
+    table.pages()
 }
 
 /// The part of the table that can hold entries of the window; `None` if no entry lies in it.

@@ -7,12 +7,12 @@ use pgrx::pg_sys;
 
 use super::arena::DatumArena;
 use super::foreign_code::{self, Use};
-use super::owner::as_table_owner_writing;
 use super::relation::OpenRelation;
 use super::saved_plans;
 use super::text_rows::{Texts, text_arguments, texts};
-use super::trigger::Call;
+use super::trigger_call::Call;
 use crate::error::Failure;
+use crate::ledger::owner::as_table_owner_writing;
 use crate::spine::schema;
 
 /// What to do about a trigger that is declared otherwise.

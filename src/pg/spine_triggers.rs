@@ -4,7 +4,7 @@ use pgrx::{pg_guard, pg_sys};
 
 use super::entry_points::entry_point;
 use super::spine_trigger_call::{self, Fired, Level};
-use super::trigger::Call;
+use super::trigger_call::Call;
 use crate::spine::triggers;
 
 entry_point!(pg_finfo_auditspine_spine_count);

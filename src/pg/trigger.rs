@@ -2,24 +2,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::CStr;
 use std::rc::Rc;
 
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
-use super::attribution;
 use super::audited::root_of;
-use super::buffer::{self, Fields};
-use super::capture;
-use super::layouts;
-use super::relation::{OpenRelation, name_of};
-use super::row;
-use super::spec::{Spec, kind_of};
-use super::{chains, flush};
-use crate::declaration::{self, ChainOf};
+use super::relation::OpenRelation;
+use super::trigger_call::{Call, TIMING_HINT};
+use crate::capture::declaration::{self, ChainOf};
+use crate::capture::event;
+use crate::capture::layouts;
+use crate::capture::row_spec::{Spec, kind_of};
 use crate::error::Failure;
 use crate::guc;
+use crate::ledger::attribution;
+use crate::ledger::buffer::{self, Fields};
+use crate::ledger::{chains, flush};
 
 /// A trigger's spec, and the relations whose change makes it stale.
 struct Known {
@@ -59,79 +58,6 @@ pub fn forget_specs() {
     STALE.set(true);
 }
 
-/// What PostgreSQL hands to a trigger function.
-pub struct Call {
-    data: *mut pg_sys::TriggerData,
-}
-
-const TIMING_HINT: &str = "declare it AFTER INSERT OR UPDATE OR DELETE … FOR EACH ROW, and AFTER \
-                           TRUNCATE … FOR EACH STATEMENT";
-
-impl Call {
-    /// The call behind the arguments of a function of this name; an ERROR if it was not called as a trigger.
-    ///
-    /// # Safety
-    /// `fcinfo` must be what PostgreSQL passed to the running function.
-    pub unsafe fn new(fcinfo: pg_sys::FunctionCallInfo, function: &str) -> Call {
-        // SAFETY: the caller's.
-        unsafe { Call::expect(fcinfo, function, TIMING_HINT) }
-    }
-
-    /// As [`Call::new`], with a hint of how the trigger is to be made.
-    ///
-    /// # Safety
-    /// As there.
-    pub unsafe fn expect(fcinfo: pg_sys::FunctionCallInfo, function: &str, hint: &str) -> Call {
-        // SAFETY: the caller passes a valid fcinfo; a non-null context is a Node.
-        let context = unsafe { (*fcinfo).context };
-        // SAFETY: as above.
-        if context.is_null() || unsafe { (*context).type_ } != pg_sys::NodeTag::T_TriggerData {
-            Failure::TriggerProtocol
-                .raise(format!("{function}() was not called as a trigger"), hint);
-        }
-        Call {
-            data: context.cast(),
-        }
-    }
-
-    /// What PostgreSQL handed over.
-    pub(super) fn raw(&self) -> *mut pg_sys::TriggerData {
-        self.data
-    }
-
-    pub(super) fn data(&self) -> &pg_sys::TriggerData {
-        // SAFETY: `new` checked the node's type; PostgreSQL keeps it for the length of the call.
-        unsafe { &*self.data }
-    }
-
-    pub(super) fn trigger(&self) -> &pg_sys::Trigger {
-        // SAFETY: a trigger call names its trigger.
-        unsafe { &*self.data().tg_trigger }
-    }
-
-    pub(super) fn arguments(&self) -> Vec<String> {
-        let trigger = self.trigger();
-        (0..trigger.tgnargs.max(0) as usize)
-            .map(|at| {
-                // SAFETY: tgargs has tgnargs NUL-terminated strings.
-                let argument = unsafe { CStr::from_ptr(*trigger.tgargs.add(at)) };
-                argument.to_string_lossy().into_owned()
-            })
-            .collect()
-    }
-
-    pub(super) fn table(&self) -> String {
-        // SAFETY: the call's relation is open.
-        let name = unsafe { name_of(&(*(*self.data().tg_relation).rd_rel).relname) };
-        String::from_utf8_lossy(name).into_owned()
-    }
-
-    pub(super) fn desc(&self) -> pg_sys::TupleDesc {
-        // SAFETY: the call's relation is open.
-        unsafe { (*self.data().tg_relation).rd_att }
-    }
-}
-
 /// Records the change that fired the trigger.
 pub fn capture(call: &Call) {
     const OPERATION: u32 = 3;
@@ -155,31 +81,17 @@ pub fn capture(call: &Call) {
         return capture_truncate(call);
     }
     let spec = spec(call);
-    let data = call.data();
     if operation == 2 && spec.skip_unchanged {
-        // SAFETY: in an UPDATE's row trigger both are there, and of the relation's type.
-        if unsafe { row::is_same_tuple(data.tg_trigtuple, data.tg_newtuple) } {
+        if call.is_same_row() {
             return;
         }
     }
-    capture::with_work(|work| {
-        let (old, new) = match operation {
-            0 => (None, Some(data.tg_trigtuple)),
-            1 => (Some(data.tg_trigtuple), None),
-            _ => (Some(data.tg_trigtuple), Some(data.tg_newtuple)),
-        };
-        for (row, tuple) in [(&mut work.old, old), (&mut work.new, new)] {
-            if let Some(tuple) = tuple {
-                // SAFETY: in a row trigger tg_trigtuple is the new row of an INSERT, the old row of
-                // an UPDATE or DELETE, and tg_newtuple the new row of an UPDATE; all of the
-                // relation's type.
-                unsafe { row.load(tuple, call.desc()) };
-            }
-        }
+    event::with_work(|work| {
+        call.load_rows(&mut work.old, &mut work.new);
         match operation {
-            0 => capture::record(&spec, work, b'I'),
-            1 => capture::record(&spec, work, b'D'),
-            _ => capture::record_update(&spec, work),
+            0 => event::record(&spec, work, b'I'),
+            1 => event::record(&spec, work, b'D'),
+            _ => event::record_update(&spec, work),
         }
     });
     flush::flush_if_due(guc::buffer_bytes());
@@ -187,15 +99,8 @@ pub fn capture(call: &Call) {
 
 fn capture_truncate(call: &Call) {
     let declaration = declaration::parse(&call.arguments());
-    // SAFETY: the call's relation is open.
-    let (kind, relid, is_partition) = unsafe {
-        let relation = call.data().tg_relation;
-        (
-            kind_of(relation, &declaration),
-            (*relation).rd_id,
-            (*(*relation).rd_rel).relispartition,
-        )
-    };
+    let relation = call.relation();
+    let kind = kind_of(&relation, &declaration);
     let kind = buffer::intern(kind.as_bytes());
     let chain = match &declaration.chain {
         ChainOf::Named(name) => name.as_bytes(),
@@ -203,11 +108,10 @@ fn capture_truncate(call: &Call) {
         ChainOf::By(_) => chains::MAIN,
     };
     chains::expect_operators(chain);
-    // SAFETY: the call's relation is open.
-    let table = unsafe { layouts::qualified_name(call.data().tg_relation) };
+    let table = relation.qualified_name();
     // Of a partition only those rows are gone that lived in it: their layouts tell.
-    let payload = is_partition.then(|| {
-        let ids: Vec<String> = layouts::of_relation(relid)
+    let payload = relation.is_partition().then(|| {
+        let ids: Vec<String> = layouts::of_relation(relation.oid())
             .iter()
             .map(i32::to_string)
             .collect();
@@ -249,14 +153,10 @@ fn spec(call: &Call) -> Rc<Spec> {
     });
     known.filter(|spec| spec.is_current()).unwrap_or_else(|| {
         let declaration = declaration::parse(&call.arguments());
-        // SAFETY: the call's relation is open.
-        let (spec, relid) = unsafe {
-            let relation = call.data().tg_relation;
-            (Spec::resolve_raw(relation, &declaration), (*relation).rd_id)
-        };
-        let spec = Rc::new(spec);
+        let relation = call.relation();
+        let spec = Rc::new(Spec::resolve(&relation, &declaration));
         let mut relations = spec.description.depends_on.clone();
-        relations.push(relid);
+        relations.push(relation.oid());
         SPECS.with(|specs| {
             let mut specs = specs.borrow_mut();
             let known = Known {
@@ -284,18 +184,10 @@ impl Call {
     /// Refuses the change of an audited table, whose policy is append-only, that fired the trigger.
     pub fn refuse_audited(&self) -> ! {
         let operation = self.operation();
-        // SAFETY: the call's relation is open.
-        let (table, relid, is_partition) = unsafe {
-            let relation = self.data().tg_relation;
-            (
-                layouts::qualified_name(relation),
-                (*relation).rd_id,
-                (*(*relation).rd_rel).relispartition,
-            )
-        };
-        let mut table = String::from_utf8_lossy(&table).into_owned();
-        if is_partition {
-            let root = OpenRelation::table(root_of(relid), pg_sys::AccessShareLock);
+        let relation = self.relation();
+        let mut table = relation.qualified();
+        if relation.is_partition() {
+            let root = OpenRelation::table(root_of(relation.oid()), pg_sys::AccessShareLock);
             table = format!("{} (partition {table})", root.qualified());
         }
         Failure::TableIsAppendOnly.raise(

@@ -6,9 +6,8 @@
 //! have left rows behind that were locked when it came by, and others may have come in behind the
 //! trigger's back since.
 
-mod batch;
-mod keyset;
-mod progress;
+pub mod batch;
+pub mod keyset;
 pub mod recorded;
 
 use pgrx::pg_sys;
@@ -16,19 +15,19 @@ use pgrx::pg_sys::panic::CaughtError;
 
 use self::batch::{Outcome, Rows};
 use self::keyset::{Keyset, Position};
-use self::progress::{Counts, Progress};
 use super::audited::{self, Audited};
-use super::lane::SessionLock;
-use super::layouts::shown_name;
-use super::owner::as_table_owner;
 use super::query::Session;
 use super::relation::OpenRelation;
 use super::snapshot::ActiveSnapshot;
-use super::spec::Spec;
 use super::subtransaction::{Raised, attempt};
-use super::system;
-use crate::declaration::Declaration;
+use crate::backfill::progress::{Counts, Progress};
+use crate::capture::declaration::Declaration;
+use crate::capture::row_spec::Spec;
 use crate::error::Failure;
+use crate::ledger::lane::SessionLock;
+use crate::ledger::owner::as_table_owner;
+use crate::ledger::system_entry;
+use crate::pg::{privilege, session};
 use auditspine_core::canonical::write_string;
 use auditspine_core::entry::write_integer;
 use auditspine_core::hash::Sink;
@@ -41,7 +40,7 @@ const MOST_LATER: usize = 100_000;
 const NAMED: usize = 5;
 
 /// What is to be recorded.
-struct Job {
+pub struct Job {
     target: pg_sys::Oid,
     /// The table's qualified name, quoted.
     name: String,
@@ -58,15 +57,15 @@ struct Job {
 /// is not audited, 55000 if its trigger is disabled, 55P03 if another run of the table goes on.
 pub fn backfill(target: Option<pg_sys::Oid>, batch_size: Option<i32>, atomic: bool) {
     let (target, batch_size) = arguments(target, batch_size);
-    // SAFETY: reads the state of the transaction, or raises.
+    if atomic || session::is_in_subtransaction() {
+        Failure::CannotCommit.raise(
+            "audit_backfill() commits each batch, so it cannot run inside a transaction block, \
+             a function or an exception block",
+            "CALL it by itself, outside BEGIN … COMMIT",
+        );
+    }
+    // SAFETY: outside of everything; ended below.
     unsafe {
-        if atomic || pg_sys::IsSubTransaction() {
-            Failure::CannotCommit.raise(
-                "audit_backfill() commits each batch, so it cannot run inside a transaction block, \
-                 a function or an exception block",
-                "CALL it by itself, outside BEGIN … COMMIT",
-            );
-        }
         pg_sys::PreventCommandIfReadOnly(c"CALL audit_backfill".as_ptr());
         pg_sys::SPI_connect_ext(pg_sys::SPI_OPT_NONATOMIC as i32);
     }
@@ -102,7 +101,7 @@ fn arguments(target: Option<pg_sys::Oid>, batch_size: Option<i32>) -> (pg_sys::O
 /// One job for each row trigger of ours on the table, which the caller may backfill.
 fn jobs(target: pg_sys::Oid, batch_size: usize) -> Vec<Job> {
     let table = OpenRelation::table(target, pg_sys::AccessShareLock);
-    let name = shown_name(&table);
+    let name = table.qualified();
     table.expect_owner();
     let all = audited::of(&table);
     if all.is_empty() {
@@ -111,12 +110,8 @@ fn jobs(target: pg_sys::Oid, batch_size: usize) -> Vec<Job> {
             "attach it with audit_attach() first",
         );
     }
-    // SAFETY: the relation is open; asks whether policies apply to its owner, as whom rows are read.
-    let hidden = unsafe {
-        let owner = (*(*table.raw()).rd_rel).relowner;
-        pg_sys::check_enable_rls(target, owner, true)
-            == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
-    };
+    // Whether policies apply to its owner, as whom rows are read.
+    let hidden = privilege::is_limited_for(target, table.owner());
     if hidden {
         Failure::RowSecurity.raise(
             format!("row security of table {name} would hide rows from audit_backfill()"),
@@ -268,7 +263,7 @@ impl<'a> Run<'a> {
         settled(attempt(|| {
             self.progress.update("finished", &self.counts, None);
             if self.counts.recorded > 0 {
-                system::push("auditspine.backfill", &self.job.kind, &self.summary());
+                system_entry::push("auditspine.backfill", &self.job.kind, &self.summary());
             }
             Ok(())
         }))?;

@@ -5,12 +5,14 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
+use crate::pg::compat;
+
 use crate::error::Failure;
+use crate::ledger::catalog::{column, state};
+use crate::ledger::owner::as_owner;
 use crate::pg::arena::DatumArena;
-use crate::pg::owner::as_owner;
 use crate::pg::query;
 use crate::pg::relation::{OpenRelation, index_columns};
-use crate::pg::state::{column, state};
 
 /// What the latest entry of a key says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,17 +69,7 @@ impl Lookup {
         unsafe {
             let slot = pg_sys::table_slot_create(chain.raw(), std::ptr::null_mut());
             let snapshot = &raw mut pg_sys::SnapshotSelfData;
-            #[cfg(not(feature = "pg18"))]
-            let scan = pg_sys::index_beginscan(chain.raw(), index.raw(), snapshot, 2, 0);
-            #[cfg(feature = "pg18")]
-            let scan = pg_sys::index_beginscan(
-                chain.raw(),
-                index.raw(),
-                snapshot,
-                std::ptr::null_mut(),
-                2,
-                0,
-            );
+            let scan = compat::index_beginscan(chain.raw(), index.raw(), snapshot, 2);
             Lookup {
                 chain,
                 index,

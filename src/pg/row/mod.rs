@@ -21,6 +21,7 @@ use pgrx::pg_sys;
 
 use crate::error::Failure;
 use crate::pg::memory::{LastingContext, ScratchContext};
+use crate::pg::relation::OpenRelation;
 use image::Image;
 pub use image::is_same_tuple;
 use settings::{Settings, with_pinned};
@@ -48,6 +49,12 @@ struct Column {
 }
 
 impl RowLayout {
+    /// The layout of a relation's rows, less these attribute numbers.
+    pub fn of(relation: &OpenRelation, exclude: &[i16]) -> RowLayout {
+        // SAFETY: the descriptor is that of an open relation.
+        unsafe { RowLayout::new(relation.tuple_desc(), exclude) }
+    }
+
     /// The layout of a tuple descriptor, which is only read here. `exclude` holds attribute numbers,
     /// from 1, to leave out.
     ///
@@ -313,13 +320,7 @@ pub unsafe fn attributes<'a>(tupdesc: pg_sys::TupleDesc) -> Vec<&'a pg_sys::Form
     // SAFETY: the caller passes a valid descriptor, which has `natts` attributes.
     unsafe {
         (0..(*tupdesc).natts)
-            .map(|index| {
-                #[cfg(feature = "pg18")]
-                let attribute = pg_sys::TupleDescAttr(tupdesc, index).cast_const();
-                #[cfg(not(feature = "pg18"))]
-                let attribute = (*tupdesc).attrs.as_ptr().add(index as usize);
-                &*attribute
-            })
+            .map(|index| crate::pg::compat::attribute(tupdesc, index as usize))
             .collect()
     }
 }

@@ -9,17 +9,17 @@ use auditspine_core::order::Order;
 use auditspine_core::rows::{EntryRecord, KeyHasher, Place, Removals};
 use pgrx::{IntoDatum, pg_sys};
 
-use super::chains::ChainFilter;
-use super::receiver::for_each_row;
-use super::recorded::numbers;
-use super::target::Source;
+use crate::ledger::catalog::{column, state};
+use crate::ledger::owner::as_owner;
 use crate::pg::arena::DatumArena;
 use crate::pg::jsonb::write_jsonb;
-use crate::pg::owner::as_owner;
+use crate::pg::receiver::for_each_row;
 use crate::pg::relation::OpenRelation;
-use crate::pg::state::{column, state};
 use crate::pg::values::Values;
 use crate::pg::varlena::Varlena;
+use crate::verify::rows::chains::ChainFilter;
+use crate::verify::rows::recorded::numbers;
+use crate::verify::rows::target::Source;
 
 /// Entries beyond what was drawn that are told one by one.
 const MOST_AHEAD: usize = 1000;

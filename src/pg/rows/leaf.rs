@@ -9,13 +9,13 @@ use auditspine_core::rows::{
 };
 use pgrx::pg_sys;
 
-use super::chains::ChainFilter;
 use super::entries::Fetcher;
-use crate::declaration::{ChainOf, Declaration};
-use crate::pg::layouts::{self, Description};
+use crate::capture::declaration::{ChainOf, Declaration};
+use crate::capture::layouts::Description;
+use crate::capture::row_spec::{ChainColumns, Spec, write_chain};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row::{DeformedRow, RowLayout};
-use crate::pg::spec::{ChainColumns, Spec, write_chain};
+use crate::verify::rows::chains::ChainFilter;
 
 /// One of the tables whose rows are verified.
 pub struct Leaf {
@@ -94,8 +94,7 @@ impl Leaf {
         let current_layout = layouts.current(&present);
         let again = OpenRelation::table(oid, pg_sys::NoLock);
         Leaf {
-            // SAFETY: the relation is open.
-            name: unsafe { layouts::qualified_name(relation.raw()) }.into_text(),
+            name: relation.qualified(),
             fetcher: Fetcher::new(again),
             relation,
             spec,
@@ -285,8 +284,7 @@ impl Leaf {
 /// The columns of a relation, as a layout would record them.
 fn present(relation: &OpenRelation, spec: &Spec) -> Present {
     let read = |payload: &[u8]| Layout::read(0, 0, payload);
-    // SAFETY: the relation is open.
-    let all = unsafe { Description::of(relation.raw(), b"", &[]) };
+    let all = Description::of(relation, b"", &[]);
     let (Ok(hashed), Ok(all)) = (read(&spec.description.payload), read(&all.payload)) else {
         // What the description writes, the layout reads.
         unreachable!("a description that is no layout")
@@ -323,15 +321,5 @@ pub(super) fn place_of(tid: &pg_sys::ItemPointerData) -> Place {
     Place {
         block: (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo),
         offset: tid.ip_posid,
-    }
-}
-
-trait IntoText {
-    fn into_text(self) -> String;
-}
-
-impl IntoText for Vec<u8> {
-    fn into_text(self) -> String {
-        String::from_utf8_lossy(&self).into_owned()
     }
 }

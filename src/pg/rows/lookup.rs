@@ -7,6 +7,8 @@ use auditspine_core::hash::HashSink;
 use auditspine_core::rows::{KeyDigest, RowRecord, keytext};
 use pgrx::pg_sys;
 
+use crate::pg::compat;
+
 use super::leaf::{Leaf, place_of};
 use crate::pg::arena::DatumArena;
 use crate::pg::relation::{OpenRelation, index_columns};
@@ -124,11 +126,7 @@ impl KeyIndex {
             let slot = pg_sys::table_slot_create(table, std::ptr::null_mut());
             let snapshot = pg_sys::GetActiveSnapshot();
             let index = self.index.raw();
-            #[cfg(not(feature = "pg18"))]
-            let scan = pg_sys::index_beginscan(table, index, snapshot, count, 0);
-            #[cfg(feature = "pg18")]
-            let scan =
-                pg_sys::index_beginscan(table, index, snapshot, std::ptr::null_mut(), count, 0);
+            let scan = compat::index_beginscan(table, index, snapshot, count);
             pg_sys::index_rescan(scan, scan_keys.as_mut_ptr(), count, std::ptr::null_mut(), 0);
             let forward = pg_sys::ScanDirection::ForwardScanDirection;
             while pg_sys::index_getnext_slot(scan, forward, slot) {

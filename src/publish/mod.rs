@@ -1,0 +1,6 @@
+//! Heads of lanes, published outside of the database and checked against it.
+
+pub mod file;
+pub mod file_list;
+pub mod publish;
+pub mod verify;
