@@ -6,6 +6,7 @@ mod attach;
 mod auditor;
 mod backfill;
 mod blueprint;
+pub mod calls;
 mod canonical;
 mod heads;
 mod keys;

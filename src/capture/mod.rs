@@ -4,3 +4,4 @@ pub mod declaration;
 pub mod event;
 pub mod layouts;
 pub mod row_spec;
+pub mod trigger;

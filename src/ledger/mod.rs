@@ -14,6 +14,7 @@ pub mod order;
 pub mod own_entry;
 pub mod owner;
 pub mod raw_tuple;
+pub mod replicated;
 pub mod snapshot;
 pub mod system_entry;
 pub mod visibility;

@@ -8,8 +8,8 @@ use std::ffi::c_void;
 use pgrx::pg_guard;
 use pgrx::pg_sys;
 
-use super::trigger;
 use crate::capture::layouts;
+use crate::capture::trigger;
 use crate::ledger::attribution;
 use crate::ledger::{buffer, catalog, chains, flush, lane};
 use crate::spine::checks;

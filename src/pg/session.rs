@@ -82,6 +82,12 @@ pub fn expect_no_recovery(command: &CStr) {
     unsafe { pg_sys::PreventCommandDuringRecovery(command.as_ptr()) };
 }
 
+/// Whether this process applies what logical replication brings.
+pub fn is_logical_worker() -> bool {
+    // SAFETY: reads what kind of process this is.
+    unsafe { pg_sys::IsLogicalWorker() }
+}
+
 /// The setting `work_mem`, in kB.
 pub fn work_mem() -> i32 {
     // SAFETY: a plain global of this backend.

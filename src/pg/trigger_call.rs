@@ -18,19 +18,11 @@ pub struct Call {
 }
 
 impl Call {
-    /// The call behind the arguments of a function of this name; an ERROR if it was not called as a trigger.
+    /// The call behind the arguments of a function of this name; an ERROR with a hint of how the trigger is to be
+    /// made, if it was not called as one.
     ///
     /// # Safety
     /// `fcinfo` must be what PostgreSQL passed to the running function.
-    pub unsafe fn new(fcinfo: pg_sys::FunctionCallInfo, function: &str) -> Call {
-        // SAFETY: the caller's.
-        unsafe { Call::expect(fcinfo, function, TIMING_HINT) }
-    }
-
-    /// As [`Call::new`], with a hint of how the trigger is to be made.
-    ///
-    /// # Safety
-    /// As there.
     pub unsafe fn expect(fcinfo: pg_sys::FunctionCallInfo, function: &str, hint: &str) -> Call {
         // SAFETY: the caller passes a valid fcinfo; a non-null context is a Node.
         let context = unsafe { (*fcinfo).context };

@@ -7,9 +7,6 @@ use std::rc::Rc;
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
-use super::audited::root_of;
-use super::relation::OpenRelation;
-use super::trigger_call::{Call, TIMING_HINT};
 use crate::capture::declaration::{self, ChainOf};
 use crate::capture::event;
 use crate::capture::layouts;
@@ -19,6 +16,9 @@ use crate::guc;
 use crate::ledger::attribution;
 use crate::ledger::buffer::{self, Fields};
 use crate::ledger::{chains, flush};
+use crate::pg::audited::root_of;
+use crate::pg::relation::OpenRelation;
+use crate::pg::trigger_call::{Call, TIMING_HINT};
 
 /// A trigger's spec, and the relations whose change makes it stale.
 struct Known {

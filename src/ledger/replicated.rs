@@ -5,13 +5,16 @@
 
 use std::cell::Cell;
 
-use pgrx::{PgLogLevel, PgSqlErrorCode, pg_guard, pg_sys};
+use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
 
-use super::entry_points::entry_point;
-use super::trigger_call::Call;
 use crate::error::Failure;
+use crate::pg::session;
+use crate::pg::sql_function::{FunctionCall, sql_functions};
+use crate::pg::trigger_call::Call;
 
-entry_point!(pg_finfo_auditspine_keep_replicated_out);
+sql_functions! {
+    pg_finfo_auditspine_keep_replicated_out auditspine_keep_replicated_out = keep_replicated_out;
+}
 
 thread_local! {
     static TOLD: Cell<bool> = const { Cell::new(false) };
@@ -20,23 +23,11 @@ thread_local! {
 const HINT: &str = "let the publication list its tables, without those of schema auditspine";
 
 /// SQL: `auditspine.keep_replicated_out() RETURNS trigger`.
-///
-/// # Safety
-/// Called by PostgreSQL only.
-#[unsafe(no_mangle)]
-#[pg_guard]
-pub unsafe extern "C-unwind" fn auditspine_keep_replicated_out(
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> pg_sys::Datum {
-    // SAFETY: fcinfo comes from PostgreSQL.
-    let call = unsafe {
-        Call::expect(
-            fcinfo,
-            "auditspine.keep_replicated_out",
-            "it is a trigger of the extension's own tables",
-        )
-    };
-    judge(&call)
+fn keep_replicated_out(call: &FunctionCall) -> pg_sys::Datum {
+    judge(&call.trigger_as(
+        "auditspine.keep_replicated_out",
+        "it is a trigger of the extension's own tables",
+    ))
 }
 
 /// The row that is to be written; none if it is replicated.
@@ -46,8 +37,7 @@ fn judge(call: &Call) -> pg_sys::Datum {
     const TRUNCATE: u32 = 3;
     let data = call.data();
     let operation = data.tg_event & OPERATION;
-    // SAFETY: reads what kind of process this is.
-    if unsafe { !pg_sys::IsLogicalWorker() } {
+    if !session::is_logical_worker() {
         let row = if operation == UPDATE {
             data.tg_newtuple
         } else {

@@ -1,25 +1,22 @@
 //! What PostgreSQL calls, with its raw calling convention.
 
-use pgrx::{PgLogLevel, PgSqlErrorCode, pg_guard, pg_sys};
+use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
 
 use crate::error::Failure;
 use crate::pg::arena::DatumArena;
-use crate::pg::entry_points::entry_point;
-use crate::pg::srf::RowStore;
+use crate::pg::session;
+use crate::pg::sql_function::{FunctionCall, sql_functions};
 use crate::verify::adopted::{Adopted, Finding, adopt, findings, verify};
 
-entry_point!(pg_finfo_auditspine_adopt_chain);
-entry_point!(pg_finfo_auditspine_verify_adopted);
-entry_point!(pg_finfo_auditspine_adopted_findings);
+sql_functions! {
+    pg_finfo_auditspine_adopt_chain auditspine_adopt_chain = adopt_chain;
+    pg_finfo_auditspine_verify_adopted auditspine_verify_adopted = verify_adopted;
+    pg_finfo_auditspine_adopted_findings auditspine_adopted_findings = adopted_findings;
+}
 
 /// The first argument, a regclass.
-///
-/// # Safety
-/// `fcinfo` must be that of a function declared with it.
-unsafe fn expect_table(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Oid {
-    // SAFETY: the caller's.
-    let table = unsafe { pgrx::fcinfo::pg_getarg_datum(fcinfo, 0) };
-    match table.map(|datum| pg_sys::Oid::from(datum.value() as u32)) {
+fn expect_table(call: &FunctionCall) -> pg_sys::Oid {
+    match call.oid(0) {
         Some(oid) if oid != pg_sys::InvalidOid => oid,
         _ => {
             Failure::NullElement.raise("the table is null", "pass the table's name: 'schema.table'")
@@ -28,22 +25,10 @@ unsafe fn expect_table(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Oid {
 }
 
 /// SQL: `adopt_chain(target regclass, again boolean) RETURNS TABLE (…)`.
-///
-/// # Safety
-/// Called by PostgreSQL only.
-#[unsafe(no_mangle)]
-#[pg_guard]
-pub unsafe extern "C-unwind" fn auditspine_adopt_chain(
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> pg_sys::Datum {
-    // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits; raises, or returns.
-    let (target, again, mut rows) = unsafe {
-        pg_sys::PreventCommandIfReadOnly(c"adopt_chain()".as_ptr());
-        let again =
-            pgrx::fcinfo::pg_getarg_datum(fcinfo, 1).is_some_and(|datum| datum.value() != 0);
-        (expect_table(fcinfo), again, RowStore::begin(fcinfo))
-    };
-    let Adopted { outcome, anchor } = adopt(target, again);
+fn adopt_chain(call: &FunctionCall) {
+    session::expect_writable(c"adopt_chain()");
+    let (target, mut rows) = (expect_table(call), call.rows());
+    let Adopted { outcome, anchor } = adopt(target, call.is_true(1));
     let summary = &anchor.summary;
     let table = &anchor.table;
     match outcome {
@@ -80,7 +65,6 @@ pub unsafe extern "C-unwind" fn auditspine_adopt_chain(
         Some(arena.varlena(&summary.digest.0)),
         Some((summary.breaks as i64).into()),
     ]);
-    pg_sys::Datum::from(0usize)
 }
 
 fn tell(level: PgLogLevel, message: String, hint: &str) {
@@ -94,16 +78,8 @@ fn tell(level: PgLogLevel, message: String, hint: &str) {
 }
 
 /// SQL: `verify_adopted(target regclass) RETURNS TABLE (…)`.
-///
-/// # Safety
-/// Called by PostgreSQL only.
-#[unsafe(no_mangle)]
-#[pg_guard]
-pub unsafe extern "C-unwind" fn auditspine_verify_adopted(
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> pg_sys::Datum {
-    // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits.
-    let (target, mut rows) = unsafe { (expect_table(fcinfo), RowStore::begin(fcinfo)) };
+fn verify_adopted(call: &FunctionCall) {
+    let (target, mut rows) = (expect_table(call), call.rows());
     let report = verify(target, &mut |_| {});
     let mut arena = DatumArena::default();
     let big = |value: u64| Some(pg_sys::Datum::from(value as i64));
@@ -118,20 +94,11 @@ pub unsafe extern "C-unwind" fn auditspine_verify_adopted(
         big(report.new_breaks),
         big(report.changes),
     ]);
-    pg_sys::Datum::from(0usize)
 }
 
 /// SQL: `adopted_findings(target regclass) RETURNS TABLE (…)`.
-///
-/// # Safety
-/// Called by PostgreSQL only.
-#[unsafe(no_mangle)]
-#[pg_guard]
-pub unsafe extern "C-unwind" fn auditspine_adopted_findings(
-    fcinfo: pg_sys::FunctionCallInfo,
-) -> pg_sys::Datum {
-    // SAFETY: fcinfo comes from PostgreSQL, and the SQL declaration fits.
-    let (target, mut rows) = unsafe { (expect_table(fcinfo), RowStore::begin(fcinfo)) };
+fn adopted_findings(call: &FunctionCall) {
+    let (target, mut rows) = (expect_table(call), call.rows());
     let mut arena = DatumArena::default();
     findings(target, &mut |finding: Finding| {
         rows.put([
@@ -144,5 +111,4 @@ pub unsafe extern "C-unwind" fn auditspine_adopted_findings(
         ]);
         arena.clear();
     });
-    pg_sys::Datum::from(0usize)
 }
