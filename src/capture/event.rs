@@ -66,16 +66,31 @@ pub fn record_update(spec: &Spec, work: &mut Work) {
 
 /// Records the new row with op `I` or `U`, or the old one with `D`.
 pub fn record(spec: &Spec, work: &mut Work, op: u8) {
+    let row = if op == b'D' {
+        &mut work.old
+    } else {
+        &mut work.new
+    };
+    // Taken out, so that the rest can be borrowed.
+    let taken = std::mem::take(row);
+    record_row(spec, &taken, work, op);
+    let row = if op == b'D' {
+        &mut work.old
+    } else {
+        &mut work.new
+    };
+    *row = taken;
+}
+
+/// Records a row with this op.
+pub fn record_row(spec: &Spec, row: &DeformedRow, work: &mut Work, op: u8) {
     let Work {
-        old,
-        new,
         new_key: key,
         chain: chain_name,
         text,
         hash,
         ..
     } = work;
-    let row = if op == b'D' { old } else { new };
     spec.write_key(row, key);
     let chain = match &spec.chain {
         ChainColumns::Named(chain) => *chain,

@@ -16,3 +16,16 @@ pub fn jsonb_of(canonical: &[u8]) -> pg_sys::Datum {
     };
     jsonb.unwrap_or_else(|| crate::error::broken("jsonb_in returned null".to_owned()))
 }
+
+/// numeric of a plain decimal number; `None` if it is none.
+pub fn numeric_of(number: &[u8]) -> Option<pg_sys::Datum> {
+    let mut text = number.to_vec();
+    text.push(0);
+    let arguments = [
+        Some(pg_sys::Datum::from(text.as_ptr())),
+        Some(pg_sys::Datum::from(pg_sys::InvalidOid)),
+        Some(pg_sys::Datum::from(-1)),
+    ];
+    // SAFETY: numeric_in reads a NUL-terminated string, here a plain number, and a modifier.
+    unsafe { pgrx::direct_function_call_as_datum(pg_sys::numeric_in, &arguments) }
+}

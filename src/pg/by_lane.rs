@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use auditspine_core::verify::{EntryView, Store};
 use pgrx::pg_sys;
 
-use crate::pg::compat;
+use crate::pg::index_scan::{Condition, IndexScan, Under};
 
 use super::entries::EntryReader;
 use super::relation::OpenRelation;
@@ -16,10 +16,7 @@ use crate::ledger::order;
 
 /// Reads lanes under the snapshot that was active when it was made, which must stay so.
 pub struct ByLane {
-    table: OpenRelation,
-    index: OpenRelation,
-    scan: pg_sys::IndexScanDesc,
-    slot: *mut pg_sys::TupleTableSlot,
+    scan: IndexScan<OpenRelation, OpenRelation>,
     reader: EntryReader,
 }
 
@@ -37,19 +34,8 @@ impl ByLane {
         // Anew: only under the lock on the table does an index stay the one to search.
         let index = state().find_head_index()?;
         let index = OpenRelation::index(index, pg_sys::AccessShareLock);
-        // SAFETY: table and index are open and belong together; the slot fits the table; a snapshot
-        // is active. Scan and slot are released on drop, and by the resource owner on an ERROR.
-        let (scan, slot) = unsafe {
-            let snapshot = pg_sys::GetActiveSnapshot();
-            let scan = compat::index_beginscan(table.raw(), index.raw(), snapshot, 3);
-            let slot = pg_sys::table_slot_create(table.raw(), std::ptr::null_mut());
-            (scan, slot)
-        };
         Some(ByLane {
-            table,
-            index,
-            scan,
-            slot,
+            scan: IndexScan::begin(table, index, Under::Active, 3),
             reader: EntryReader::new(),
         })
     }
@@ -102,42 +88,22 @@ impl ByLane {
         conditions: &Conditions,
         mut show: impl FnMut(&EntryView<'_>) -> ControlFlow<()>,
     ) {
-        // SAFETY: scan, slot and index are open; the keys are copied by the rescan. A tuple is read
-        // while the slot pins its page, under the table's own descriptor.
-        unsafe {
-            let mut keys: [pg_sys::ScanKeyData; 3] = std::mem::zeroed();
-            for (at, (strategy, function, value)) in conditions.iter().enumerate() {
-                pg_sys::ScanKeyEntryInitialize(
-                    &mut keys[at],
-                    0,
-                    at as i16 + 1,
-                    *strategy as pg_sys::StrategyNumber,
-                    pg_sys::InvalidOid,
-                    *(*self.index.raw()).rd_indcollation.add(at),
-                    pg_sys::Oid::from(*function),
-                    *value,
-                );
+        self.scan.search(
+            &conditions
+                .map(|(strategy, function, value)| Condition::new(strategy, function, value)),
+        );
+        let mut read = 0u32;
+        let reader = &mut self.reader;
+        while let Some(answer) = self.scan.next_tuple(|tuple| reader.read(&tuple, &mut show)) {
+            read = read.wrapping_add(1);
+            if read.is_multiple_of(1024) {
+                pgrx::check_for_interrupts!();
             }
-            pg_sys::index_rescan(self.scan, keys.as_mut_ptr(), 3, std::ptr::null_mut(), 0);
-            let forward = pg_sys::ScanDirection::ForwardScanDirection;
-            let mut read = 0u32;
-            while pg_sys::index_getnext_slot(self.scan, forward, self.slot) {
-                let mut own = false;
-                let tuple = pg_sys::ExecFetchSlotHeapTuple(self.slot, false, &mut own);
-                let answer = self.reader.read(tuple, self.table.tuple_desc(), &mut show);
-                if own {
-                    pg_sys::heap_freetuple(tuple);
-                }
-                read = read.wrapping_add(1);
-                if read.is_multiple_of(1024) {
-                    pgrx::check_for_interrupts!();
-                }
-                if answer.is_break() {
-                    break;
-                }
+            if answer.is_break() {
+                break;
             }
-            pg_sys::ExecClearTuple(self.slot);
         }
+        self.scan.clear();
     }
 }
 
@@ -194,17 +160,5 @@ impl Store for ByLane {
         ];
         self.read(&conditions, show);
         Ok(())
-    }
-}
-
-impl Drop for ByLane {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: both are ours; after an ERROR the resource owner releases them.
-            unsafe {
-                pg_sys::index_endscan(self.scan);
-                pg_sys::ExecDropSingleTupleTableSlot(self.slot);
-            }
-        }
     }
 }

@@ -16,6 +16,8 @@ pub mod ddl;
 pub mod dropping;
 pub mod entries;
 pub mod foreign_code;
+pub mod heap;
+pub mod index_scan;
 pub mod insert;
 pub mod json;
 pub mod jsonb;

@@ -8,66 +8,27 @@ use auditspine_core::verify::{Chains, EntryView, Store};
 use pgrx::pg_sys;
 
 use super::entries::{EntryReader, NO_CHAIN, NO_LANE, NO_POS};
-use super::query::show_tuple;
 use super::relation::OpenRelation;
 use super::values::Values;
 use crate::ledger::catalog::{chain_column, state};
 use crate::ledger::order;
 use crate::ledger::owner::as_owner;
+use crate::pg::heap::{Tuple, in_physical_order, show_bytes};
+use crate::pg::query::in_batches;
 
 /// Pages from which on it pays to ask which of them a window is on.
 const WINDOW_PAGES: u32 = 1024;
-
-/// Calls `show` with every visible tuple of a heap, in physical order; `pages` is first and number.
-fn scan_heap(
-    table: &OpenRelation,
-    pages: Option<(u32, u32)>,
-    mut show: impl FnMut(pg_sys::HeapTuple, pg_sys::TupleDesc),
-) {
-    // SAFETY: the table is open and a snapshot is active; a tuple is valid until the next is
-    // fetched. Scanning without synchronisation begins at the first page asked for.
-    unsafe {
-        let scan = pg_sys::table_beginscan_strat(
-            table.raw(),
-            pg_sys::GetActiveSnapshot(),
-            0,
-            std::ptr::null_mut(),
-            true,
-            false,
-        );
-        if let Some((first, count)) = pages {
-            pg_sys::heap_setscanlimits(scan, first, count);
-        }
-        let forward = pg_sys::ScanDirection::ForwardScanDirection;
-        let mut read = 0u32;
-        loop {
-            let tuple = pg_sys::heap_getnext(scan, forward);
-            if tuple.is_null() {
-                break;
-            }
-            show(tuple, table.tuple_desc());
-            read = read.wrapping_add(1);
-            if read.is_multiple_of(1024) {
-                pgrx::check_for_interrupts!();
-            }
-        }
-        pg_sys::table_endscan(scan);
-    }
-}
 
 /// The chains that the active snapshot sees, or just the one of that name.
 pub fn chains(only: Option<&[u8]>) -> Vec<(i32, Vec<u8>, i16)> {
     let table = OpenRelation::table(state().chain, pg_sys::AccessShareLock);
     let mut chains = Vec::new();
-    scan_heap(&table, None, |tuple, desc| {
-        // SAFETY: tuple and descriptor belong together.
-        let row = unsafe {
-            show_tuple(tuple, desc, |row| {
-                let id = row.int4(chain_column::CHAIN_ID)?;
-                let name = row.bytes(chain_column::NAME)?;
-                Some((id, name, row.int2(chain_column::LANES).unwrap_or(0)))
-            })
-        };
+    in_physical_order(&table, None, |tuple| {
+        let row = tuple.show(|row| {
+            let id = row.int4(chain_column::CHAIN_ID)?;
+            let name = row.bytes(chain_column::NAME)?;
+            Some((id, name, row.int2(chain_column::LANES).unwrap_or(0)))
+        });
         chains.extend(row.filter(|(_, name, _)| only.is_none_or(|only| only == name)));
     });
     chains
@@ -110,12 +71,7 @@ pub fn extent(start: i64, end: Option<i64>) -> Option<Extent> {
 impl Extent {
     /// Calls `show` with the tuple of every entry in these pages, and its bytes.
     pub fn tuples(&self, mut show: impl FnMut(&[u8])) {
-        scan_heap(&self.table, self.limits, |tuple, _| {
-            // SAFETY: the tuple's bytes lie on a pinned page until the next one is fetched.
-            show(unsafe {
-                std::slice::from_raw_parts((*tuple).t_data.cast(), (*tuple).t_len as usize)
-            });
-        });
+        in_physical_order(&self.table, self.limits, |tuple| show(tuple.bytes()));
     }
 
     /// Reads a tuple that [`Extent::tuples`] showed, or a copy of it that is aligned to 8 bytes.
@@ -126,12 +82,7 @@ impl Extent {
         show: impl FnOnce(&EntryView<'_>) -> R,
     ) -> R {
         // SAFETY: the bytes are those of a tuple of this table, whose columns `state` checked.
-        unsafe {
-            let mut tuple: pg_sys::HeapTupleData = std::mem::zeroed();
-            tuple.t_len = bytes.len() as u32;
-            tuple.t_data = bytes.as_ptr().cast_mut().cast();
-            reader.read(&mut tuple, self.table.tuple_desc(), show)
-        }
+        unsafe { show_bytes(&self.table, bytes, |tuple| reader.read(&tuple, show)) }
     }
 }
 
@@ -169,60 +120,16 @@ pub fn select(
     arguments: &[pg_sys::Datum],
     mut show: impl FnMut(&Values<'_>) -> ControlFlow<()>,
 ) {
-    select_tuples(query, types, arguments, |tuple, desc| {
-        // SAFETY: a row of the query.
-        unsafe { show_tuple(tuple, desc, &mut show) }
-    });
+    select_tuples(query, types, arguments, |tuple| tuple.show(&mut show));
 }
 
 fn select_tuples(
     query: &CStr,
     types: &[pg_sys::Oid],
     arguments: &[pg_sys::Datum],
-    show: impl FnMut(pg_sys::HeapTuple, pg_sys::TupleDesc) -> ControlFlow<()>,
+    show: impl FnMut(Tuple<'_>) -> ControlFlow<()>,
 ) {
-    as_owner(|| run(query, types, arguments, show));
-}
-
-fn run(
-    query: &CStr,
-    types: &[pg_sys::Oid],
-    arguments: &[pg_sys::Datum],
-    mut show: impl FnMut(pg_sys::HeapTuple, pg_sys::TupleDesc) -> ControlFlow<()>,
-) {
-    const ROWS: i64 = 500;
-    // SAFETY: one argument and type per parameter; the cursor and its rows live until SPI_finish,
-    // which an ERROR's clean-up stands in for.
-    unsafe {
-        pg_sys::SPI_connect();
-        let cursor = pg_sys::SPI_cursor_open_with_args(
-            std::ptr::null(),
-            query.as_ptr(),
-            types.len() as i32,
-            types.as_ptr().cast_mut(),
-            arguments.as_ptr().cast_mut(),
-            std::ptr::null(),
-            true,
-            0,
-        );
-        'fetch: loop {
-            pg_sys::SPI_cursor_fetch(cursor, true, ROWS as _);
-            let rows = pg_sys::SPI_tuptable;
-            let count = pg_sys::SPI_processed as usize;
-            for at in 0..count {
-                if show(*(*rows).vals.add(at), (*rows).tupdesc).is_break() {
-                    break 'fetch;
-                }
-            }
-            if count == 0 {
-                break;
-            }
-            pg_sys::SPI_freetuptable(rows);
-            pgrx::check_for_interrupts!();
-        }
-        pg_sys::SPI_cursor_close(cursor);
-        pg_sys::SPI_finish();
-    }
+    as_owner(|| in_batches(query, types, arguments, show));
 }
 
 /// Entries by place, for the verifier's second look. Works, if slowly, when the primary key is gone.
@@ -258,9 +165,8 @@ impl ByPlace {
         let mut reader = EntryReader::new();
         // What the columns are is looked at anew: this may be long after the pass began.
         state();
-        select_tuples(query, &types, &arguments, |tuple, desc| {
-            // SAFETY: the query selects the columns of the table, in its order, and `state` checked them.
-            unsafe { reader.read(tuple, desc, &mut show) }
+        select_tuples(query, &types, &arguments, |tuple| {
+            reader.read(&tuple, &mut show)
         });
     }
 }

@@ -119,7 +119,49 @@ pub fn expect_owner(oid: pg_sys::Oid) {
     }
 }
 
+/// How a key column of an index compares for equality.
+pub struct Equality {
+    /// The column of the table; 0 stands for an expression.
+    pub attnum: i16,
+    /// The type that is compared.
+    pub type_oid: pg_sys::Oid,
+    /// The collation.
+    pub collation: pg_sys::Oid,
+    /// The function.
+    pub function: pg_sys::Oid,
+}
+
 impl OpenRelation {
+    /// How the key columns of an index compare, in order; `None` if it is no index.
+    pub fn equality_of_key(&self) -> Option<Vec<Equality>> {
+        let count = usize::try_from(self.index_form()?.indnkeyatts).ok()?;
+        let columns = index_columns(self);
+        // SAFETY: the arrays of an open index's opclasses have a member for each key column.
+        let equality = |(at, attnum): (usize, &i16)| unsafe {
+            let type_oid = *(*self.raw()).rd_opcintype.add(at);
+            let operator = pg_sys::get_opfamily_member(
+                *(*self.raw()).rd_opfamily.add(at),
+                type_oid,
+                type_oid,
+                pg_sys::BTEqualStrategyNumber as i16,
+            );
+            Equality {
+                attnum: *attnum,
+                type_oid,
+                collation: *(*self.raw()).rd_indcollation.add(at),
+                function: pg_sys::get_opcode(operator),
+            }
+        };
+        Some(
+            columns
+                .iter()
+                .take(count)
+                .enumerate()
+                .map(equality)
+                .collect(),
+        )
+    }
+
     fn form(&self) -> &pg_sys::FormData_pg_class {
         // SAFETY: rd_rel of an open relation is set.
         unsafe { &*(*self.raw()).rd_rel }

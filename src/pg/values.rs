@@ -9,6 +9,7 @@ use pgrx::pg_sys;
 
 use super::lookup::bytes_of;
 use super::relation::name_of;
+use super::varlena::Varlena;
 use crate::error::broken;
 
 /// Values, null flags and row type of a row, valid while it is shown.
@@ -94,6 +95,13 @@ impl<'a> Values<'a> {
     /// The content of a value of variable length, uncompressed.
     pub fn bytes(&self, at: usize) -> Option<Vec<u8>> {
         self.varlena(at).map(bytes_of)
+    }
+
+    /// The content of a value of variable length, copied only if it is compressed or stored elsewhere.
+    pub fn content(&self, at: usize) -> Option<Varlena> {
+        // SAFETY: a non-null value of variable length, of the row that is being shown.
+        self.varlena(at)
+            .map(|datum| unsafe { Varlena::packed(datum) })
     }
 
     /// The same as text; what is not UTF-8 in it is replaced.

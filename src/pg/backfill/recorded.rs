@@ -5,7 +5,8 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
-use crate::pg::compat;
+use crate::pg::index_scan::{Condition, IndexScan, Under};
+use crate::pg::values::Values;
 
 use crate::error::Failure;
 use crate::ledger::catalog::{column, state};
@@ -37,10 +38,7 @@ struct Removals {
 /// Looks up keys of one kind in the index on (event_kind, event_pk), under SnapshotSelf: what is
 /// committed by now, at every isolation level.
 pub struct Lookup {
-    chain: OpenRelation,
-    index: OpenRelation,
-    scan: pg_sys::IndexScanDesc,
-    slot: *mut pg_sys::TupleTableSlot,
+    scan: IndexScan<OpenRelation, OpenRelation>,
     kind: Box<[u8]>,
     removals: Removals,
     arena: DatumArena,
@@ -64,21 +62,11 @@ impl Lookup {
         let removals = Removals::of(kind);
         let chain = OpenRelation::table(state().audit_chain, pg_sys::RowExclusiveLock);
         let index = event_index(&chain);
-        // SAFETY: table and index are open and belong together; scan and slot are released by
-        // `close`, or by the resource owner after an ERROR.
-        unsafe {
-            let slot = pg_sys::table_slot_create(chain.raw(), std::ptr::null_mut());
-            let snapshot = &raw mut pg_sys::SnapshotSelfData;
-            let scan = compat::index_beginscan(chain.raw(), index.raw(), snapshot, 2);
-            Lookup {
-                chain,
-                index,
-                scan,
-                slot,
-                kind: kind.into(),
-                removals,
-                arena: DatumArena::default(),
-            }
+        Lookup {
+            scan: IndexScan::begin(chain, index, Under::Now, 2),
+            kind: kind.into(),
+            removals,
+            arena: DatumArena::default(),
         }
     }
 
@@ -87,40 +75,25 @@ impl Lookup {
         self.arena.clear();
         let values = [self.arena.varlena(&self.kind), self.arena.varlena(key)];
         let mut latest: Option<(i64, u8, Option<i32>)> = None;
-        // SAFETY: the scan was begun on this index with two conditions; a row is read while its
-        // buffer is pinned by the slot.
-        unsafe {
-            let mut keys: [pg_sys::ScanKeyData; 2] = std::mem::zeroed();
-            for ((key, value), at) in keys.iter_mut().zip(values).zip(1i16..) {
-                pg_sys::ScanKeyEntryInitialize(
-                    key,
-                    0,
-                    at,
-                    pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
-                    pg_sys::InvalidOid,
-                    *(*self.index.raw()).rd_indcollation.add(at as usize - 1),
-                    pg_sys::Oid::from(pg_sys::F_TEXTEQ),
-                    value,
-                );
+        self.scan.search(
+            &values.map(|value| {
+                Condition::new(pg_sys::BTEqualStrategyNumber, pg_sys::F_TEXTEQ, value)
+            }),
+        );
+        let mut look_at = |row: &Values<'_>| {
+            let (Some(seq), Some(op)) = (row.int8(column::SEQ), row.char(column::OP)) else {
+                return;
+            };
+            if b"IUD".contains(&op) && latest.is_none_or(|(last, ..)| seq > last) {
+                latest = Some((seq, op, row.int4(column::LAYOUT)));
             }
-            pg_sys::index_rescan(self.scan, keys.as_mut_ptr(), 2, std::ptr::null_mut(), 0);
-            let forward = pg_sys::ScanDirection::ForwardScanDirection;
-            while pg_sys::index_getnext_slot(self.scan, forward, self.slot) {
-                pg_sys::slot_getsomeattrs_int(self.slot, column::LAYOUT as i32 + 1);
-                let value = |at: usize| {
-                    (!*(*self.slot).tts_isnull.add(at)).then(|| *(*self.slot).tts_values.add(at))
-                };
-                let (Some(seq), Some(op)) = (value(column::SEQ), value(column::OP)) else {
-                    continue;
-                };
-                let (seq, op) = (seq.value() as i64, op.value() as u8);
-                if b"IUD".contains(&op) && latest.is_none_or(|(last, ..)| seq > last) {
-                    let layout = value(column::LAYOUT).map(|layout| layout.value() as i32);
-                    latest = Some((seq, op, layout));
-                }
-            }
-            pg_sys::ExecClearTuple(self.slot);
-        }
+        };
+        while self
+            .scan
+            .next_row(column::LAYOUT + 1, &mut look_at)
+            .is_some()
+        {}
+        self.scan.clear();
         match latest {
             None => Recorded::Never,
             Some((_, b'D', _)) => Recorded::Gone,
@@ -131,12 +104,7 @@ impl Lookup {
 
     /// Ends the search.
     pub fn close(self) {
-        // SAFETY: begun and made in `open`.
-        unsafe {
-            pg_sys::index_endscan(self.scan);
-            pg_sys::ExecDropSingleTupleTableSlot(self.slot);
-        }
-        drop((self.index, self.chain));
+        drop(self.scan);
     }
 }
 
@@ -170,13 +138,7 @@ impl Removals {
 fn event_index(chain: &OpenRelation) -> OpenRelation {
     let found = chain.index_oids().into_iter().find_map(|oid| {
         let index = OpenRelation::index(oid, pg_sys::AccessShareLock);
-        // SAFETY: rd_index and rd_rel of an open index are set.
-        let usable = unsafe {
-            (*(*index.raw()).rd_index).indisvalid
-                && (*(*index.raw()).rd_rel).relam == pg_sys::BTREE_AM_OID
-                && !index.is_partial()
-        };
-        (usable && index_columns(&index).starts_with(&INDEXED)).then_some(index)
+        (index.is_usable_btree() && index_columns(&index).starts_with(&INDEXED)).then_some(index)
     });
     found.unwrap_or_else(|| {
         Failure::BrokenInstallation.raise(

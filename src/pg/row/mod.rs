@@ -55,6 +55,12 @@ impl RowLayout {
         unsafe { RowLayout::new(relation.tuple_desc(), exclude) }
     }
 
+    /// The layout of these columns of a relation, which are not dropped: index from 0, and name in the JSON.
+    pub fn of_columns(relation: &OpenRelation, names: Vec<(usize, &[u8])>) -> RowLayout {
+        // SAFETY: the descriptor is that of an open relation.
+        unsafe { RowLayout::with_names(relation.tuple_desc(), names) }
+    }
+
     /// The layout of a tuple descriptor, which is only read here. `exclude` holds attribute numbers,
     /// from 1, to leave out.
     ///
@@ -278,6 +284,12 @@ impl DeformedRow {
                 self.nulls.as_mut_ptr(),
             );
         }
+    }
+
+    /// Forgets the values; the buffers are kept.
+    pub fn clear(&mut self) {
+        self.values.clear();
+        self.nulls.clear();
     }
 
     /// Whether the column with this attribute number, from 1, is null or does not exist.

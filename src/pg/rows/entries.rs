@@ -12,11 +12,11 @@ use pgrx::{IntoDatum, pg_sys};
 use crate::ledger::catalog::{column, state};
 use crate::ledger::owner::as_owner;
 use crate::pg::arena::DatumArena;
+use crate::pg::heap::Fetcher;
 use crate::pg::jsonb::write_jsonb;
 use crate::pg::receiver::for_each_row;
 use crate::pg::relation::OpenRelation;
 use crate::pg::values::Values;
-use crate::pg::varlena::Varlena;
 use crate::verify::rows::chains::ChainFilter;
 use crate::verify::rows::recorded::numbers;
 use crate::verify::rows::target::Source;
@@ -201,11 +201,7 @@ fn read_source(
             return;
         }
         pass.entries += 1;
-        let content = |at: usize| {
-            row.varlena(at)
-                // SAFETY: a non-null value of variable length, of the row that is being shown.
-                .map(|datum| unsafe { Varlena::packed(datum) })
-        };
+        let content = |at: usize| row.content(at);
         let key = content(3);
         let key = key.as_deref().unwrap_or_default();
         in_order(key);
@@ -247,61 +243,6 @@ pub struct Evidence {
     pub hash: Option<Hash>,
 }
 
-/// Reads single rows of a table by place.
-pub struct Fetcher {
-    table: OpenRelation,
-    slot: *mut pg_sys::TupleTableSlot,
-}
-
-impl Fetcher {
-    /// Of a table that is open already, or another reference to it.
-    pub fn new(table: OpenRelation) -> Fetcher {
-        // SAFETY: the table is open.
-        let slot = unsafe { pg_sys::table_slot_create(table.raw(), std::ptr::null_mut()) };
-        Fetcher { table, slot }
-    }
-
-    /// Shows the tuple at a place, if the active snapshot sees it there.
-    pub fn fetch<R>(
-        &mut self,
-        place: Place,
-        show: impl FnOnce(pg_sys::HeapTuple, pg_sys::TupleDesc) -> R,
-    ) -> Option<R> {
-        // SAFETY: table and slot belong together, and a snapshot is active; the tuple is valid until the
-        // slot is cleared, and freed if it was made for us.
-        unsafe {
-            let mut tid = pg_sys::ItemPointerData::default();
-            pgrx::itemptr::item_pointer_set_all(&mut tid, place.block, place.offset);
-            let found = pg_sys::table_tuple_fetch_row_version(
-                self.table.raw(),
-                &mut tid,
-                pg_sys::GetActiveSnapshot(),
-                self.slot,
-            );
-            if !found {
-                return None;
-            }
-            let mut made = false;
-            let tuple = pg_sys::ExecFetchSlotHeapTuple(self.slot, false, &mut made);
-            let answer = show(tuple, self.table.tuple_desc());
-            if made {
-                pg_sys::pfree(tuple.cast());
-            }
-            pg_sys::ExecClearTuple(self.slot);
-            Some(answer)
-        }
-    }
-}
-
-impl Drop for Fetcher {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: made by us, dropped once; an ERROR's clean-up frees it otherwise.
-            unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.slot) };
-        }
-    }
-}
-
 /// Reads entries by place.
 pub struct EntryFetcher(Fetcher);
 
@@ -314,25 +255,18 @@ impl EntryFetcher {
 
     /// The entry at a place.
     pub fn fetch(&mut self, place: Place) -> Option<Evidence> {
-        self.0.fetch(place, |tuple, desc| {
-            let mut values = [pg_sys::Datum::null(); column::COUNT];
-            let mut nulls = [true; column::COUNT];
-            // SAFETY: a tuple of auditspine.audit_chain, whose columns `state` checked; both arrays have
-            // a member for each.
-            unsafe {
-                pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
-            }
-            // SAFETY: the columns asked for are varlenas.
-            let value = |at: usize| (!nulls[at]).then(|| unsafe { Varlena::packed(values[at]) });
-            Evidence {
-                key: value(column::EVENT_PK).map(|key| key.to_vec()),
-                payload: value(column::PAYLOAD).map(|payload| {
+        self.0.fetch(place, |tuple| {
+            tuple.show(|row| Evidence {
+                key: row.content(column::EVENT_PK).map(|key| key.to_vec()),
+                payload: row.content(column::PAYLOAD).map(|payload| {
                     let mut json = Vec::new();
                     write_jsonb(&payload, Numbers::Exact, &mut json);
                     json
                 }),
-                hash: value(column::PAYLOAD_HASH).and_then(|hash| Hash::from_slice(&hash)),
-            }
+                hash: row
+                    .content(column::PAYLOAD_HASH)
+                    .and_then(|hash| Hash::from_slice(&hash)),
+            })
         })
     }
 }

@@ -9,11 +9,11 @@ use auditspine_core::rows::{
 };
 use pgrx::pg_sys;
 
-use super::entries::Fetcher;
 use crate::capture::declaration::{ChainOf, Declaration};
 use crate::capture::layouts::Description;
 use crate::capture::row_spec::{ChainColumns, Spec, write_chain};
-use crate::pg::relation::OpenRelation;
+use crate::pg::heap::{Fetcher, TableScan, Tuple};
+use crate::pg::relation::{OpenRelation, name_of};
 use crate::pg::row::{DeformedRow, RowLayout};
 use crate::verify::rows::chains::ChainFilter;
 
@@ -112,29 +112,17 @@ impl Leaf {
         &self.relation
     }
 
-    /// The table, as PostgreSQL has it; valid while `self` lives.
-    pub fn raw(&self) -> pg_sys::Relation {
-        self.relation.raw()
-    }
-
-    /// Takes a tuple apart, and shows it if its chain counts.
-    ///
-    /// # Safety
-    /// `tuple` is a valid tuple of this table.
-    pub unsafe fn with_row(
-        &mut self,
-        tuple: pg_sys::HeapTuple,
-        show: impl FnOnce(&Spec, &DeformedRow),
-    ) {
-        // SAFETY: the caller's.
-        unsafe { self.row.load(tuple, self.relation.tuple_desc()) };
-        let chains = &mut self.chains;
-        if chains
-            .as_mut()
-            .is_none_or(|chains| chains.has(&self.spec.layout, &self.row))
-        {
-            show(&self.spec, &self.row);
-        }
+    /// Takes a tuple of this table apart, and shows it if its chain counts.
+    pub fn with_row(&mut self, tuple: &Tuple<'_>, show: impl FnOnce(&Spec, &DeformedRow)) {
+        let (chains, spec) = (&mut self.chains, &self.spec);
+        tuple.deform(&mut self.row, |row| {
+            if chains
+                .as_mut()
+                .is_none_or(|chains| chains.has(&spec.layout, row))
+            {
+                show(spec, row);
+            }
+        });
     }
 
     /// Shows what is to be compared of every row that the active snapshot sees and whose chain counts;
@@ -153,55 +141,40 @@ impl Leaf {
         let spec = &self.spec;
         let chains = &mut self.chains;
         let mut met = 0u64;
-        // SAFETY: the table is open and a snapshot is active; a slot's tuple is valid until the next one
-        // is fetched; scan and slot are released below, or by the resource owner on an ERROR.
-        unsafe {
-            let desc = self.relation.tuple_desc();
-            let slot = pg_sys::table_slot_create(self.relation.raw(), std::ptr::null_mut());
-            let scan = pg_sys::table_beginscan(
-                self.relation.raw(),
-                pg_sys::GetActiveSnapshot(),
-                0,
-                std::ptr::null_mut(),
-            );
-            let forward = pg_sys::ScanDirection::ForwardScanDirection;
-            while pg_sys::table_scan_getnextslot(scan, forward, slot) {
-                let mut made = false;
-                let tuple = pg_sys::ExecFetchSlotHeapTuple(slot, false, &mut made);
-                row.load(tuple, desc);
-                let place = place_of(&(*slot).tts_tid);
-                let counts = chains
-                    .as_mut()
-                    .is_none_or(|chains| chains.has(&spec.layout, row));
-                rows += u64::from(counts);
-                if !counts {
-                    // Another chain's.
-                } else if spec.key_is_null(row) {
-                    keyless(place);
-                } else {
-                    spec.write_key(row, &mut key);
-                    let mut sink = HashSink::with_buffer(std::mem::take(&mut buffer));
-                    spec.layout.write(row, &mut sink);
-                    let (hash, used) = sink.finish();
-                    buffer = used;
-                    show(RowRecord {
-                        key: hasher.digest(&key),
-                        hash,
-                        place,
-                        leaf: number,
-                    });
-                }
-                if made {
-                    pg_sys::pfree(tuple.cast());
-                }
-                met += 1;
-                if met.is_multiple_of(1024) {
-                    pgrx::check_for_interrupts!();
-                }
+        let mut scan = TableScan::begin(&self.relation, true);
+        let mut look_at = |place: Place, row: &DeformedRow| {
+            let counts = chains
+                .as_mut()
+                .is_none_or(|chains| chains.has(&spec.layout, row));
+            rows += u64::from(counts);
+            if !counts {
+                // Another chain's.
+            } else if spec.key_is_null(row) {
+                keyless(place);
+            } else {
+                spec.write_key(row, &mut key);
+                let mut sink = HashSink::with_buffer(std::mem::take(&mut buffer));
+                spec.layout.write(row, &mut sink);
+                let (hash, used) = sink.finish();
+                buffer = used;
+                show(RowRecord {
+                    key: hasher.digest(&key),
+                    hash,
+                    place,
+                    leaf: number,
+                });
             }
-            pg_sys::table_endscan(scan);
-            pg_sys::ExecDropSingleTupleTableSlot(slot);
+        };
+        while scan
+            .next(|tuple| tuple.deform(row, |row| look_at(tuple.place(), row)))
+            .is_some()
+        {
+            met += 1;
+            if met.is_multiple_of(1024) {
+                pgrx::check_for_interrupts!();
+            }
         }
+        drop(scan);
         self.scratch = buffer;
         rows
     }
@@ -209,20 +182,20 @@ impl Leaf {
     /// Reads a row again.
     pub fn fetch(&mut self, place: Place) -> Option<Found> {
         let (row, spec) = (&mut self.row, &self.spec);
-        self.fetcher.fetch(place, |tuple, desc| {
-            // SAFETY: a tuple of this table and its descriptor.
-            unsafe { row.load(tuple, desc) };
-            let mut found = Found {
-                key: None,
-                json: Vec::new(),
-            };
-            if !spec.key_is_null(row) {
-                let mut key = Vec::new();
-                spec.write_key(row, &mut key);
-                found.key = Some(key);
-            }
-            spec.layout.write(row, &mut found.json);
-            found
+        self.fetcher.fetch(place, |tuple| {
+            tuple.deform(row, |row| {
+                let mut found = Found {
+                    key: None,
+                    json: Vec::new(),
+                };
+                if !spec.key_is_null(row) {
+                    let mut key = Vec::new();
+                    spec.write_key(row, &mut key);
+                    found.key = Some(key);
+                }
+                spec.layout.write(row, &mut found.json);
+                found
+            })
         })
     }
 
@@ -230,14 +203,14 @@ impl Leaf {
     pub fn hash(&mut self, place: Place, way: &Way) -> Option<Hash> {
         let layout = way.layout.as_ref()?;
         let (row, buffer) = (&mut self.row, &mut self.scratch);
-        self.fetcher.fetch(place, |tuple, desc| {
-            // SAFETY: a tuple of this table and its descriptor.
-            unsafe { row.load(tuple, desc) };
-            let mut sink = HashSink::with_buffer(std::mem::take(buffer));
-            layout.write(row, &mut sink);
-            let (hash, used) = sink.finish();
-            *buffer = used;
-            hash
+        self.fetcher.fetch(place, |tuple| {
+            tuple.deform(row, |row| {
+                let mut sink = HashSink::with_buffer(std::mem::take(buffer));
+                layout.write(row, &mut sink);
+                let (hash, used) = sink.finish();
+                *buffer = used;
+                hash
+            })
         })
     }
 
@@ -256,7 +229,7 @@ impl Leaf {
             .and_then(|id| layouts.get(id))
             .and_then(|layout| layouts.left_out(layout, &self.present))
             .map(|column| column.name.clone());
-        let desc = self.relation.tuple_desc();
+        let relation = &self.relation;
         let ways = mappings.into_iter().map(|mapping| {
             let complete = !matches!(mapping.relation, Relation::Gone(_));
             let layout = complete.then(|| {
@@ -265,9 +238,7 @@ impl Leaf {
                     .iter()
                     .map(|source| (source.attnum as usize - 1, source.name.as_bytes()))
                     .collect();
-                // SAFETY: the descriptor is that of the open relation, and the sources are columns of
-                // it that are not dropped.
-                unsafe { RowLayout::with_names(desc, names) }
+                RowLayout::of_columns(relation, names)
             });
             Way {
                 mapping,
@@ -304,22 +275,15 @@ fn present(relation: &OpenRelation, spec: &Spec) -> Present {
 /// The declaration as far as it matters for reading: without excluded columns that are gone, and
 /// unless rows are told apart by chain, whatever became of the chain.
 fn for_reading(relation: &OpenRelation, declaration: &Declaration, by_chain: bool) -> Declaration {
-    // SAFETY: the descriptor is that of an open relation.
-    let desc = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(relation.tuple_desc()) };
+    let attributes = relation.attributes();
     let mut declaration = declaration.clone();
     if !by_chain {
         declaration.chain = ChainOf::Named("main".to_owned());
     }
     declaration.exclude.retain(|name| {
-        desc.iter()
-            .any(|attribute| !attribute.attisdropped && attribute.name() == name)
+        attributes.iter().any(|attribute| {
+            !attribute.attisdropped && name_of(&attribute.attname) == name.as_bytes()
+        })
     });
     declaration
-}
-
-pub(super) fn place_of(tid: &pg_sys::ItemPointerData) -> Place {
-    Place {
-        block: (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo),
-        offset: tid.ip_posid,
-    }
 }
