@@ -13,15 +13,16 @@ use std::collections::HashSet;
 
 use pgrx::pg_sys;
 
+use crate::backfill::recorded::{Lookup, Recorded};
 use crate::capture::declaration::{ChainOf, Declaration};
+use crate::capture::existing_rows;
 use crate::capture::row_spec::Spec;
 use crate::error::Failure;
 use crate::ledger::{chains, flush, lane};
 use crate::pg::audited::{members, root_of};
-use crate::pg::backfill::recorded::{Lookup, Recorded};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row::with_plain_names;
-use crate::pg::{audited, present, registry, table};
+use crate::pg::{audited, registry, table};
 use crate::verify::rows;
 use ddl::Policy;
 
@@ -141,7 +142,7 @@ fn backfill(target: pg_sys::Oid, declaration: &Declaration, name: &str) -> (u64,
     let mut known = history_of_attach::has_entries(kind).then(|| Lookup::open(kind.as_bytes()));
     let (mut rows, mut skipped) = (0, 0);
     resolve_leaves(target, declaration, |spec, table| {
-        let counts = present::record_rows(table, spec, |key| {
+        let counts = existing_rows::record_rows(table, spec, |key| {
             known
                 .as_mut()
                 .is_some_and(|known| known.find(key) == Recorded::Present)

@@ -7,6 +7,7 @@ use pgrx::pg_sys;
 use super::ddl::{self, Policy, Role};
 use super::{entries, target};
 use crate::capture::declaration::{ChainOf, Declaration};
+use crate::capture::existing_rows;
 use crate::capture::layouts;
 use crate::capture::row_spec::Spec;
 use crate::error::Failure;
@@ -16,7 +17,7 @@ use crate::pg::audited::{self, Audited, OurTrigger, ancestors, leaves, members, 
 use crate::pg::ddl::{ColumnChange, Command, Touched};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row::with_plain_names;
-use crate::pg::{present, registry, table};
+use crate::pg::{registry, table};
 
 /// Partitions are locked by the command already, as strongly as it needs.
 const LOCK: u32 = pg_sys::AccessShareLock;
@@ -124,7 +125,7 @@ fn came(relation: pg_sys::Oid, with_rows: bool) {
             } else {
                 let spec = Spec::resolve(&leaf, &audited.declaration);
                 spec.layout_id();
-                let (recorded, _) = present::record_rows(&leaf, &spec, |_| false);
+                let (recorded, _) = existing_rows::record_rows(&leaf, &spec, |_| false);
                 match rows.iter_mut().find(|(kind, _)| *kind == audited.kind) {
                     Some((_, count)) => *count += recorded,
                     None => rows.push((audited.kind, recorded)),

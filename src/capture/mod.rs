@@ -2,6 +2,7 @@
 
 pub mod declaration;
 pub mod event;
+pub mod existing_rows;
 pub mod layouts;
 pub mod row_spec;
 pub mod trigger;

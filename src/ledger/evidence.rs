@@ -9,12 +9,12 @@ use pgrx::{pg_sys, warning};
 
 use crate::ledger::catalog::verbs_schema;
 use crate::ledger::own_entry::Object;
+use crate::ledger::scan;
 use crate::ledger::snapshot::CurrentSnapshot;
 use crate::ledger::system_entry;
 use crate::ledger::{chains, flush};
 use crate::pg::arena::DatumArena;
 use crate::pg::lock::AdvisoryLock;
-use crate::pg::scan;
 use crate::pg::session;
 use crate::pg::subtransaction::{attempt, message_of};
 use crate::pg::text_rows::Texts;

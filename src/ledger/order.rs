@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use auditspine_core::order::{Group, Misplaced, StepBack, misplaced, proves};
 use pgrx::{IntoDatum, pg_sys};
 
-use crate::pg::scan;
+use crate::ledger::scan;
 
 /// An entry that has another place in the order than its number says.
 pub struct Found {

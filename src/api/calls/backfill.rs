@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-use crate::pg::backfill;
+use crate::backfill;
 use crate::pg::sql_function::{FunctionCall, sql_functions};
 use crate::verify::history;
 

@@ -26,9 +26,9 @@ use std::ops::ControlFlow;
 
 use pgrx::pg_sys;
 
-use super::Job;
 use super::keyset::{Keyset, Position};
-use super::recorded::{Lookup, Recorded};
+use crate::backfill::Job;
+use crate::backfill::recorded::{Lookup, Recorded};
 use crate::capture::event;
 use crate::capture::row_spec::Spec;
 use crate::error::Failure;

@@ -12,10 +12,10 @@ use auditspine_core::verify::{
 };
 
 use crate::ledger::evidence::is_installed;
+use crate::ledger::lane_scan::ByLane;
 use crate::ledger::owner::as_owner;
+use crate::ledger::scan::{self, ByPlace};
 use crate::ledger::snapshot::CurrentSnapshot;
-use crate::pg::by_lane::ByLane;
-use crate::pg::scan::{self, ByPlace};
 use crate::verify::all::breaks::Break;
 use crate::verify::all::evidence::Left;
 use crate::verify::all::run_log::Run;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use auditspine_core::publication::{Finding, Summary};
 
 use crate::ledger::owner::as_owner;
-use crate::pg::scan;
+use crate::ledger::scan;
 use crate::publish::verify::{self, Recorded};
 use crate::verify::all::breaks::Break;
 use crate::verify::all::guard::{guarded, not_verified};

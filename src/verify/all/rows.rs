@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use auditspine_core::rows::RowFindingKind;
 use pgrx::pg_sys;
 
+use crate::ledger::scan;
 use crate::ledger::snapshot::CurrentSnapshot;
 use crate::pg::audited;
 use crate::pg::relation::OpenRelation;
-use crate::pg::scan;
 use crate::pg::table;
 use crate::verify::all::Line;
 use crate::verify::all::breaks::Break;

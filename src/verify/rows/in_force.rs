@@ -8,9 +8,9 @@ use pgrx::pg_sys;
 
 use crate::capture::declaration::{self, ChainOf, Declaration};
 use crate::capture::row_spec::kind_of;
+use crate::ledger::scan;
 use crate::pg::audited::{self, OurTrigger, is_of_extension, symbol};
 use crate::pg::relation::OpenRelation;
-use crate::pg::scan;
 use crate::verify::rows::recorded::{Attachment, Recorded};
 use crate::verify::rows::report::Finding;
 use crate::verify::rows::target::{Target, is_audited, open, table_of_name};

@@ -8,14 +8,14 @@ use auditspine_core::rows::{
 use pgrx::pg_sys;
 
 use crate::pg::privilege::{is_limited, may_select};
-use crate::pg::rows::entries::EntryFetcher;
-use crate::pg::rows::leaf::{Leaf, Way};
+use crate::verify::rows::entries::EntryFetcher;
+use crate::verify::rows::partition::{HashRecipe, Partition};
 use crate::verify::rows::report::Finding;
 
 /// Judges the outcomes of one table and kind.
 pub struct Judge<'a> {
     /// The tables that hold rows, by number.
-    pub leaves: Vec<Leaf>,
+    pub leaves: Vec<Partition>,
     /// Layouts of the kind.
     pub layouts: &'a Layouts,
     /// Entries, to be read again.
@@ -213,7 +213,7 @@ impl Judge<'_> {
 }
 
 /// Whether a row is as the entry says in one of these ways.
-fn agrees(leaf: &mut Leaf, ways: &[Way], entry: &EntryRecord, row: &RowRecord) -> bool {
+fn agrees(leaf: &mut Partition, ways: &[HashRecipe], entry: &EntryRecord, row: &RowRecord) -> bool {
     ways.iter().any(|way| match way.mapping.relation {
         // That is the hash which differs.
         Relation::Same | Relation::Gone(_) => false,

@@ -5,10 +5,13 @@
 //! joined by key in bounded memory (`auditspine_core::rows`). What does not agree is read again.
 
 pub mod chains;
+pub mod entries;
 pub mod in_force;
 pub mod judge;
+pub mod lookup;
 pub mod moved_on;
 pub mod output;
+pub mod partition;
 pub mod recorded;
 pub mod report;
 pub mod since;
@@ -22,7 +25,6 @@ use auditspine_core::rows::{
 };
 use pgrx::pg_sys;
 
-use crate::pg::rows::entries;
 use crate::pg::session;
 
 pub use crate::verify::rows::in_force::unaudited_children;
@@ -36,12 +38,12 @@ use crate::ledger::order::{self, Found};
 use crate::ledger::snapshot::CurrentSnapshot;
 use crate::pg::audited;
 use crate::pg::privilege::expect_select;
-use crate::pg::rows::entries::{Entries, EntryFetcher, Which};
-use crate::pg::rows::leaf::Leaf;
 use crate::pg::spill::TempFiles;
 use crate::verify::links::drawn;
 use crate::verify::rows::chains::ChainFilter;
+use crate::verify::rows::entries::{Entries, EntryFetcher, Which};
 use crate::verify::rows::judge::Judge;
+use crate::verify::rows::partition::Partition;
 use crate::verify::rows::target::{Source, Target};
 
 /// How much a caller wants to know of findings.
@@ -173,7 +175,7 @@ fn verify_target(
     let mut judge = Judge {
         leaves: leaves
             .into_iter()
-            .map(|oid| Leaf::open(oid, &target.declaration, &layouts, chains))
+            .map(|oid| Partition::open(oid, &target.declaration, &layouts, chains))
             .collect(),
         layouts: &layouts,
         entries: EntryFetcher::new(),

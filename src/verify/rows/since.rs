@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use auditspine_core::rows::{EntryRecord, KeyDigest, KeyHasher, Outcome, RowRecord};
 
-use crate::pg::rows::entries::{self, Entries, Entry, Which};
-use crate::pg::rows::leaf::Leaf;
-use crate::pg::rows::lookup::{KeyIndex, key_index};
+use crate::verify::rows::entries::{self, Entries, Entry, Which};
+use crate::verify::rows::lookup::{KeyIndex, key_index};
+use crate::verify::rows::partition::Partition;
 
 /// Some keys, and the latest entry of each.
 pub struct Touched {
@@ -68,7 +68,7 @@ fn read(
 impl Touched {
     /// Looks up the rows of these keys; shows what does not agree, and returns how many rows there are.
     /// `None`, and nothing is shown, if the whole table is to be read.
-    pub fn outcomes(&self, leaves: &mut [Leaf]) -> Option<(u64, Vec<Outcome>)> {
+    pub fn outcomes(&self, leaves: &mut [Partition]) -> Option<(u64, Vec<Outcome>)> {
         let indexes: Vec<KeyIndex> = leaves
             .iter()
             .map(|leaf| key_index(leaf.relation(), &leaf.spec.key))

@@ -9,10 +9,10 @@ use pgrx::pg_sys;
 
 use crate::capture::declaration::{self, Declaration};
 use crate::error::Failure;
+use crate::ledger::scan;
 use crate::pg::audited;
 use crate::pg::registry::split_arguments;
 use crate::pg::relation::OpenRelation;
-use crate::pg::scan;
 use crate::pg::session::system_identifier;
 use crate::pg::table;
 use crate::verify::rows::recorded::{Recorded, Tracked};

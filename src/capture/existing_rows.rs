@@ -1,12 +1,12 @@
 //! Recording the rows that a table holds already.
 
-use super::relation::OpenRelation;
-use super::snapshot::ActiveSnapshot;
 use crate::capture::event;
 use crate::capture::row_spec::Spec;
 use crate::guc;
 use crate::ledger::flush;
 use crate::pg::heap::TableScan;
+use crate::pg::relation::OpenRelation;
+use crate::pg::snapshot::ActiveSnapshot;
 
 /// Records the rows of an open table as inserted, less those that `skip` answers true for, given their
 /// key; returns how many were recorded and how many skipped. Nobody writes to the table meanwhile: the

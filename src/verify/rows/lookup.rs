@@ -10,9 +10,9 @@ use pgrx::pg_sys;
 use crate::pg::builtin;
 use crate::pg::index_scan::{Condition, IndexScan, Under};
 
-use super::leaf::Leaf;
 use crate::pg::arena::DatumArena;
 use crate::pg::relation::OpenRelation;
+use crate::verify::rows::partition::Partition;
 
 /// An index on the key's columns.
 pub struct KeyIndex {
@@ -58,7 +58,7 @@ impl KeyIndex {
     /// Shows every row of the leaf with this key that the active snapshot sees.
     pub fn find(
         &self,
-        leaf: &mut Leaf,
+        leaf: &mut Partition,
         number: u32,
         (key, digest): (&[u8], KeyDigest),
         show: &mut dyn FnMut(RowRecord),

@@ -7,14 +7,15 @@ use std::ops::ControlFlow;
 use auditspine_core::verify::{Chains, EntryView, Store};
 use pgrx::pg_sys;
 
-use super::entries::{EntryReader, NO_CHAIN, NO_LANE, NO_POS};
-use super::relation::OpenRelation;
-use super::values::Values;
 use crate::ledger::catalog::{chain_column, state};
 use crate::ledger::order;
 use crate::ledger::owner::as_owner;
-use crate::pg::heap::{Tuple, in_physical_order, show_bytes};
+use crate::pg::entries::{EntryReader, NO_CHAIN, NO_LANE, NO_POS};
+use crate::pg::extent::Extent;
+use crate::pg::heap::{Tuple, in_physical_order};
 use crate::pg::query::in_batches;
+use crate::pg::relation::OpenRelation;
+use crate::pg::values::Values;
 
 /// Pages from which on it pays to ask which of them a window is on.
 const WINDOW_PAGES: u32 = 1024;
@@ -32,15 +33,6 @@ pub fn chains(only: Option<&[u8]>) -> Vec<(i32, Vec<u8>, i16)> {
         chains.extend(row.filter(|(_, name, _)| only.is_none_or(|only| only == name)));
     });
     chains
-}
-
-/// Where the entries of a window are.
-pub struct Extent {
-    table: OpenRelation,
-    /// First page and number; `None` for the whole table.
-    limits: Option<(u32, u32)>,
-    /// How many pages that is.
-    pub pages: u32,
 }
 
 /// How many pages the table has.
@@ -66,24 +58,6 @@ pub fn extent(start: i64, end: Option<i64>) -> Option<Extent> {
         limits: Some(limits),
         pages: limits.1,
     })
-}
-
-impl Extent {
-    /// Calls `show` with the tuple of every entry in these pages, and its bytes.
-    pub fn tuples(&self, mut show: impl FnMut(&[u8])) {
-        in_physical_order(&self.table, self.limits, |tuple| show(tuple.bytes()));
-    }
-
-    /// Reads a tuple that [`Extent::tuples`] showed, or a copy of it that is aligned to 8 bytes.
-    pub fn read<R>(
-        &self,
-        reader: &mut EntryReader,
-        bytes: &[u8],
-        show: impl FnOnce(&EntryView<'_>) -> R,
-    ) -> R {
-        // SAFETY: the bytes are those of a tuple of this table, whose columns `state` checked.
-        unsafe { show_bytes(&self.table, bytes, |tuple| reader.read(&tuple, show)) }
-    }
 }
 
 /// First page and number of pages that hold entries of the window; the block-range index on seq

@@ -9,10 +9,10 @@ use pgrx::pg_sys;
 
 use crate::pg::index_scan::{Condition, IndexScan, Under};
 
-use super::entries::EntryReader;
-use super::relation::OpenRelation;
 use crate::ledger::catalog::state;
 use crate::ledger::order;
+use crate::pg::entries::EntryReader;
+use crate::pg::relation::OpenRelation;
 
 /// Reads lanes under the snapshot that was active when it was made, which must stay so.
 pub struct ByLane {

@@ -18,7 +18,7 @@ use crate::pg::row::{DeformedRow, RowLayout};
 use crate::verify::rows::chains::ChainFilter;
 
 /// One of the tables whose rows are verified.
-pub struct Leaf {
+pub struct Partition {
     relation: OpenRelation,
     /// Its qualified name.
     pub name: String,
@@ -29,7 +29,7 @@ pub struct Leaf {
     /// Number of the layout that is the present one, if it is recorded.
     pub current_layout: Option<i32>,
     fetcher: Fetcher,
-    ways: HashMap<Option<i32>, Rc<Vec<Way>>>,
+    ways: HashMap<Option<i32>, Rc<Vec<HashRecipe>>>,
     scratch: Vec<u8>,
     row: DeformedRow,
     chains: Option<Chains>,
@@ -50,7 +50,7 @@ impl Chains {
 }
 
 /// How a row is to be hashed as an entry's layout says, and what comes of it.
-pub struct Way {
+pub struct HashRecipe {
     /// Where the layout's columns are.
     pub mapping: Mapping,
     /// A column that the table had and the layout left out.
@@ -59,21 +59,21 @@ pub struct Way {
 }
 
 /// A row met by a scan, or read again.
-pub struct Found {
+pub struct ScannedRow {
     /// Its key; `None` if a column of it is null.
     pub key: Option<Vec<u8>>,
     /// The row, canonical JSON.
     pub json: Vec<u8>,
 }
 
-impl Leaf {
+impl Partition {
     /// Opens a table under a lock that its reader needs. Rows of other chains are passed over.
     pub fn open(
         oid: pg_sys::Oid,
         declaration: &Declaration,
         layouts: &Layouts,
         chains: &ChainFilter,
-    ) -> Leaf {
+    ) -> Partition {
         let relation = OpenRelation::table(oid, pg_sys::AccessShareLock);
         let keys = match declaration.chain {
             ChainOf::By(_) => chains.keys(),
@@ -93,7 +93,7 @@ impl Leaf {
         let present = present(&relation, &spec);
         let current_layout = layouts.current(&present);
         let again = OpenRelation::table(oid, pg_sys::NoLock);
-        Leaf {
+        Partition {
             name: relation.qualified(),
             fetcher: Fetcher::new(again),
             relation,
@@ -180,11 +180,11 @@ impl Leaf {
     }
 
     /// Reads a row again.
-    pub fn fetch(&mut self, place: Place) -> Option<Found> {
+    pub fn fetch(&mut self, place: Place) -> Option<ScannedRow> {
         let (row, spec) = (&mut self.row, &self.spec);
         self.fetcher.fetch(place, |tuple| {
             tuple.deform(row, |row| {
-                let mut found = Found {
+                let mut found = ScannedRow {
                     key: None,
                     json: Vec::new(),
                 };
@@ -199,8 +199,8 @@ impl Leaf {
         })
     }
 
-    /// The row's hash in one of the ways of [`Leaf::ways`].
-    pub fn hash(&mut self, place: Place, way: &Way) -> Option<Hash> {
+    /// The row's hash in one of the ways of [`Partition::ways`].
+    pub fn hash(&mut self, place: Place, way: &HashRecipe) -> Option<Hash> {
         let layout = way.layout.as_ref()?;
         let (row, buffer) = (&mut self.row, &mut self.scratch);
         self.fetcher.fetch(place, |tuple| {
@@ -216,7 +216,7 @@ impl Leaf {
 
     /// The ways to hash a row whose entry names this layout, or none; no way if the layout is not
     /// known.
-    pub fn ways(&mut self, layout: Option<i32>, layouts: &Layouts) -> Rc<Vec<Way>> {
+    pub fn ways(&mut self, layout: Option<i32>, layouts: &Layouts) -> Rc<Vec<HashRecipe>> {
         if let Some(ways) = self.ways.get(&layout) {
             return ways.clone();
         }
@@ -240,7 +240,7 @@ impl Leaf {
                     .collect();
                 RowLayout::of_columns(relation, names)
             });
-            Way {
+            HashRecipe {
                 mapping,
                 left_out: left_out.clone(),
                 layout,
