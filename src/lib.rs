@@ -1,7 +1,8 @@
 //! auditspine: tamper-evident PostgreSQL tables.
 //!
-//! `api` holds the SQL-callable functions, `pg` everything that touches PostgreSQL's internals; the
-//! formulas and state machines live in the crate `auditspine-core`.
+//! `api` holds the SQL-callable functions, `pg` everything that touches PostgreSQL's internals and is the one
+//! place that may be unsafe, each other folder one topic; the formulas and state machines live in the crate
+//! `auditspine-core`.
 
 #![deny(unsafe_code)]
 
@@ -13,6 +14,7 @@ mod auditor;
 mod backfill;
 mod blueprint;
 mod capture;
+mod encoding;
 mod error;
 mod guc;
 mod ledger;

@@ -6,8 +6,8 @@ use auditspine_core::verify::EntryView;
 use pgrx::pg_sys;
 
 use super::heap::Tuple;
-use super::jsonb::write_jsonb;
 use super::memory::SideContext;
+use crate::encoding::jsonb::write_jsonb;
 use crate::error::broken;
 use crate::ledger::catalog::column;
 

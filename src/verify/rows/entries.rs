@@ -9,11 +9,11 @@ use auditspine_core::order::Order;
 use auditspine_core::rows::{EntryRecord, KeyHasher, Place, Removals};
 use pgrx::{IntoDatum, pg_sys};
 
+use crate::encoding::jsonb::write_jsonb;
 use crate::ledger::catalog::{column, state};
 use crate::ledger::owner::as_owner;
 use crate::pg::arena::DatumArena;
 use crate::pg::heap::Fetcher;
-use crate::pg::jsonb::write_jsonb;
 use crate::pg::receiver::for_each_row;
 use crate::pg::relation::OpenRelation;
 use crate::pg::values::Values;

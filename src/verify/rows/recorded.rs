@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::capture::declaration::{ChainOf, Declaration};
 use crate::capture::layouts;
+use crate::encoding::jsonb::write_jsonb;
 use crate::ledger::scan;
-use crate::pg::jsonb::write_jsonb;
 use crate::pg::session;
 
 /// Kinds of the system's entries that matter here.

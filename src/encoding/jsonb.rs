@@ -9,9 +9,9 @@ use std::cell::Cell;
 use auditspine_core::canonical::{Numbers, cmp_utf16, utf16_prefix, write_string};
 use auditspine_core::hash::Sink;
 
+use crate::encoding::embedded::embedded_content;
+use crate::encoding::numeric::{Written, write_numeric};
 use crate::error::Failure;
-use crate::pg::numeric::{Written, write_numeric};
-use crate::pg::varlena::embedded_content;
 
 /// Writes the canonical JSON of `content`, a detoasted jsonb without its varlena header.
 ///

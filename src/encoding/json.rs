@@ -3,8 +3,8 @@
 use auditspine_core::canonical::{Numbers, TextError, TextErrorKind, canonicalize};
 use auditspine_core::hash::Sink;
 
+use crate::encoding::sink::Interruptible;
 use crate::error::Failure;
-use crate::pg::sink::Interruptible;
 
 /// Writes the canonical JSON of a stored JSON text, numbers exactly.
 pub fn write_json_text<S: Sink>(text: &[u8], out: &mut S) {

@@ -1,7 +1,7 @@
 //! Reads binary jsonb as it lies: values are looked at one after the other, and nothing is copied, so that
 //! a large document costs no memory.
 
-use crate::pg::jsonb::{self, Children, Node, children, damaged, word};
+use crate::encoding::jsonb::{self, Children, Node, children, damaged, word};
 
 /// A value in a document.
 #[derive(Clone, Copy)]
