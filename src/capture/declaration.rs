@@ -9,6 +9,7 @@
 //! double quotes, as in SQL. A kind that holds an equals sign is written as `kind=…`.
 
 use crate::error::Failure;
+use crate::ledger::system_entry::is_reserved;
 
 /// Which chain a row's events go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,11 +96,6 @@ pub fn try_parse(arguments: &[String]) -> Result<Declaration, String> {
         }
     }
     Ok(declaration)
-}
-
-/// Whether a kind is one of the extension's own.
-pub fn is_reserved(kind: &str) -> bool {
-    kind.starts_with("auditspine.")
 }
 
 fn kind(kind: &str) -> Result<String, String> {

@@ -4,12 +4,12 @@ use auditspine_core::canonical::Numbers;
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
-use crate::capture::declaration::is_reserved;
 use crate::encoding::jsonb::write_jsonb;
 use crate::error::{Failure, broken};
 use crate::ledger::attribution;
 use crate::ledger::buffer::{self, Fields};
 use crate::ledger::catalog::state;
+use crate::ledger::system_entry::is_reserved;
 use crate::ledger::{chains, flush};
 use crate::pg::lookup::{Condition, last_row};
 use crate::pg::relation::OpenRelation;

@@ -16,9 +16,8 @@ use crate::ledger::{chains, flush};
 use crate::pg::arena::DatumArena;
 use crate::pg::lock::AdvisoryLock;
 use crate::pg::session;
-use crate::pg::subtransaction::{attempt, message_of};
+use crate::pg::subtransaction::{attempt, is_verdict, message_of};
 use crate::pg::text_rows::Texts;
-use crate::verify::all::is_verdict;
 
 /// Kind of the evidence of runs, by number.
 pub const RUN: &str = "auditspine.verification";

@@ -7,6 +7,11 @@ use crate::ledger::attribution;
 use crate::ledger::buffer::{self, Fields};
 use crate::ledger::{chains, flush};
 
+/// Whether a kind is one of the extension's own.
+pub fn is_reserved(kind: &str) -> bool {
+    kind.starts_with("auditspine.")
+}
+
 /// Records an event of the extension's own on chain main, of a kind beginning with `auditspine.`, behind all
 /// that are pending. `payload` is canonical JSON.
 pub fn push(kind: &str, pk: &[u8], payload: &[u8]) {

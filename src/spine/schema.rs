@@ -136,7 +136,7 @@ fn expect_name(schema: &str) {
             "choose a name without it",
         );
     }
-    if schema == "auditspine" || crate::capture::declaration::is_reserved(&format!("{schema}.")) {
+    if schema == "auditspine" || crate::ledger::system_entry::is_reserved(&format!("{schema}.")) {
         Failure::InvalidValue.raise(
             format!("schema {schema} is auditspine's own, or sounds like it"),
             "choose a name that does not begin with \"auditspine.\"",

@@ -10,10 +10,11 @@ use crate::ledger::evidence::{
 };
 use crate::ledger::snapshot::CurrentSnapshot;
 use crate::pg::subtransaction::attempt;
+use crate::pg::subtransaction::is_verdict;
 use crate::pg::text_rows::Texts;
 use crate::verify::all::Line;
 use crate::verify::all::breaks::Break;
-use crate::verify::all::guard::{guarded, is_verdict, not_verified};
+use crate::verify::all::guard::{guarded, not_verified};
 use crate::verify::all::links::summary;
 use crate::verify::all::run_log::Run;
 use crate::verify::all::state::{ALTERED, LAYER};

@@ -7,7 +7,7 @@ use pgrx::pg_sys::panic::CaughtError;
 
 use crate::guc;
 use crate::pg::lock::LockTimeoutGuard;
-use crate::pg::subtransaction::attempt;
+use crate::pg::subtransaction::{attempt, class, is_verdict_code};
 use crate::verify::all::Line;
 use crate::verify::all::breaks::Break;
 use crate::verify::all::locks;
@@ -103,11 +103,6 @@ fn told(code: PgSqlErrorCode, message: &str) -> String {
     format!("an ERROR that quotes a value, SQLSTATE {state}: verify_table() raises it")
 }
 
-/// A SQLSTATE is five characters of six bits each, the class in the first two.
-fn class(code: PgSqlErrorCode) -> i32 {
-    code as i32 & 0xfff
-}
-
 /// Raises the alert for what could not be verified, and returns its line.
 pub fn not_verified(layer: &'static str, subject: &str, message: &str, run: &mut Run) -> Line {
     let detail = format!("{subject} could not be verified: {message}");
@@ -125,24 +120,4 @@ pub fn not_verified(layer: &'static str, subject: &str, message: &str, run: &mut
         first_bad_seq: None,
         detail: Some(found.sentence()),
     }
-}
-
-/// Whether an ERROR that was caught says something of what was looked at.
-pub fn is_verdict(raised: &CaughtError) -> bool {
-    match raised {
-        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
-            is_verdict_code(report.sql_error_code())
-        }
-        CaughtError::RustPanic { .. } => false,
-    }
-}
-
-/// Whether an ERROR says something of what is verified, as opposed to those that mean that the run itself
-/// cannot go on: it was cancelled, or its transaction is to be repeated. Whatever else somebody may bring
-/// about on a table of theirs is about that table, a deadlock or a table of too many partitions included.
-fn is_verdict_code(code: PgSqlErrorCode) -> bool {
-    use PgSqlErrorCode::*;
-    let ends_the_run = class(code) == class(ERRCODE_OPERATOR_INTERVENTION)
-        || class(code) == class(ERRCODE_TRANSACTION_ROLLBACK);
-    !ends_the_run || code == ERRCODE_T_R_DEADLOCK_DETECTED
 }

@@ -23,7 +23,6 @@ use crate::ledger::evidence::is_kind;
 use crate::ledger::visibility;
 use crate::pg::arena::DatumArena;
 use crate::pg::srf::RowStore;
-pub use crate::verify::all::guard::is_verdict;
 use crate::verify::all::run_log::Run;
 
 /// What is to be verified.
