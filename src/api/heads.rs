@@ -4,7 +4,7 @@
 
 use ::pgrx::prelude::*;
 
-use crate::publish::publish;
+use crate::publish::write;
 
 ::pgrx::extension_sql_file!(
     "../../sql/0.2.0/60-heads.sql",
@@ -20,6 +20,6 @@ use crate::publish::publish;
 /// The files that `publish_head()` appends to.
 #[pg_extern(sql = false)]
 fn publish_files() -> SetOfIterator<'static, String> {
-    let paths = publish::listed().into_iter();
+    let paths = write::listed().into_iter();
     SetOfIterator::new(paths.map(|path| path.to_string_lossy().into_owned()))
 }

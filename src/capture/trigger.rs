@@ -81,10 +81,8 @@ pub fn capture(call: &Call) {
         return capture_truncate(call);
     }
     let spec = spec(call);
-    if operation == 2 && spec.skip_unchanged {
-        if call.is_same_row() {
-            return;
-        }
+    if operation == 2 && spec.skip_unchanged && call.is_same_row() {
+        return;
     }
     event::with_work(|work| {
         call.load_rows(&mut work.old, &mut work.new);

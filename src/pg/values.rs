@@ -49,7 +49,7 @@ impl<'a> Values<'a> {
     }
 
     /// The whole row as a value of its composite type, a copy in the current memory context.
-    pub fn to_record(&self) -> pg_sys::Datum {
+    pub fn to_record(self) -> pg_sys::Datum {
         // SAFETY: values and nulls are a row of this type.
         unsafe {
             let tuple = pg_sys::heap_form_tuple(

@@ -2,5 +2,5 @@
 
 pub mod file;
 pub mod file_list;
-pub mod publish;
 pub mod verify;
+pub mod write;

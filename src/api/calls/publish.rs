@@ -3,8 +3,8 @@
 use crate::error::Failure;
 use crate::ledger::heads;
 use crate::pg::sql_function::{FunctionCall, sql_functions};
-use crate::publish::publish;
 use crate::publish::verify::{self, Source};
+use crate::publish::write;
 
 sql_functions! {
     pg_finfo_auditspine_chain_heads auditspine_chain_heads = chain_heads;
@@ -32,7 +32,7 @@ fn chain_heads(call: &FunctionCall) {
 
 /// SQL: `publish_head(chain text) RETURNS TABLE (heads bigint, published_at timestamptz, file text)`.
 fn publish_head(call: &FunctionCall) {
-    publish::publish(call.bytes(0), &mut call.rows());
+    write::publish(call.bytes(0), &mut call.rows());
 }
 
 /// SQL: `verify_publication(lines text) RETURNS SETOF auditspine.publication_verdict`.
