@@ -4,8 +4,8 @@
 mod tests {
     use pgrx::prelude::*;
 
-    use crate::pg::adopted::{Report, adopted, verify_adopted};
     use crate::tests::run;
+    use crate::verify::adopted::{Report, adopted, verify_adopted};
 
     fn make(table: &str, rows: u32) {
         run(&format!(

@@ -5,7 +5,7 @@ mod tests {
     use auditspine_core::canonical::{Numbers, canonical_text};
     use pgrx::prelude::*;
 
-    use crate::pg::jsonb::write_jsonb;
+    use crate::encoding::jsonb::write_jsonb;
     use crate::pg::sqltypes::JsonbArg;
     use crate::tests::{fails, holds, run, shared, value};
 

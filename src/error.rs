@@ -258,3 +258,11 @@ impl Failure {
             .report(PgLogLevel::WARNING);
     }
 }
+
+/// Raises the error for state that somebody has altered.
+pub fn broken(message: String) -> ! {
+    Failure::BrokenInstallation.raise(
+        message,
+        "restore the extension's tables as sql/schema.sql creates them, or reinstall the extension",
+    )
+}

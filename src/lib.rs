@@ -1,24 +1,28 @@
 //! auditspine: tamper-evident PostgreSQL tables.
 //!
-//! `api` holds the SQL-callable functions, `pg` everything that touches PostgreSQL's internals; the
-//! formulas and state machines live in the crate `auditspine-core`.
+//! `api` holds the SQL-callable functions, `pg` everything that touches PostgreSQL's internals and is the one
+//! place that may be unsafe, each other folder one topic; the formulas and state machines live in the crate
+//! `auditspine-core`.
+
+#![deny(unsafe_code)]
 
 ::pgrx::pg_module_magic!(name, version);
 
 mod api;
 mod attach;
 mod auditor;
+mod backfill;
 mod blueprint;
-mod declaration;
+mod capture;
+mod encoding;
 mod error;
-mod file_list;
 mod guc;
-mod own_entry;
+mod ledger;
 mod pg;
-mod publish_file;
-mod publish_sink;
+mod publish;
 mod spine;
 mod trust;
+mod verify;
 
 /// Tests that run inside a backend, by topic.
 #[cfg(any(test, feature = "pg_test"))]

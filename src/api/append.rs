@@ -2,7 +2,7 @@
 
 use pgrx::prelude::*;
 
-use crate::pg::{chains, flush};
+use crate::ledger::{chains, flush};
 
 /// Creates an audit chain with 1 to 256 lanes and returns its number.
 ///

@@ -3,7 +3,7 @@
 use pgrx::prelude::*;
 
 use crate::attach::{self, Request};
-use crate::declaration::{self, ChainOf};
+use crate::capture::declaration::{self, ChainOf};
 use crate::error::Failure;
 use crate::pg::registry::split_arguments;
 use crate::pg::sqltypes::{TextArg, TextArrayArg};

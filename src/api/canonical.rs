@@ -6,9 +6,9 @@ use auditspine_core::canonical::Numbers;
 use auditspine_core::hash::HashSink;
 use pgrx::prelude::*;
 
-use crate::pg::json::write_interchange_text;
-use crate::pg::jsonb::write_jsonb;
-use crate::pg::sink::ValueSink;
+use crate::encoding::json::write_interchange_text;
+use crate::encoding::jsonb::write_jsonb;
+use crate::encoding::sink::ValueSink;
 use crate::pg::sqltypes::{HashResult, JsonbArg, RecordArg, TextArg, TextResult};
 
 /// The canonical text of a jsonb: RFC 8785, numbers that a double cannot hold written exactly.

@@ -6,8 +6,8 @@ use pgrx::JsonB;
 use pgrx::prelude::*;
 use serde_json::json;
 
+use crate::encoding::jsonb::write_jsonb;
 use crate::error::Failure;
-use crate::pg::jsonb::write_jsonb;
 use crate::pg::sqltypes::{JsonbArg, TextArg, TextArrayArg};
 use crate::trust;
 

@@ -7,6 +7,7 @@ mod append;
 mod attach;
 mod auditor;
 mod blueprint;
+pub mod calls;
 mod canonical;
 mod findings;
 mod keys;

@@ -6,10 +6,11 @@
 use pgrx::spi::{quote_identifier, quote_literal};
 use pgrx::{Spi, pg_sys};
 
-use crate::declaration::Declaration;
+use crate::capture::declaration::Declaration;
+use crate::error::broken;
+use crate::ledger::catalog::verbs_schema;
 use crate::pg::audited::{self, OurTrigger, symbol};
 use crate::pg::relation::OpenRelation;
-use crate::pg::state::{broken, verbs_schema};
 
 /// How a table is to be audited.
 pub struct Policy {
@@ -69,7 +70,7 @@ impl Member {
         let mut kinds: Vec<String> = Vec::new();
         for trigger in &self.triggers {
             if trigger.for_row && !trigger.cloned && trigger.symbol == symbol::APPEND {
-                let declaration = crate::declaration::try_parse(&trigger.arguments);
+                let declaration = crate::capture::declaration::try_parse(&trigger.arguments);
                 let kind = declaration.ok().and_then(|declaration| declaration.kind);
                 let kind = kind.unwrap_or_else(|| relation.name());
                 if !kinds.contains(&kind) {

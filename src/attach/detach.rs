@@ -2,7 +2,8 @@
 
 use pgrx::pg_sys;
 
-use super::{ddl, ended, entries, kinds_in_use, record};
+use super::{ddl, ended, entries, kinds_in_use};
+use crate::attach::history_of_attach;
 use crate::error::Failure;
 use crate::pg::audited::{members, root_of};
 use crate::pg::relation::OpenRelation;
@@ -40,7 +41,7 @@ fn detach_plainly(target: pg_sys::Oid) -> bool {
     let members = members(target, lock);
     let state = ddl::state(&members);
     let mut kinds = ddl::kinds(&state);
-    let recorded = record::kinds_of(&members, &name);
+    let recorded = history_of_attach::kinds_of(&members, &name);
     let ended = (!kinds.is_empty() || !recorded.is_empty()).then(|| ended::verify(target));
     ddl::drop_all(&state);
     if kinds.is_empty() {
@@ -76,7 +77,8 @@ pub fn detach_kind(kind: &str) -> bool {
             ),
         );
     }
-    let table = record::table_of(kind).or_else(|| record::ended_not_in_order(kind));
+    let table =
+        history_of_attach::table_of(kind).or_else(|| history_of_attach::ended_not_in_order(kind));
     match &table {
         Some(table) => entries::detached(table, kind, Some(0)),
         None => pgrx::notice!("kind \"{kind}\" is not audited"),

@@ -6,9 +6,9 @@ use std::convert::Infallible;
 
 use pgrx::pg_sys;
 
-use crate::pg::owner::as_owner;
-use crate::pg::rows::{self, Detail, Request, Rows};
+use crate::ledger::owner::as_owner;
 use crate::pg::subtransaction::attempt;
+use crate::verify::rows::{self, Detail, Request, Rows};
 
 /// What speaks against the rows of kinds that end, by kind.
 pub struct Ended(Option<BTreeMap<String, u64>>);

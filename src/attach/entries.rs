@@ -1,8 +1,8 @@
 //! What the audit's own entries say of attaching: canonical JSON, its names in order.
 
 use super::ddl::Policy;
-use crate::declaration::ChainOf;
-use crate::own_entry::Object;
+use crate::capture::declaration::ChainOf;
+use crate::ledger::own_entry::Object;
 
 /// `auditspine.attach`: a table is audited from here on, as told.
 pub fn attached(table: &str, policy: &Policy, key: &[String]) {

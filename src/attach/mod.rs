@@ -5,22 +5,25 @@ mod ddl;
 mod detach;
 mod ended;
 mod entries;
+pub mod history_of_attach;
 mod partitions;
-mod record;
 mod target;
 
 use std::collections::HashSet;
 
 use pgrx::pg_sys;
 
-use crate::declaration::{ChainOf, Declaration};
+use crate::backfill::recorded::{Lookup, Recorded};
+use crate::capture::declaration::{ChainOf, Declaration};
+use crate::capture::existing_rows;
+use crate::capture::row_spec::Spec;
 use crate::error::Failure;
+use crate::ledger::{chains, flush, lane};
 use crate::pg::audited::{members, root_of};
-use crate::pg::backfill::recorded::{Lookup, Recorded};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row::with_plain_names;
-use crate::pg::spec::Spec;
-use crate::pg::{audited, chains, flush, lane, present, registry, rows, table};
+use crate::pg::{audited, registry, table};
+use crate::verify::rows;
 use ddl::Policy;
 
 pub use detach::{detach, detach_kind};
@@ -136,10 +139,10 @@ fn resolve_leaves(
 fn backfill(target: pg_sys::Oid, declaration: &Declaration, name: &str) -> (u64, u64) {
     let kind = declaration.kind.as_deref().unwrap_or_default();
     flush::flush();
-    let mut known = record::has_entries(kind).then(|| Lookup::open(kind.as_bytes()));
+    let mut known = history_of_attach::has_entries(kind).then(|| Lookup::open(kind.as_bytes()));
     let (mut rows, mut skipped) = (0, 0);
     resolve_leaves(target, declaration, |spec, table| {
-        let counts = present::record_rows(table, spec, |key| {
+        let counts = existing_rows::record_rows(table, spec, |key| {
             known
                 .as_mut()
                 .is_some_and(|known| known.find(key) == Recorded::Present)
@@ -190,8 +193,8 @@ fn take_over(kind: &str, name: &str, members: &[pg_sys::Oid], before: &[ddl::Mem
             layouts: Vec::new(),
         };
     }
-    let (own, mut layouts) = record::layouts_of(kind, members);
-    if let Some(table) = record::table_of(kind) {
+    let (own, mut layouts) = history_of_attach::layouts_of(kind, members);
+    if let Some(table) = history_of_attach::table_of(kind) {
         if own.is_empty() && table != name {
             Failure::KindStillRecorded.raise(
                 format!(
@@ -230,7 +233,7 @@ fn kinds_in_use() -> Vec<(pg_sys::Oid, String)> {
         .into_iter()
         .filter(|trigger| trigger.for_row)
         .filter_map(|trigger| {
-            let declaration = crate::declaration::try_parse(&trigger.arguments).ok()?;
+            let declaration = crate::capture::declaration::try_parse(&trigger.arguments).ok()?;
             let kind = declaration
                 .kind
                 .or_else(|| table::name_of_oid(root_of(trigger.relation)))?;

@@ -6,16 +6,18 @@ use pgrx::pg_sys;
 
 use super::ddl::{self, Policy, Role};
 use super::{entries, target};
-use crate::declaration::{ChainOf, Declaration};
+use crate::capture::declaration::{ChainOf, Declaration};
+use crate::capture::existing_rows;
+use crate::capture::layouts;
+use crate::capture::row_spec::Spec;
 use crate::error::Failure;
+use crate::ledger::catalog::verbs_schema;
+use crate::ledger::owner::as_owner;
 use crate::pg::audited::{self, Audited, OurTrigger, ancestors, leaves, members, symbol};
 use crate::pg::ddl::{ColumnChange, Command, Touched};
-use crate::pg::owner::as_owner;
 use crate::pg::relation::OpenRelation;
 use crate::pg::row::with_plain_names;
-use crate::pg::spec::Spec;
-use crate::pg::state::verbs_schema;
-use crate::pg::{layouts, present, registry, table};
+use crate::pg::{registry, table};
 
 /// Partitions are locked by the command already, as strongly as it needs.
 const LOCK: u32 = pg_sys::AccessShareLock;
@@ -123,7 +125,7 @@ fn came(relation: pg_sys::Oid, with_rows: bool) {
             } else {
                 let spec = Spec::resolve(&leaf, &audited.declaration);
                 spec.layout_id();
-                let (recorded, _) = present::record_rows(&leaf, &spec, |_| false);
+                let (recorded, _) = existing_rows::record_rows(&leaf, &spec, |_| false);
                 match rows.iter_mut().find(|(kind, _)| *kind == audited.kind) {
                     Some((_, count)) => *count += recorded,
                     None => rows.push((audited.kind, recorded)),
@@ -192,7 +194,7 @@ fn column_changed(change: &ColumnChange) {
         drop(table);
         for trigger in triggers {
             let after = (trigger.symbol == symbol::APPEND)
-                .then(|| crate::declaration::try_parse(&trigger.arguments).ok())
+                .then(|| crate::capture::declaration::try_parse(&trigger.arguments).ok())
                 .flatten()
                 .and_then(|before| before.after_change(&change.old, change.new.as_deref()));
             let Some(declaration) = after else { continue };

@@ -4,8 +4,9 @@
 use pgrx::pg_sys;
 
 use super::{Request, expect_chain};
-use crate::declaration::{ChainOf, Declaration, is_reserved};
+use crate::capture::declaration::{ChainOf, Declaration};
 use crate::error::Failure;
+use crate::ledger::system_entry::is_reserved;
 use crate::pg::audited::{is_being_detached, root_of};
 use crate::pg::relation::OpenRelation;
 use crate::pg::table;

@@ -10,11 +10,11 @@ use pgrx::spi;
 
 pub use policies::{Scope, make as make_policies};
 
-use crate::error::Failure;
-use crate::pg::chains;
-use crate::pg::heads;
-use crate::pg::sight::Sight;
-use crate::pg::state::{broken, verbs_schema};
+use crate::error::{Failure, broken};
+use crate::ledger::catalog::verbs_schema;
+use crate::ledger::chains;
+use crate::ledger::heads;
+use crate::ledger::visibility::Sight;
 
 /// Functions of the extension that read, in all their forms: what an auditor calls. Those that are not
 /// there are passed over.

@@ -9,7 +9,7 @@ use pgrx::pg_sys;
 
 use super::run;
 use crate::error::Failure;
-use crate::pg::evidence;
+use crate::ledger::evidence;
 use crate::pg::text_rows::query;
 
 /// What an auditor is let see.

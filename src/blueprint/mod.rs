@@ -8,10 +8,10 @@ use pgrx::spi::Spi;
 pub use catalogue::{BLUEPRINTS, Blueprint, Schema};
 pub use template::fill;
 
-use crate::error::Failure;
+use crate::error::{Failure, broken};
+use crate::ledger::catalog::verbs_schema;
 use crate::pg::foreign_code::expect_own_schema;
-use crate::pg::lane;
-use crate::pg::state::{broken, verbs_schema};
+use crate::pg::lock::AdvisoryLock;
 use crate::pg::text_rows::query;
 
 /// PostgreSQL's NAMEDATALEN less the NUL: what is longer it would cut.
@@ -46,7 +46,7 @@ pub fn install(name: &str, schema: Option<&str>) -> &'static str {
         .iter()
         .map(|part| (part, placed(blueprint, part, schema)))
         .collect();
-    lane::lock(&lane::tag(0, 0, INSTALL_LOCK), false);
+    AdvisoryLock::new(0, 0, INSTALL_LOCK).acquire();
     let (there, missing) = look(&schemas);
     if there.is_empty() {
         expect_no_namesakes();

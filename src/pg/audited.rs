@@ -4,10 +4,11 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
+use super::lock::{lock_relation, unlock_relation};
 use super::relation::OpenRelation;
-use super::spec::kind_of;
 use super::{registry, table};
-use crate::declaration::{self, Declaration};
+use crate::capture::declaration::{self, Declaration};
+use crate::capture::row_spec::kind_of;
 
 unsafe extern "C-unwind" {
     /// catalog/partition.h, which pgrx has no binding of.
@@ -127,8 +128,7 @@ fn declared(
     relation: &OpenRelation,
     parse: impl Fn(&[String]) -> Option<Declaration>,
 ) -> Vec<Audited> {
-    // SAFETY: the relation is open.
-    let oid = unsafe { (*relation.raw()).rd_id };
+    let oid = relation.oid();
     triggers(relation)
         .into_iter()
         .filter(|trigger| trigger.for_row && trigger.symbol == symbol::APPEND)
@@ -136,8 +136,7 @@ fn declared(
             let declaration = parse(&trigger.arguments)?;
             Some(Audited {
                 relation: oid,
-                // SAFETY: the relation is open.
-                kind: unsafe { kind_of(relation.raw(), &declaration) }.into_bytes(),
+                kind: kind_of(relation, &declaration).into_bytes(),
                 declaration,
                 trigger: trigger.oid,
                 enabled: trigger.enabled,
@@ -157,8 +156,7 @@ pub fn leaves(root: pg_sys::Oid, lock: u32) -> Vec<pg_sys::Oid> {
 }
 
 fn rel_kind(relation: pg_sys::Oid) -> u8 {
-    // SAFETY: looks up a relation by oid; zero if it is gone.
-    unsafe { pg_sys::get_rel_relkind(relation) as u8 }
+    table::kind_of_oid(relation)
 }
 
 /// A table and its partitions at every level, a partitioned one ahead of its own; those too that are being
@@ -193,13 +191,10 @@ pub fn is_being_detached(partition: pg_sys::Oid) -> bool {
 }
 
 fn lock_if_exists(relation: pg_sys::Oid, lock: u32) -> bool {
-    let lock = lock as pg_sys::LOCKMODE;
-    // SAFETY: any oid can be locked; it is the transaction's lock.
-    unsafe { pg_sys::LockRelationOid(relation, lock) };
+    lock_relation(relation, lock);
     let exists = table::exists(relation);
     if !exists {
-        // SAFETY: locked just now.
-        unsafe { pg_sys::UnlockRelationOid(relation, lock) };
+        unlock_relation(relation, lock);
     }
     exists
 }
@@ -230,8 +225,7 @@ unsafe fn take_oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
 
 /// The partitioned table that a table belongs to, or itself.
 pub fn root_of_any(table: pg_sys::Oid) -> pg_sys::Oid {
-    // SAFETY: looks up a relation.
-    if unsafe { pg_sys::get_rel_relispartition(table) } {
+    if table::is_partition(table) {
         root_of(table)
     } else {
         table
@@ -240,14 +234,7 @@ pub fn root_of_any(table: pg_sys::Oid) -> pg_sys::Oid {
 
 /// The partitioned table that a partition belongs to.
 pub fn root_of(partition: pg_sys::Oid) -> pg_sys::Oid {
-    // SAFETY: takes an oid and returns one, or null.
-    let root = unsafe {
-        pgrx::direct_function_call(
-            pg_sys::pg_partition_root,
-            &[Some(pg_sys::Datum::from(partition))],
-        )
-    };
-    root.unwrap_or(partition)
+    table::root_of_partition(partition).unwrap_or(partition)
 }
 
 fn arguments(trigger: &pg_sys::Trigger) -> Vec<String> {

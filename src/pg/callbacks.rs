@@ -8,7 +8,11 @@ use std::ffi::c_void;
 use pgrx::pg_guard;
 use pgrx::pg_sys;
 
-use super::{attribution, buffer, chains, flush, lane, layouts, spine_checks, state, trigger};
+use crate::capture::layouts;
+use crate::capture::trigger;
+use crate::ledger::attribution;
+use crate::ledger::{buffer, catalog, chains, flush, lane};
+use crate::spine::checks;
 
 /// Registers the callbacks; once, when the library is loaded.
 pub fn register() {
@@ -37,7 +41,7 @@ unsafe extern "C-unwind" fn on_transaction(event: pg_sys::XactEvent::Type, _arg:
             lane::forget_held();
             flush::transaction_ended();
             layouts::transaction_ended();
-            spine_checks::transaction_ended();
+            checks::transaction_ended();
         }
         // Parallel workers write nothing, so they have nothing to link.
         _ => {}
@@ -54,7 +58,7 @@ unsafe extern "C-unwind" fn on_subtransaction(
     if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB {
         buffer::with_mut(|buffer| buffer.roll_back_to(subid));
         forget_created();
-        spine_checks::roll_back_to(subid);
+        checks::roll_back_to(subid);
     }
 }
 
@@ -68,7 +72,7 @@ fn forget_created() {
 
 #[pg_guard]
 unsafe extern "C-unwind" fn on_relation(_arg: pg_sys::Datum, relid: pg_sys::Oid) {
-    if state::relation_changed(relid) {
+    if catalog::relation_changed(relid) {
         chains::forget_all();
         trigger::forget_specs();
     }

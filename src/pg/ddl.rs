@@ -3,6 +3,8 @@
 
 use pgrx::pg_sys;
 
+use crate::pg::compat::recursing;
+
 use crate::error::Failure;
 
 /// The tables that one command touched.
@@ -211,11 +213,14 @@ impl Effect {
             AT_AddColumn | AT_DropColumn | AT_AlterColumnType | AT_DropConstraint => {
                 Some(Effect::Columns)
             }
-            #[cfg(any(feature = "pg14", feature = "pg15"))]
-            AT_AddColumnRecurse | AT_DropColumnRecurse | AT_DropConstraintRecurse => {
-                Some(Effect::Columns)
+            other => {
+                let recursing = [
+                    recursing::ADD_COLUMN,
+                    recursing::DROP_COLUMN,
+                    recursing::DROP_CONSTRAINT,
+                ];
+                recursing.contains(&Some(other)).then_some(Effect::Columns)
             }
-            _ => None,
         }
     }
 }
@@ -234,8 +239,7 @@ unsafe fn dropped_column(command: *const pg_sys::AlterTableCmd) -> Option<String
         }
         match (*command).subtype {
             AT_DropColumn => Some(text((*command).name)),
-            #[cfg(any(feature = "pg14", feature = "pg15"))]
-            AT_DropColumnRecurse => Some(text((*command).name)),
+            other if recursing::DROP_COLUMN == Some(other) => Some(text((*command).name)),
             _ => None,
         }
     }

@@ -12,10 +12,12 @@ use std::ffi::{c_int, c_void};
 use pgrx::pg_guard;
 use pgrx::pg_sys;
 
-use super::buffer::{self, Buffer};
+use crate::pg::compat;
+
 use super::ddl::Command;
 use super::text_rows::query;
 use crate::error::Failure;
+use crate::ledger::buffer::{self, Buffer};
 
 thread_local! {
     /// What was called before us, and is called still.
@@ -81,19 +83,7 @@ pub fn expect_schema_stays(command: &Command) {
 
 /// Raises 42501 unless the current user owns the extension.
 fn expect_owner(extension: pg_sys::Oid) {
-    // SAFETY: a lookup in the catalogs for an extension that is there.
-    let owns = unsafe {
-        let user = pg_sys::GetUserId();
-        #[cfg(any(feature = "pg14", feature = "pg15"))]
-        {
-            pg_sys::pg_extension_ownercheck(extension, user)
-        }
-        #[cfg(not(any(feature = "pg14", feature = "pg15")))]
-        {
-            pg_sys::object_ownercheck(pg_sys::ExtensionRelationId, extension, user)
-        }
-    };
-    if !owns {
+    if !compat::owns_extension(extension) {
         Failure::NotTheOwner.raise(
             "extension auditspine would be dropped, and is not yours",
             "it goes with the schema that it is installed in: have its owner drop it first, or leave the schema",

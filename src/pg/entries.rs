@@ -5,9 +5,11 @@ use auditspine_core::hash::HashSink;
 use auditspine_core::verify::EntryView;
 use pgrx::pg_sys;
 
-use super::jsonb::write_jsonb;
+use super::heap::Tuple;
 use super::memory::SideContext;
-use super::state::column;
+use crate::encoding::jsonb::write_jsonb;
+use crate::error::broken;
+use crate::ledger::catalog::column;
 
 /// What [`EntryReader`] shows for a `chain_id` that is null: no chain has this number.
 pub const NO_CHAIN: i32 = i32::MIN;
@@ -41,22 +43,12 @@ impl EntryReader {
     /// table allows none come out as what no entry has: the above, zero or empty, and version 0 where the
     /// text could be empty.
     ///
-    /// # Safety
-    /// `tuple` must be a valid tuple of descriptor `desc`, whose columns are those of
-    /// auditspine.audit_chain, and stay so during the call.
-    pub unsafe fn read<R>(
-        &mut self,
-        tuple: pg_sys::HeapTuple,
-        desc: pg_sys::TupleDesc,
-        show: impl FnOnce(&EntryView<'_>) -> R,
-    ) -> R {
-        // SAFETY: the caller's; both arrays have a member per column.
-        unsafe {
-            pg_sys::heap_deform_tuple(
-                tuple,
-                desc,
-                self.values.as_mut_ptr(),
-                self.nulls.as_mut_ptr(),
+    /// An ERROR if the tuple is not one of auditspine.audit_chain, by the number of its columns; `catalog` has checked
+    /// their types.
+    pub fn read<R>(&mut self, tuple: &Tuple<'_>, show: impl FnOnce(&EntryView<'_>) -> R) -> R {
+        if !tuple.deform_into(&mut self.values, &mut self.nulls) {
+            broken(
+                "auditspine.audit_chain does not have the columns it was created with".to_owned(),
             );
         }
         // SAFETY: the columns' types were checked when the state was found; a non-null datum of one

@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 use pgrx::pg_sys;
 
 use super::relation::OpenRelation;
-use super::scan;
 use crate::error::Failure;
+use crate::ledger::scan;
 
 /// What is to be done with a table.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

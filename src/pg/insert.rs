@@ -2,9 +2,10 @@
 
 use pgrx::pg_sys;
 
+use crate::pg::compat;
+
 use super::relation::{OpenRelation, index_columns, name_of};
-use super::state::broken;
-use crate::error::Failure;
+use crate::error::{Failure, broken};
 
 /// How many tuples go to the heap in one call.
 pub const BATCH: usize = 1000;
@@ -131,10 +132,9 @@ impl Inserter {
             // SAFETY: made by us, dropped once.
             unsafe { pg_sys::ExecDropSingleTupleTableSlot(*slot) };
         }
-        #[cfg(any(feature = "pg17", feature = "pg18"))]
         for target in &self.indexes {
             // SAFETY: index and info belong together and are still open.
-            unsafe { pg_sys::index_insert_cleanup(target.index.raw(), target.info) };
+            unsafe { compat::index_insert_cleanup(target.index.raw(), target.info) };
         }
     }
 }

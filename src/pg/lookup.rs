@@ -1,8 +1,10 @@
 //! Single rows of our tables, found by index under SnapshotSelf: what is committed by now, and what
-//! this transaction did. Under the locks of [`super::lane`] that is the truth at every isolation
+//! this transaction did. Under the locks of [`crate::ledger::lane`] that is the truth at every isolation
 //! level, and it takes no predicate locks.
 
 use pgrx::pg_sys;
+
+use crate::pg::compat;
 
 use super::relation::{OpenRelation, index_columns};
 use super::values::Values;
@@ -104,17 +106,7 @@ unsafe fn last_row_under<R>(
         }
         let slot = pg_sys::table_slot_create(table.raw(), std::ptr::null_mut());
         let count = conditions.len() as i32;
-        #[cfg(not(feature = "pg18"))]
-        let scan = pg_sys::index_beginscan(table.raw(), index.raw(), snapshot, count, 0);
-        #[cfg(feature = "pg18")]
-        let scan = pg_sys::index_beginscan(
-            table.raw(),
-            index.raw(),
-            snapshot,
-            std::ptr::null_mut(),
-            count,
-            0,
-        );
+        let scan = compat::index_beginscan(table.raw(), index.raw(), snapshot, count);
         pg_sys::index_rescan(scan, keys.as_mut_ptr(), count, std::ptr::null_mut(), 0);
         let backward = pg_sys::ScanDirection::BackwardScanDirection;
         let found = pg_sys::index_getnext_slot(scan, backward, slot);

@@ -7,6 +7,7 @@ use pgrx::datum::DatumWithOid;
 use pgrx::spi::{Spi, SpiError};
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 
+use super::heap::Tuple;
 use super::values::Values;
 
 /// An argument: its type, and its value or `None` for NULL.
@@ -200,5 +201,48 @@ unsafe fn show_table(
                 return;
             }
         }
+    }
+}
+
+/// Runs a query that only reads under the active snapshot, and shows its rows until told to break, a batch at a
+/// time. One argument and type per parameter, none of them NULL.
+pub fn in_batches(
+    query: &CStr,
+    types: &[pg_sys::Oid],
+    arguments: &[pg_sys::Datum],
+    mut show: impl FnMut(Tuple<'_>) -> ControlFlow<()>,
+) {
+    const ROWS: i64 = 500;
+    // SAFETY: one argument and type per parameter; the cursor and its rows live until SPI_finish,
+    // which an ERROR's clean-up stands in for.
+    unsafe {
+        pg_sys::SPI_connect();
+        let cursor = pg_sys::SPI_cursor_open_with_args(
+            std::ptr::null(),
+            query.as_ptr(),
+            types.len() as i32,
+            types.as_ptr().cast_mut(),
+            arguments.as_ptr().cast_mut(),
+            std::ptr::null(),
+            true,
+            0,
+        );
+        'fetch: loop {
+            pg_sys::SPI_cursor_fetch(cursor, true, ROWS as _);
+            let rows = pg_sys::SPI_tuptable;
+            let count = pg_sys::SPI_processed as usize;
+            for at in 0..count {
+                if show(Tuple::new(*(*rows).vals.add(at), (*rows).tupdesc)).is_break() {
+                    break 'fetch;
+                }
+            }
+            if count == 0 {
+                break;
+            }
+            pg_sys::SPI_freetuptable(rows);
+            pgrx::check_for_interrupts!();
+        }
+        pg_sys::SPI_cursor_close(cursor);
+        pg_sys::SPI_finish();
     }
 }

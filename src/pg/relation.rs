@@ -4,23 +4,45 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
+use crate::pg::compat;
+
 /// A relation held open; closed on drop, its lock kept to the end of the transaction unless it was
 /// taken [`OpenRelation::briefly`].
 pub struct OpenRelation {
     raw: pg_sys::Relation,
-    is_index: bool,
+    closes: Closes,
     /// What is unlocked on drop.
     release: u32,
 }
 
+/// How a relation is closed on drop.
+enum Closes {
+    Relation,
+    Index,
+    /// Not at all: somebody else has it open for longer.
+    Nothing,
+}
+
 impl OpenRelation {
+    /// One that PostgreSQL holds open.
+    ///
+    /// # Safety
+    /// The relation stays open as long as the result lives.
+    pub unsafe fn borrow(raw: pg_sys::Relation) -> OpenRelation {
+        OpenRelation {
+            raw,
+            closes: Closes::Nothing,
+            release: pg_sys::NoLock,
+        }
+    }
+
     /// Opens a table or sequence under `lock`; an ERROR if it does not exist.
     pub fn table(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
         // SAFETY: relation_open raises for an unknown oid and otherwise returns a pinned relation.
         let raw = unsafe { pg_sys::relation_open(oid, lock as pg_sys::LOCKMODE) };
         OpenRelation {
             raw,
-            is_index: false,
+            closes: Closes::Relation,
             release: pg_sys::NoLock,
         }
     }
@@ -32,7 +54,7 @@ impl OpenRelation {
         // Not `then_some`: what that makes ahead would be dropped, and close nothing.
         (!raw.is_null()).then(|| OpenRelation {
             raw,
-            is_index: false,
+            closes: Closes::Relation,
             release: pg_sys::NoLock,
         })
     }
@@ -43,7 +65,7 @@ impl OpenRelation {
         let raw = unsafe { pg_sys::index_open(oid, lock as pg_sys::LOCKMODE) };
         OpenRelation {
             raw,
-            is_index: true,
+            closes: Closes::Index,
             release: pg_sys::NoLock,
         }
     }
@@ -85,12 +107,7 @@ impl OpenRelation {
     pub fn expect_owner(&self) {
         // SAFETY: `raw` is an open relation, whose rd_rel is set.
         unsafe {
-            let (oid, user) = ((*self.raw).rd_id, pg_sys::GetUserId());
-            #[cfg(any(feature = "pg14", feature = "pg15"))]
-            let owns = pg_sys::pg_class_ownercheck(oid, user);
-            #[cfg(not(any(feature = "pg14", feature = "pg15")))]
-            let owns = pg_sys::object_ownercheck(pg_sys::RelationRelationId, oid, user);
-            if !owns {
+            if !compat::owns_relation((*self.raw).rd_id) {
                 let form = (*self.raw).rd_rel;
                 pg_sys::aclcheck_error(
                     pg_sys::AclResult::ACLCHECK_NOT_OWNER,
@@ -141,10 +158,12 @@ impl Drop for OpenRelation {
         // SAFETY: opened by us, closed once; NoLock keeps the lock to the end of the transaction, and another
         // value is the lock that it was opened with.
         unsafe {
-            if self.is_index {
-                pg_sys::index_close(self.raw, self.release as pg_sys::LOCKMODE);
-            } else {
-                pg_sys::relation_close(self.raw, self.release as pg_sys::LOCKMODE);
+            match self.closes {
+                Closes::Index => pg_sys::index_close(self.raw, self.release as pg_sys::LOCKMODE),
+                Closes::Relation => {
+                    pg_sys::relation_close(self.raw, self.release as pg_sys::LOCKMODE);
+                }
+                Closes::Nothing => {}
             }
         }
     }

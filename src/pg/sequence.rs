@@ -7,8 +7,10 @@
 
 use pgrx::pg_sys;
 
+use crate::pg::compat::file_of;
+
 use super::relation::OpenRelation;
-use super::state::broken;
+use crate::error::broken;
 
 /// The tuple on a sequence's only page (FormData_pg_sequence_data in commands/sequence.h).
 #[repr(C)]
@@ -21,20 +23,6 @@ struct SequenceData {
 /// Numbers that one WAL record covers ahead of use, as in sequence.c.
 const LOG_AHEAD: i64 = 32;
 const XLOG_SEQ_LOG: u8 = 0;
-
-#[cfg(any(feature = "pg14", feature = "pg15"))]
-// SAFETY: the caller passes an open relation.
-unsafe fn file_of(rel: pg_sys::Relation) -> pg_sys::RelFileNode {
-    // SAFETY: as above.
-    unsafe { (*rel).rd_node }
-}
-
-#[cfg(not(any(feature = "pg14", feature = "pg15")))]
-// SAFETY: the caller passes an open relation.
-unsafe fn file_of(rel: pg_sys::Relation) -> pg_sys::RelFileLocator {
-    // SAFETY: as above.
-    unsafe { (*rel).rd_locator }
-}
 
 /// The last number that was drawn, or one that is up to [`LOG_AHEAD`] less; 0 if none was.
 ///

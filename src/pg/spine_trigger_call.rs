@@ -7,12 +7,12 @@ use pgrx::pg_sys;
 
 use super::arena::DatumArena;
 use super::foreign_code::{self, Use};
-use super::owner::as_table_owner_writing;
 use super::relation::OpenRelation;
 use super::saved_plans;
 use super::text_rows::{Texts, text_arguments, texts};
-use super::trigger::Call;
+use super::trigger_call::Call;
 use crate::error::Failure;
+use crate::ledger::owner::as_table_owner_writing;
 use crate::spine::schema;
 
 /// What to do about a trigger that is declared otherwise.
@@ -51,20 +51,10 @@ pub struct Fired {
 }
 
 impl Fired {
-    /// The call behind the arguments of a function of this name; 39P01 if it is not that of a trigger,
-    /// which fires AFTER at this level.
-    ///
-    /// # Safety
-    /// `fcinfo` must be what PostgreSQL passed to the running function.
-    pub unsafe fn new(
-        fcinfo: pg_sys::FunctionCallInfo,
-        function: &'static str,
-        level: Level,
-    ) -> Fired {
+    /// Of the call of a function of this name; 39P01 unless its trigger fires AFTER at this level.
+    pub fn new(call: Call, function: &'static str, level: Level) -> Fired {
         const ROW: u32 = 4;
         const TIMING: u32 = 0x18;
-        // SAFETY: the caller's.
-        let call = unsafe { Call::expect(fcinfo, function, HINT) };
         let event = call.data().tg_event;
         let is_row = event & ROW != 0;
         // SAFETY: the call's relation is open, and its schema there.
@@ -243,10 +233,7 @@ impl Fired {
 
 /// The row of a trigger that fires BEFORE INSERT, with a number in one of its columns, an integer; 39P01 if
 /// the trigger is another.
-///
-/// # Safety
-/// The call is that of the running function.
-pub unsafe fn with_number(call: &Call, column: &CStr, number: i32) -> pg_sys::HeapTuple {
+pub fn with_number(call: &Call, column: &CStr, number: i32) -> pg_sys::Datum {
     /// TRIGGER_EVENT_INSERT, _ROW and _BEFORE.
     const BEFORE_INSERT: u32 = 0x0c;
     let data = call.data();
@@ -270,13 +257,13 @@ pub unsafe fn with_number(call: &Call, column: &CStr, number: i32) -> pg_sys::He
         }
         let mut value = pg_sys::Datum::from(number);
         let mut null = false;
-        pg_sys::heap_modify_tuple_by_cols(
+        pg_sys::Datum::from(pg_sys::heap_modify_tuple_by_cols(
             data.tg_trigtuple,
             desc,
             1,
             &mut place,
             &mut value,
             &mut null,
-        )
+        ))
     }
 }

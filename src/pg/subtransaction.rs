@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
+use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 
@@ -44,4 +45,29 @@ pub fn attempt<R, E>(f: impl FnOnce() -> Result<R, E>) -> Result<Result<R, E>, R
         pg_sys::CurrentResourceOwner = owner;
         outcome
     }
+}
+
+/// Whether an ERROR that was caught says something of what was looked at.
+pub fn is_verdict(raised: &CaughtError) -> bool {
+    match raised {
+        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
+            is_verdict_code(report.sql_error_code())
+        }
+        CaughtError::RustPanic { .. } => false,
+    }
+}
+
+/// Whether an ERROR says something of what is verified, as opposed to those that mean that the run itself
+/// cannot go on: it was cancelled, or its transaction is to be repeated. Whatever else somebody may bring
+/// about on a table of theirs is about that table, a deadlock or a table of too many partitions included.
+pub fn is_verdict_code(code: PgSqlErrorCode) -> bool {
+    use PgSqlErrorCode::*;
+    let ends_the_run = class(code) == class(ERRCODE_OPERATOR_INTERVENTION)
+        || class(code) == class(ERRCODE_TRANSACTION_ROLLBACK);
+    !ends_the_run || code == ERRCODE_T_R_DEADLOCK_DETECTED
+}
+
+/// A SQLSTATE is five characters of six bits each, the class in the first two.
+pub fn class(code: PgSqlErrorCode) -> i32 {
+    code as i32 & 0xfff
 }

@@ -4,7 +4,8 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys;
 
-use super::layouts::qualified_name;
+use crate::pg::compat;
+
 use super::relation::{OpenRelation, index_columns, name_of};
 use super::row::attributes;
 
@@ -44,15 +45,71 @@ pub fn name_of_oid(oid: pg_sys::Oid) -> Option<String> {
     }
 }
 
+/// The transaction that wrote a relation's latest row of pg_class; `None` if it is gone.
+pub fn version(relation: pg_sys::Oid) -> Option<usize> {
+    // SAFETY: looks up the catalog cache; a tuple has a header, and is released.
+    unsafe {
+        let tuple = pg_sys::SearchSysCache1(
+            pg_sys::SysCacheIdentifier::RELOID as i32,
+            pg_sys::Datum::from(relation),
+        );
+        if tuple.is_null() {
+            return None;
+        }
+        let xmin = (*(*tuple).t_data).t_choice.t_heap.t_xmin;
+        pg_sys::ReleaseSysCache(tuple);
+        Some(pg_sys::Datum::from(xmin).value())
+    }
+}
+
+/// `r`, `p`, `v`, … as in pg_class.relkind; zero if there is no such relation.
+pub fn kind_of_oid(oid: pg_sys::Oid) -> u8 {
+    // SAFETY: a lookup in a system cache by oid.
+    unsafe { pg_sys::get_rel_relkind(oid) as u8 }
+}
+
+/// Whether a relation is a partition of another one.
+pub fn is_partition(oid: pg_sys::Oid) -> bool {
+    // SAFETY: a lookup in a system cache by oid.
+    unsafe { pg_sys::get_rel_relispartition(oid) }
+}
+
+/// The partitioned table that a partition belongs to.
+pub fn root_of_partition(oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: takes an oid and returns one, or null.
+    unsafe { pgrx::direct_function_call(pg_sys::pg_partition_root, &[Some(oid.into())]) }
+}
+
+/// The oid of a relation by schema and name; invalid if there is none.
+pub fn oid_of(schema: &CStr, name: &CStr) -> pg_sys::Oid {
+    // SAFETY: catalog lookups by NUL-terminated names, and by an oid that may be invalid.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(schema.as_ptr(), true);
+        pg_sys::get_relname_relid(name.as_ptr(), schema)
+    }
+}
+
+/// The type under a domain, or the type itself.
+pub fn base_type(oid: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: a lookup of a type that a column has.
+    unsafe { pg_sys::getBaseType(oid) }
+}
+
+/// The name of a type, as SQL has it.
+pub fn type_name(oid: pg_sys::Oid) -> String {
+    // SAFETY: looks up a type; the result is a palloc'd string, of whatever oid.
+    unsafe {
+        CStr::from_ptr(pg_sys::format_type_be(oid))
+            .to_string_lossy()
+            .into_owned()
+    }
+}
+
 /// Raises 42501 unless the caller owns the relation. For before it is locked.
 pub fn expect_owner(oid: pg_sys::Oid) {
     // SAFETY: lookups in system caches by oid; the name is palloc'd, or null if the relation is gone.
     unsafe {
-        #[cfg(any(feature = "pg14", feature = "pg15"))]
-        let owns = pg_sys::pg_class_ownercheck(oid, pg_sys::GetUserId());
-        #[cfg(not(any(feature = "pg14", feature = "pg15")))]
-        let owns = pg_sys::object_ownercheck(pg_sys::RelationRelationId, oid, pg_sys::GetUserId());
-        if !owns {
+        if !compat::owns_relation(oid) {
             pg_sys::aclcheck_error(
                 pg_sys::AclResult::ACLCHECK_NOT_OWNER,
                 pg_sys::ObjectType::OBJECT_TABLE,
@@ -62,7 +119,49 @@ pub fn expect_owner(oid: pg_sys::Oid) {
     }
 }
 
+/// How a key column of an index compares for equality.
+pub struct Equality {
+    /// The column of the table; 0 stands for an expression.
+    pub attnum: i16,
+    /// The type that is compared.
+    pub type_oid: pg_sys::Oid,
+    /// The collation.
+    pub collation: pg_sys::Oid,
+    /// The function.
+    pub function: pg_sys::Oid,
+}
+
 impl OpenRelation {
+    /// How the key columns of an index compare, in order; `None` if it is no index.
+    pub fn equality_of_key(&self) -> Option<Vec<Equality>> {
+        let count = usize::try_from(self.index_form()?.indnkeyatts).ok()?;
+        let columns = index_columns(self);
+        // SAFETY: the arrays of an open index's opclasses have a member for each key column.
+        let equality = |(at, attnum): (usize, &i16)| unsafe {
+            let type_oid = *(*self.raw()).rd_opcintype.add(at);
+            let operator = pg_sys::get_opfamily_member(
+                *(*self.raw()).rd_opfamily.add(at),
+                type_oid,
+                type_oid,
+                pg_sys::BTEqualStrategyNumber as i16,
+            );
+            Equality {
+                attnum: *attnum,
+                type_oid,
+                collation: *(*self.raw()).rd_indcollation.add(at),
+                function: pg_sys::get_opcode(operator),
+            }
+        };
+        Some(
+            columns
+                .iter()
+                .take(count)
+                .enumerate()
+                .map(equality)
+                .collect(),
+        )
+    }
+
     fn form(&self) -> &pg_sys::FormData_pg_class {
         // SAFETY: rd_rel of an open relation is set.
         unsafe { &*(*self.raw()).rd_rel }
@@ -84,11 +183,20 @@ impl OpenRelation {
         String::from_utf8_lossy(name_of(&self.form().relname)).into_owned()
     }
 
-    /// Schema and name, quoted where SQL needs it.
+    /// Schema and name, quoted where SQL needs it, as bytes.
+    pub fn qualified_name(&self) -> Vec<u8> {
+        let form = self.form();
+        // SAFETY: the relation is open; the names are palloc'd or belong to it.
+        unsafe {
+            let schema = pg_sys::get_namespace_name(form.relnamespace);
+            let name = pg_sys::quote_qualified_identifier(schema, form.relname.data.as_ptr());
+            CStr::from_ptr(name).to_bytes().to_vec()
+        }
+    }
+
+    /// As [`OpenRelation::qualified_name`], for messages.
     pub fn qualified(&self) -> String {
-        // SAFETY: the relation is open.
-        let name = unsafe { qualified_name(self.raw()) };
-        String::from_utf8_lossy(&name).into_owned()
+        String::from_utf8_lossy(&self.qualified_name()).into_owned()
     }
 
     /// `r`, `p`, `v`, … as in pg_class.relkind.
@@ -117,10 +225,41 @@ impl OpenRelation {
         self.form().relnamespace == unsafe { pg_sys::get_namespace_oid(schema.as_ptr(), true) }
     }
 
+    /// Whether it is a heap, which is what is read and written natively.
+    pub fn is_heap(&self) -> bool {
+        self.kind() == pg_sys::RELKIND_RELATION && self.form().relam == pg_sys::HEAP_TABLE_AM_OID
+    }
+
+    /// Whether it is a B-tree on all rows that queries may use.
+    pub fn is_usable_btree(&self) -> bool {
+        self.index_form()
+            .is_some_and(|index| index.indisvalid && self.form().relam == pg_sys::BTREE_AM_OID)
+            && !self.is_partial()
+    }
+
+    /// How many pages it has.
+    pub fn pages(&self) -> u32 {
+        // SAFETY: the relation is open.
+        unsafe {
+            pg_sys::RelationGetNumberOfBlocksInFork(self.raw(), pg_sys::ForkNumber::MAIN_FORKNUM)
+        }
+    }
+
+    /// Its row of pg_index; `None` if it is no index.
+    pub fn index_form(&self) -> Option<&pg_sys::FormData_pg_index> {
+        // SAFETY: rd_index of an open relation is null, or its row of pg_index.
+        unsafe { (*self.raw()).rd_index.as_ref() }
+    }
+
+    /// Its attributes, dropped ones included.
+    pub fn attributes(&self) -> Vec<&pg_sys::FormData_pg_attribute> {
+        // SAFETY: the descriptor is that of an open relation, which outlives the result.
+        unsafe { attributes(self.tuple_desc()) }
+    }
+
     /// Its columns.
     pub fn columns(&self) -> Vec<Column> {
-        // SAFETY: the descriptor is that of an open relation.
-        unsafe { attributes(self.tuple_desc()) }
+        self.attributes()
             .into_iter()
             .filter(|attribute| !attribute.attisdropped)
             .map(|attribute| Column {
@@ -129,6 +268,21 @@ impl OpenRelation {
                 not_null: attribute.attnotnull,
             })
             .collect()
+    }
+
+    /// The columns of the index that PostgreSQL takes for its primary key.
+    pub fn key_of_identity(&self) -> Option<Vec<i16>> {
+        // SAFETY: the relation is open; asking for its indexes fills rd_pkindex.
+        let index = unsafe {
+            pg_sys::list_free(pg_sys::RelationGetIndexList(self.raw()));
+            (*self.raw()).rd_pkindex
+        };
+        if index == pg_sys::InvalidOid {
+            return None;
+        }
+        let index = OpenRelation::index(index, pg_sys::AccessShareLock);
+        let keys = index.index_form()?.indnkeyatts as usize;
+        Some(index_columns(&index).into_iter().take(keys).collect())
     }
 
     /// The columns of its primary key.
@@ -143,8 +297,7 @@ impl OpenRelation {
             .into_iter()
             .filter_map(|oid| {
                 let index = OpenRelation::index(oid, pg_sys::AccessShareLock);
-                // SAFETY: rd_index of an open index is set.
-                let form = unsafe { &*(*index.raw()).rd_index };
+                let form = index.index_form()?;
                 let partial = index.is_partial();
                 let wanted = if primary_only {
                     form.indisprimary

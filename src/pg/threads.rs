@@ -14,7 +14,7 @@ use std::thread::Scope;
 use auditspine_core::verify::{Checked, Checker};
 use pgrx::pg_sys;
 
-use super::tuple;
+use crate::ledger::raw_tuple;
 
 /// Bytes of tuples that make a batch.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -83,7 +83,7 @@ pub fn work(batch: Batch, checker: &mut Checker) -> Done {
         batch,
     } = &mut done;
     for at in 0..batch.tuples.len() {
-        match tuple::decode(batch.tuple(at)) {
+        match raw_tuple::decode(batch.tuple(at)) {
             Some(entry) => checked.push(checker.check(&entry)),
             None => left.push(at),
         }

@@ -9,7 +9,8 @@ use pgrx::pg_sys;
 
 use super::lookup::bytes_of;
 use super::relation::name_of;
-use super::state::broken;
+use super::varlena::Varlena;
+use crate::error::broken;
 
 /// Values, null flags and row type of a row, valid while it is shown.
 #[derive(Clone, Copy)]
@@ -47,9 +48,17 @@ impl<'a> Values<'a> {
         (0..self.values.len()).map(|at| self.datum(at)).collect()
     }
 
-    /// Values and null flags as PostgreSQL takes them.
-    pub fn parts(&self) -> (&'a [pg_sys::Datum], &'a [bool]) {
-        (self.values, self.nulls)
+    /// The whole row as a value of its composite type, a copy in the current memory context.
+    pub fn to_record(self) -> pg_sys::Datum {
+        // SAFETY: values and nulls are a row of this type.
+        unsafe {
+            let tuple = pg_sys::heap_form_tuple(
+                self.desc,
+                self.values.as_ptr().cast_mut(),
+                self.nulls.as_ptr().cast_mut(),
+            );
+            pg_sys::heap_copy_tuple_as_datum(tuple, self.desc)
+        }
     }
 
     /// A number, or a time, of eight bytes.
@@ -86,6 +95,13 @@ impl<'a> Values<'a> {
     /// The content of a value of variable length, uncompressed.
     pub fn bytes(&self, at: usize) -> Option<Vec<u8>> {
         self.varlena(at).map(bytes_of)
+    }
+
+    /// The content of a value of variable length, copied only if it is compressed or stored elsewhere.
+    pub fn content(&self, at: usize) -> Option<Varlena> {
+        // SAFETY: a non-null value of variable length, of the row that is being shown.
+        self.varlena(at)
+            .map(|datum| unsafe { Varlena::packed(datum) })
     }
 
     /// The same as text; what is not UTF-8 in it is replaced.
@@ -141,13 +157,7 @@ impl<'a> Values<'a> {
     fn attribute(&self, at: usize) -> &pg_sys::FormData_pg_attribute {
         debug_assert!(at < self.values.len());
         // SAFETY: the row type has an attribute per value, and a value was taken at `at`.
-        unsafe {
-            #[cfg(feature = "pg18")]
-            let attribute = pg_sys::TupleDescAttr(self.desc, at as i32).cast_const();
-            #[cfg(not(feature = "pg18"))]
-            let attribute = (*self.desc).attrs.as_ptr().add(at);
-            &*attribute
-        }
+        unsafe { super::compat::attribute(self.desc, at) }
     }
 
     /// Raises the error for a column that is null, or holds what cannot be there. `row` names table and row.

@@ -6,10 +6,10 @@ use pgrx::spi::Spi;
 
 use crate::attach::{self, Request};
 use crate::blueprint::fill;
-use crate::error::Failure;
+use crate::error::{Failure, broken};
+use crate::ledger::catalog::verbs_schema;
 use crate::pg::foreign_code::expect_own_schema;
-use crate::pg::lane;
-use crate::pg::state::{broken, verbs_schema};
+use crate::pg::lock::AdvisoryLock;
 use crate::pg::text_rows::{Texts, query};
 
 /// The tables, and what the audit keeps of each.
@@ -78,7 +78,7 @@ pub fn create(schema: &str) -> &'static str {
     let word = |at: usize| {
         u32::from_be_bytes([digest[at], digest[at + 1], digest[at + 2], digest[at + 3]])
     };
-    lane::lock(&lane::tag(word(0), word(4), SCHEMA_LOCK), false);
+    AdvisoryLock::new(word(0), word(4), SCHEMA_LOCK).acquire();
     let found = query(FOUND, &[Some(schema)]);
     if !found.is_empty() {
         expect_whole(schema, &found);
@@ -136,7 +136,7 @@ fn expect_name(schema: &str) {
             "choose a name without it",
         );
     }
-    if schema == "auditspine" || crate::declaration::is_reserved(&format!("{schema}.")) {
+    if schema == "auditspine" || crate::ledger::system_entry::is_reserved(&format!("{schema}.")) {
         Failure::InvalidValue.raise(
             format!("schema {schema} is auditspine's own, or sounds like it"),
             "choose a name that does not begin with \"auditspine.\"",

@@ -10,10 +10,10 @@ use auditspine_core::spine::{TrustStore, TrustedKey};
 use pgrx::pg_sys;
 
 use super::{KIND, KeyRow};
+use crate::ledger::flush;
 use crate::pg::arena::DatumArena;
-use crate::pg::flush;
 use crate::pg::query;
-use crate::pg::rows::receiver::for_each_row;
+use crate::pg::receiver::for_each_row;
 use crate::pg::values::Values;
 
 /// A key whose row is not as its last entry tells. It counts for nothing.

@@ -30,6 +30,7 @@ mod id;
 mod judge;
 mod report;
 mod root;
+mod rows;
 mod segment;
 mod structure;
 mod trust;
@@ -37,8 +38,9 @@ mod words;
 
 pub use finding::{Finding, FindingKind};
 pub use id::{joined_spine_id, segment_id, spine_id};
-pub use judge::{SegmentRow, SpineRow, judge};
+pub use judge::judge;
 pub use report::{Judgement, SegmentReport, Signer};
 pub use root::{SpineError, SpineRoot, parse_digest};
+pub use rows::{SegmentRow, SpineRow};
 pub use trust::{Standing, TrustStore, TrustedKey};
 pub use words::{SegmentType, Status, Verdict};

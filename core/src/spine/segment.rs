@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::finding::{Finding, FindingKind};
-use super::judge::{SegmentRow, SpineRow};
 use super::report::{SegmentReport, Signer};
+use super::rows::{SegmentRow, SpineRow};
 use super::structure::{Ids, of};
 use super::trust::{Standing, TrustStore};
 use super::words::{SegmentType, Status};

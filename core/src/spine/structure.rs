@@ -1,8 +1,8 @@
 //! The segments as a whole: all there, once, linked, and hashed into the root.
 
 use super::finding::{Finding, FindingKind};
-use super::judge::{SegmentRow, SpineRow};
 use super::root::SpineRoot;
+use super::rows::{SegmentRow, SpineRow};
 use super::{joined_spine_id, spine_id, words::Verdict};
 use crate::hash::Hash;
 

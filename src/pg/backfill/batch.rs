@@ -26,21 +26,20 @@ use std::ops::ControlFlow;
 
 use pgrx::pg_sys;
 
-use super::Job;
 use super::keyset::{Keyset, Position};
-use super::recorded::{Lookup, Recorded};
+use crate::backfill::Job;
+use crate::backfill::recorded::{Lookup, Recorded};
+use crate::capture::event;
+use crate::capture::row_spec::Spec;
 use crate::error::Failure;
 use crate::guc;
-use crate::pg::buffer::{self, Buffer};
-use crate::pg::capture;
-use crate::pg::flush::{self, Chains};
-use crate::pg::layouts::shown_name;
+use crate::ledger::buffer::{self, Buffer};
+use crate::ledger::flush::{self, Chains};
+use crate::ledger::owner::as_table_owner;
 use crate::pg::memory::ScratchContext;
-use crate::pg::owner::as_table_owner;
 use crate::pg::query::{Plan, Session};
 use crate::pg::relation::OpenRelation;
 use crate::pg::snapshot::ActiveSnapshot;
-use crate::pg::spec::Spec;
 
 /// Which rows a batch looks at.
 #[derive(Clone, Copy)]
@@ -196,7 +195,7 @@ impl<'a> Batch<'a> {
             .entry(pg_sys::Oid::from(leaf.value() as u32))
             .or_insert_with_key(|oid| Leaf::open(*oid, job));
         let place = place.cast_mut_ptr::<pg_sys::ItemPointerData>();
-        capture::with_work(|work| {
+        event::with_work(|work| {
             // SAFETY: the place comes from the query that runs under the active snapshot; the row
             // stays in its slot until the next is fetched, after the last use of its values.
             unsafe {
@@ -216,7 +215,7 @@ impl<'a> Batch<'a> {
             // SAFETY: as above.
             match (unsafe { leaf.lock(place, self.wait) }, recorded) {
                 (Lock::Had, Recorded::Never) => {
-                    capture::record(&leaf.spec, work, b'I');
+                    event::record(&leaf.spec, work, b'I');
                     self.outcome.recorded += 1;
                 }
                 (Lock::Had, _) => self.outcome.gone.push(self.key.clone()),
@@ -292,7 +291,7 @@ impl Leaf {
                 Failure::NotAuditable.raise(
                     format!(
                         "{} holds rows of table {}, but is no table of this database",
-                        shown_name(&relation),
+                        relation.qualified(),
                         job.name
                     ),
                     "rows of a foreign table can be locked and recorded only where they are",

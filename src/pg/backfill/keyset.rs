@@ -10,8 +10,9 @@ use std::fmt::Write;
 
 use pgrx::pg_sys;
 
+use crate::pg::compat;
+
 use crate::error::Failure;
-use crate::pg::layouts::qualified_name;
 use crate::pg::relation::{OpenRelation, index_columns, name_of};
 use crate::pg::varlena::Varlena;
 
@@ -72,12 +73,8 @@ impl Keyset {
     ///
     /// Raises 42883 for a column whose type has no order.
     pub fn new(table: &OpenRelation, key: &[i16], batch: usize) -> Keyset {
-        // SAFETY: the table is open.
-        let (relation, alone) = unsafe {
-            let kind = (*(*table.raw()).rd_rel).relkind as u8;
-            let name = String::from_utf8_lossy(&qualified_name(table.raw())).into_owned();
-            (name, kind != pg_sys::RELKIND_PARTITIONED_TABLE)
-        };
+        let relation = table.qualified();
+        let alone = table.kind() != pg_sys::RELKIND_PARTITIONED_TABLE;
         let mut columns: Vec<Column> = key
             .iter()
             .map(|attnum| Column::of(table, *attnum, &relation))
@@ -219,7 +216,7 @@ impl Column {
         // SAFETY: the descriptor is that of an open relation, and attnum one of its columns.
         let desc = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(table.tuple_desc()) };
         let Some(attribute) = desc.get(attnum as usize - 1) else {
-            crate::pg::state::broken(format!("table {relation} has lost column {attnum}"));
+            crate::error::broken(format!("table {relation} has lost column {attnum}"));
         };
         // SAFETY: looks up the type of a column; the strings are palloc'd copies.
         let (oid, name) = unsafe {
@@ -232,7 +229,7 @@ impl Column {
         Column {
             name: format!("t.{name}"),
             // PostgreSQL 18 has NOT NULL constraints that old rows need not meet.
-            nullable: !attribute.attnotnull || cfg!(feature = "pg18"),
+            nullable: !attribute.attnotnull || compat::NOT_NULL_MAY_BE_INVALID,
             ..Column::of_type(oid, &name, relation)
         }
     }
@@ -283,7 +280,7 @@ fn operator(oid: pg_sys::Oid) -> String {
             pg_sys::Datum::from(oid),
         );
         if tuple.is_null() {
-            crate::pg::state::broken(format!("there is no operator {oid:?}"));
+            crate::error::broken(format!("there is no operator {oid:?}"));
         }
         let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_operator>();
         let schema = pg_sys::get_namespace_name(form.oprnamespace);

@@ -3,9 +3,10 @@
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
+use crate::encoding::embedded::embedded_content;
 use crate::error::Failure;
 use crate::pg::row::value::Writer;
-use crate::pg::varlena::{Varlena, embedded_content};
+use crate::pg::varlena::Varlena;
 
 /// How the elements of an array type are stored and written.
 pub struct Elements {

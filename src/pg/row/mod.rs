@@ -21,6 +21,7 @@ use pgrx::pg_sys;
 
 use crate::error::Failure;
 use crate::pg::memory::{LastingContext, ScratchContext};
+use crate::pg::relation::OpenRelation;
 use image::Image;
 pub use image::is_same_tuple;
 use settings::{Settings, with_pinned};
@@ -48,6 +49,18 @@ struct Column {
 }
 
 impl RowLayout {
+    /// The layout of a relation's rows, less these attribute numbers.
+    pub fn of(relation: &OpenRelation, exclude: &[i16]) -> RowLayout {
+        // SAFETY: the descriptor is that of an open relation.
+        unsafe { RowLayout::new(relation.tuple_desc(), exclude) }
+    }
+
+    /// The layout of these columns of a relation, which are not dropped: index from 0, and name in the JSON.
+    pub fn of_columns(relation: &OpenRelation, names: Vec<(usize, &[u8])>) -> RowLayout {
+        // SAFETY: the descriptor is that of an open relation.
+        unsafe { RowLayout::with_names(relation.tuple_desc(), names) }
+    }
+
     /// The layout of a tuple descriptor, which is only read here. `exclude` holds attribute numbers,
     /// from 1, to leave out.
     ///
@@ -273,6 +286,12 @@ impl DeformedRow {
         }
     }
 
+    /// Forgets the values; the buffers are kept.
+    pub fn clear(&mut self) {
+        self.values.clear();
+        self.nulls.clear();
+    }
+
     /// Whether the column with this attribute number, from 1, is null or does not exist.
     pub fn is_null(&self, attnum: i16) -> bool {
         usize::try_from(i32::from(attnum) - 1).map_or(true, |index| self.get(index).is_none())
@@ -313,13 +332,7 @@ pub unsafe fn attributes<'a>(tupdesc: pg_sys::TupleDesc) -> Vec<&'a pg_sys::Form
     // SAFETY: the caller passes a valid descriptor, which has `natts` attributes.
     unsafe {
         (0..(*tupdesc).natts)
-            .map(|index| {
-                #[cfg(feature = "pg18")]
-                let attribute = pg_sys::TupleDescAttr(tupdesc, index).cast_const();
-                #[cfg(not(feature = "pg18"))]
-                let attribute = (*tupdesc).attrs.as_ptr().add(index as usize);
-                &*attribute
-            })
+            .map(|index| crate::pg::compat::attribute(tupdesc, index as usize))
             .collect()
     }
 }

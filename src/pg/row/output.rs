@@ -12,7 +12,7 @@ use std::ffi::CStr;
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
-use crate::pg::json::write_json_text;
+use crate::encoding::json::write_json_text;
 use crate::pg::row::settings::Settings;
 use crate::pg::row::value::write_text;
 use crate::pg::varlena::Varlena;

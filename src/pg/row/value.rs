@@ -9,10 +9,10 @@ use auditspine_core::hash::Sink;
 use auditspine_core::time::{write_date, write_timestamp};
 use pgrx::pg_sys;
 
+use crate::encoding::json::write_json_text;
+use crate::encoding::jsonb::write_jsonb;
+use crate::encoding::numeric::{Special, Written, write_numeric};
 use crate::error::Failure;
-use crate::pg::json::write_json_text;
-use crate::pg::jsonb::write_jsonb;
-use crate::pg::numeric::{Special, Written, write_numeric};
 use crate::pg::row::array::Elements;
 use crate::pg::row::float::{write_float4, write_float8};
 use crate::pg::row::output::OutputFunction;

@@ -4,10 +4,10 @@ use auditspine_core::canonical::Numbers;
 use auditspine_core::dsse::{Envelope, EnvelopeError, MAX_ENVELOPE};
 use auditspine_core::spine::{SegmentType, SpineRoot, Verdict, parse_digest, segment_id, spine_id};
 
+use crate::encoding::jsonb::write_jsonb;
+use crate::encoding::jsonb_read::{self, Container, Value};
+use crate::encoding::sink::BoundedSink;
 use crate::error::Failure;
-use crate::pg::jsonb::write_jsonb;
-use crate::pg::jsonb_read::{self, Container, Value};
-use crate::pg::sink::BoundedSink;
 
 /// What a decision is on.
 pub struct Decision {

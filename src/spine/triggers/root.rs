@@ -3,8 +3,8 @@
 use auditspine_core::spine::{SpineRoot, spine_id};
 
 use crate::error::Failure;
-use crate::pg::spine_checks;
 use crate::pg::spine_trigger_call::{Event, Fired};
+use crate::spine::checks;
 
 const SPINE: &str = "
     SELECT s.artifact_id::text, s.vuln_id::text, s.policy_profile_id::text, s.root_hash::text
@@ -31,10 +31,10 @@ pub fn root(fired: &Fired) {
 
 fn check(fired: &Fired, spine: Option<&str>) {
     let Some(id) = spine else { return };
-    if spine_checks::covers(fired.schema(), id, fired.command()) {
+    if checks::covers(fired.schema(), id, fired.command()) {
         return;
     }
-    let now = spine_checks::now();
+    let now = checks::now();
     let found = fired.run(SPINE, &[Some(id)]);
     let Some([Some(artifact), Some(vuln), Some(profile), Some(root)]) =
         found.first().map(Vec::as_slice)
@@ -72,7 +72,7 @@ fn check(fired: &Fired, spine: Option<&str>) {
             DERIVED,
         );
     }
-    spine_checks::passed(fired.schema(), id, now);
+    checks::passed(fired.schema(), id, now);
 }
 
 const DERIVED: &str = "root_hash is spine_root_hash(result_hash ORDER BY idx), and spine_id is \

@@ -17,9 +17,9 @@ use self::record::{Judged, Spine, judge_all};
 pub use self::report::{Finding, Report};
 use self::rows::RowFindings;
 use crate::error::Failure;
-use crate::pg::sight;
+use crate::ledger::snapshot::CurrentSnapshot;
+use crate::ledger::visibility;
 use crate::pg::threads::{self, Helpers};
-use crate::pg::verify::CurrentSnapshot;
 use crate::trust::{self, Trust};
 
 /// Which spines are verified.
@@ -52,7 +52,7 @@ const CHUNK: usize = 128;
 /// `record`, what it takes to write status and cache. Raises 42704 for a spine that neither is nor was,
 /// 42P01 for a schema without the tables.
 pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Report, Vec<Finding>)) {
-    sight::expect_whole("verifying spines");
+    visibility::expect_whole("verifying spines");
     let snapshot = CurrentSnapshot::push();
     let trust = trust::load();
     let tables = Tables::find(request.schema);

@@ -9,7 +9,7 @@ use super::record::{Cached, Segment, Spine, Supersession};
 use crate::error::Failure;
 use crate::pg::arena::DatumArena;
 use crate::pg::foreign_code::{self, Use};
-use crate::pg::rows::receiver::for_each_row;
+use crate::pg::receiver::for_each_row;
 use crate::pg::values::Values;
 
 /// The tables of one schema of spines.

@@ -6,8 +6,8 @@ use auditspine_core::spine::{self, FindingKind, Status};
 
 use super::record::{Judged, Supersession};
 use super::rows::RowFindings;
-use crate::pg::rows::Finding as RowFinding;
 use crate::trust::Trust;
+use crate::verify::rows::Finding as RowFinding;
 
 /// One thing that was found.
 #[derive(Clone, Debug)]

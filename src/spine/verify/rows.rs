@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::read::Tables;
-use crate::pg::rows::{self, Detail, Finding, Recorded, Request, Rows};
+use crate::verify::rows::{self, Detail, Finding, Recorded, Request, Rows};
 
 /// With more spines than this all rows of the tables are verified in one pass.
 const MANY: usize = 500;

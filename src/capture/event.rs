@@ -1,0 +1,131 @@
+//! A row change becomes a pending event.
+
+use std::cell::RefCell;
+
+use auditspine_core::hash::{Hash, HashSink};
+
+use crate::capture::row_spec::{ChainColumns, Spec, write_chain};
+use crate::ledger::attribution;
+use crate::ledger::buffer::{self, Fields};
+use crate::ledger::chains;
+use crate::pg::row::DeformedRow;
+
+/// Rows being recorded, and buffers reused from row to row.
+#[derive(Default)]
+pub struct Work {
+    /// The row before the change.
+    pub old: DeformedRow,
+    /// The row after the change.
+    pub new: DeformedRow,
+    old_key: Vec<u8>,
+    new_key: Vec<u8>,
+    chain: Vec<u8>,
+    text: Vec<u8>,
+    hash: Vec<u8>,
+    /// A value before and after the change.
+    values: [Vec<u8>; 2],
+}
+
+/// A buffer that grew beyond this is not kept for the next row.
+const KEEP_BYTES: usize = 1024 * 1024;
+
+thread_local! {
+    static WORK: RefCell<Work> = RefCell::default();
+}
+
+/// Runs `f` with the backend's work space.
+pub fn with_work<R>(f: impl FnOnce(&mut Work) -> R) -> R {
+    // Taken, not borrowed: a type's own code runs meanwhile, and may come back here.
+    let mut work = WORK.with(RefCell::take);
+    let answer = f(&mut work);
+    let values = work.values.iter().map(Vec::capacity).sum::<usize>();
+    if work.text.capacity() + values < KEEP_BYTES {
+        WORK.with(|spare| spare.replace(work));
+    }
+    answer
+}
+
+/// Records an UPDATE. A change of the key, or of the chain that it selects, is a row that goes and a
+/// row that comes.
+pub fn record_update(spec: &Spec, work: &mut Work) {
+    spec.write_key(&work.old, &mut work.old_key);
+    spec.write_key(&work.new, &mut work.new_key);
+    let mut moved = work.old_key != work.new_key;
+    if let ChainColumns::By(columns) = &spec.chain {
+        write_chain(&spec.layout, columns, &work.old, &mut work.chain);
+        write_chain(&spec.layout, columns, &work.new, &mut work.text);
+        moved |= work.chain != work.text;
+    }
+    if moved {
+        record(spec, work, b'D');
+        record(spec, work, b'I');
+    } else if !spec.skip_unchanged || spec.layout.differs(&work.old, &work.new, &mut work.values) {
+        record(spec, work, b'U');
+    }
+}
+
+/// Records the new row with op `I` or `U`, or the old one with `D`.
+pub fn record(spec: &Spec, work: &mut Work, op: u8) {
+    let row = if op == b'D' {
+        &mut work.old
+    } else {
+        &mut work.new
+    };
+    // Taken out, so that the rest can be borrowed.
+    let taken = std::mem::take(row);
+    record_row(spec, &taken, work, op);
+    let row = if op == b'D' {
+        &mut work.old
+    } else {
+        &mut work.new
+    };
+    *row = taken;
+}
+
+/// Records a row with this op.
+pub fn record_row(spec: &Spec, row: &DeformedRow, work: &mut Work, op: u8) {
+    let Work {
+        new_key: key,
+        chain: chain_name,
+        text,
+        hash,
+        ..
+    } = work;
+    spec.write_key(row, key);
+    let chain = match &spec.chain {
+        ChainColumns::Named(chain) => *chain,
+        ChainColumns::By(columns) => {
+            write_chain(&spec.layout, columns, row, chain_name);
+            if *chain_name != chains::MAIN {
+                chains::check_tenant(&chain_name[1..]);
+            }
+            buffer::intern(chain_name)
+        }
+    };
+    let payload_hash = hash_of(spec, row, text, hash);
+    let fields = Fields {
+        chain,
+        creates_chain: matches!(spec.chain, ChainColumns::By(_)),
+        kind: spec.kind,
+        op,
+        attribution: attribution::current(),
+        layout: spec.layout_id(),
+        payload_hash,
+    };
+    let payload = spec.full_payload.then_some(&text[..]);
+    buffer::with_mut(|buffer| buffer.push(fields, Some(key), payload));
+}
+
+/// The hash of a row; `text` then holds the row itself, if that is kept.
+fn hash_of(spec: &Spec, row: &DeformedRow, text: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Hash {
+    if spec.full_payload {
+        text.clear();
+        spec.layout.write(row, text);
+        return Hash::of(text);
+    }
+    let mut sink = HashSink::with_buffer(std::mem::take(scratch));
+    spec.layout.write(row, &mut sink);
+    let (digest, used) = sink.finish();
+    *scratch = used;
+    digest
+}

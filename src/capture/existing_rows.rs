@@ -1,0 +1,50 @@
+//! Recording the rows that a table holds already.
+
+use crate::capture::event;
+use crate::capture::row_spec::Spec;
+use crate::guc;
+use crate::ledger::flush;
+use crate::pg::heap::TableScan;
+use crate::pg::relation::OpenRelation;
+use crate::pg::snapshot::ActiveSnapshot;
+
+/// Records the rows of an open table as inserted, less those that `skip` answers true for, given their
+/// key; returns how many were recorded and how many skipped. Nobody writes to the table meanwhile: the
+/// caller holds a lock that keeps writers out.
+pub fn record_rows(
+    table: &OpenRelation,
+    spec: &Spec,
+    mut skip: impl FnMut(&[u8]) -> bool,
+) -> (u64, u64) {
+    let _snapshot = ActiveSnapshot::push_latest();
+    let (mut recorded, mut skipped) = (0u64, 0u64);
+    let mut key = Vec::new();
+    let mut scan = TableScan::begin(table, false);
+    loop {
+        let skip = scan.next(|tuple| {
+            event::with_work(|work| {
+                // Taken out, so that what records it can borrow the rest.
+                let mut row = std::mem::take(&mut work.new);
+                let skip = tuple.deform(&mut row, |row| {
+                    spec.write_key(row, &mut key);
+                    let skip = skip(&key);
+                    if !skip {
+                        event::record_row(spec, row, work, b'I');
+                    }
+                    skip
+                });
+                work.new = row;
+                skip
+            })
+        });
+        let Some(skip) = skip else { break };
+        if skip {
+            skipped += 1;
+        } else {
+            recorded += 1;
+            flush::flush_if_due(guc::buffer_bytes());
+        }
+        pgrx::check_for_interrupts!();
+    }
+    (recorded, skipped)
+}

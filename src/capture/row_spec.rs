@@ -1,0 +1,219 @@
+//! How the rows of one table or partition are recorded: a declaration, resolved against the
+//! relation's columns.
+
+use std::cell::Cell;
+
+use auditspine_core::canonical::write_string;
+use auditspine_core::hash::Sink;
+use pgrx::pg_sys;
+
+use crate::capture::declaration::{ChainOf, Declaration};
+use crate::capture::layouts::{self, Description};
+use crate::error::Failure;
+use crate::ledger::{buffer, chains};
+use crate::pg::relation::{OpenRelation, name_of};
+use crate::pg::row::{DeformedRow, RowLayout};
+use crate::pg::table;
+
+/// A declaration, resolved against a relation.
+pub struct Spec {
+    /// Kind of the events.
+    pub kind: buffer::NameId,
+    /// Attribute numbers of the key.
+    pub key: Vec<i16>,
+    /// Where events go.
+    pub chain: ChainColumns,
+    /// Whether the row is kept beside its hash.
+    pub full_payload: bool,
+    /// Whether an UPDATE that leaves the hash as it was is no event.
+    pub skip_unchanged: bool,
+    /// How rows are written.
+    pub layout: RowLayout,
+    /// The columns that rows are hashed under.
+    pub description: Description,
+    /// The relation's name, for messages.
+    table: String,
+    /// Names of the key's columns, for messages.
+    key_names: Vec<String>,
+    layout_id: Cell<Option<i32>>,
+}
+
+/// [`ChainOf`], with attribute numbers.
+pub enum ChainColumns {
+    /// One chain for all rows.
+    Named(buffer::NameId),
+    /// The chain named by these columns of the row.
+    By(Vec<i16>),
+}
+
+impl Spec {
+    /// Resolves a declaration against an open table or partition. Nothing is written.
+    ///
+    /// Raises 42P16 without a key, 42703 for a column that is not there, 42704 for an unknown chain.
+    pub fn resolve(relation: &OpenRelation, declaration: &Declaration) -> Spec {
+        let table = relation.name();
+        let columns = Columns {
+            table: &table,
+            attributes: relation.attributes(),
+        };
+        let key = match &declaration.pk {
+            Some(names) => columns.numbers(names, "pk"),
+            None => primary_key(relation, &table),
+        };
+        let chain = match &declaration.chain {
+            ChainOf::Named(name) => {
+                chains::expect_operators(name.as_bytes());
+                ChainColumns::Named(buffer::intern(name.as_bytes()))
+            }
+            ChainOf::By(names) => ChainColumns::By(columns.numbers(names, "chain_by")),
+        };
+        let exclude = columns.numbers(&declaration.exclude, "exclude");
+        let kind = kind_of(relation, declaration);
+        let layout = RowLayout::of(relation, &exclude);
+        let description = Description::of(relation, kind.as_bytes(), &exclude);
+        Spec {
+            kind: buffer::intern(kind.as_bytes()),
+            key_names: key.iter().map(|column| columns.name(*column)).collect(),
+            key,
+            chain,
+            full_payload: declaration.full_payload,
+            skip_unchanged: declaration.skip_unchanged,
+            layout,
+            description,
+            table,
+            layout_id: Cell::new(None),
+        }
+    }
+
+    /// Number of the layout, recorded now if it is new; `None` until the extension is updated from
+    /// 0.1.0. Valid until the transaction, or a part of it, is rolled back.
+    pub fn layout_id(&self) -> Option<i32> {
+        if self.layout_id.get().is_none() {
+            self.layout_id.set(layouts::ensure(&self.description));
+        }
+        self.layout_id.get()
+    }
+
+    /// Names of the key's columns.
+    pub fn key_names(&self) -> &[String] {
+        &self.key_names
+    }
+
+    /// Whether a spec resolved now would be the same, as far as no change of the relation tells.
+    pub fn is_current(&self) -> bool {
+        self.layout.is_current()
+    }
+
+    /// Writes the key: the value's text, or a JSON array of texts for several columns. Raises 23502
+    /// if one is null.
+    pub fn write_key(&self, row: &DeformedRow, out: &mut Vec<u8>) {
+        if let Some(at) = self.key.iter().position(|column| row.is_null(*column)) {
+            Failure::NullKey.raise(
+                format!(
+                    "key column \"{}\" of table \"{}\" is null, so the row cannot be named in the audit chain",
+                    self.key_names[at], self.table
+                ),
+                "name columns that are never null in the trigger's argument 'pk=…'",
+            );
+        }
+        write_texts(&self.layout, &self.key, row, out);
+    }
+
+    /// Whether a column of the row's key is null.
+    pub fn key_is_null(&self, row: &DeformedRow) -> bool {
+        self.key.iter().any(|column| row.is_null(*column))
+    }
+}
+
+/// Writes the chain's key: that of the tenant whom the columns name; a null stands for the chain `main`.
+pub fn write_chain(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
+    if columns.iter().any(|column| row.is_null(*column)) {
+        out.clear();
+        out.extend_from_slice(chains::MAIN);
+    } else {
+        chains::begin_tenant(out);
+        append_texts(layout, columns, row, out);
+    }
+}
+
+fn write_texts(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
+    out.clear();
+    append_texts(layout, columns, row, out);
+}
+
+fn append_texts(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
+    if let [column] = columns {
+        layout.write_key_text(*column, row, out);
+        return;
+    }
+    let mut text = Vec::new();
+    for (at, column) in columns.iter().enumerate() {
+        out.put_byte(if at == 0 { b'[' } else { b',' });
+        text.clear();
+        layout.write_key_text(*column, row, &mut text);
+        write_string(&text, out);
+    }
+    out.put_byte(b']');
+}
+
+/// The declared kind, or the table's name; for a partition that of the whole table.
+pub fn kind_of(relation: &OpenRelation, declaration: &Declaration) -> String {
+    declaration.kind.clone().unwrap_or_else(|| {
+        if !relation.is_partition() {
+            return relation.name();
+        }
+        let root = table::root_of_partition(relation.oid()).unwrap_or(relation.oid());
+        table::name_of_oid(root).unwrap_or_default()
+    })
+}
+
+/// Columns of an open relation, by name.
+struct Columns<'a> {
+    table: &'a str,
+    attributes: Vec<&'a pg_sys::FormData_pg_attribute>,
+}
+
+impl Columns<'_> {
+    fn numbers(&self, names: &[String], argument: &str) -> Vec<i16> {
+        names
+            .iter()
+            .map(|name| {
+                self.attributes
+                    .iter()
+                    .find(|attribute| {
+                        !attribute.attisdropped && name_of(&attribute.attname) == name.as_bytes()
+                    })
+                    .map_or_else(
+                        || {
+                            Failure::UnknownColumn.raise(
+                                format!(
+                                    "table \"{}\" has no column \"{name}\", which the trigger's argument '{argument}=' names",
+                                    self.table
+                                ),
+                                "recreate the trigger with the columns that the table has now",
+                            )
+                        },
+                        |attribute| attribute.attnum,
+                    )
+            })
+            .collect()
+    }
+
+    fn name(&self, attnum: i16) -> String {
+        self.attributes
+            .get(attnum as usize - 1)
+            .map_or_else(String::new, |attribute| {
+                String::from_utf8_lossy(name_of(&attribute.attname)).into_owned()
+            })
+    }
+}
+
+fn primary_key(relation: &OpenRelation, table: &str) -> Vec<i16> {
+    relation.key_of_identity().unwrap_or_else(|| {
+        Failure::NoPrimaryKey.raise(
+            format!("table \"{table}\" has no primary key"),
+            "name the columns that identify a row in the trigger's arguments: \
+             audit_chain_append('kind', 'pk=column,…')",
+        )
+    })
+}

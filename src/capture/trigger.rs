@@ -1,0 +1,211 @@
+//! The trigger `audit_chain_append()`: turns each row change into a pending event.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use auditspine_core::hash::Hash;
+use pgrx::pg_sys;
+
+use crate::capture::declaration::{self, ChainOf};
+use crate::capture::event;
+use crate::capture::layouts;
+use crate::capture::row_spec::{Spec, kind_of};
+use crate::error::Failure;
+use crate::guc;
+use crate::ledger::attribution;
+use crate::ledger::buffer::{self, Fields};
+use crate::ledger::{chains, flush};
+use crate::pg::audited::root_of;
+use crate::pg::relation::OpenRelation;
+use crate::pg::trigger_call::{Call, TIMING_HINT};
+
+/// A trigger's spec, and the relations whose change makes it stale.
+struct Known {
+    relations: Vec<pg_sys::Oid>,
+    spec: Rc<Spec>,
+}
+
+#[derive(Default)]
+struct Specs {
+    by_trigger: HashMap<pg_sys::Oid, Known>,
+    recent: Option<(pg_sys::Oid, Rc<Spec>)>,
+}
+
+thread_local! {
+    static SPECS: RefCell<Specs> = RefCell::default();
+    static STALE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// To be called from the relcache callback.
+pub fn relation_changed(relid: pg_sys::Oid) {
+    let ours = relid == pg_sys::InvalidOid
+        || SPECS.with(|specs| {
+            specs.try_borrow().map_or(true, |specs| {
+                specs
+                    .by_trigger
+                    .values()
+                    .any(|known| known.relations.contains(&relid))
+            })
+        });
+    if ours {
+        forget_specs();
+    }
+}
+
+/// Resolves every trigger anew at its next row.
+pub fn forget_specs() {
+    STALE.set(true);
+}
+
+/// Records the change that fired the trigger.
+pub fn capture(call: &Call) {
+    const OPERATION: u32 = 3;
+    const ROW: u32 = 4;
+    const TIMING: u32 = 0x18;
+    let event = call.data().tg_event;
+    let operation = event & OPERATION;
+    let for_row = event & ROW != 0;
+    let truncate = operation == 3;
+    if truncate == for_row || (for_row && event & TIMING != 0) {
+        Failure::TriggerProtocol.raise(
+            format!(
+                "trigger on table \"{}\" does not fire AFTER each row change or on TRUNCATE for \
+                 the statement",
+                call.table()
+            ),
+            TIMING_HINT,
+        );
+    }
+    if truncate {
+        return capture_truncate(call);
+    }
+    let spec = spec(call);
+    if operation == 2 && spec.skip_unchanged && call.is_same_row() {
+        return;
+    }
+    event::with_work(|work| {
+        call.load_rows(&mut work.old, &mut work.new);
+        match operation {
+            0 => event::record(&spec, work, b'I'),
+            1 => event::record(&spec, work, b'D'),
+            _ => event::record_update(&spec, work),
+        }
+    });
+    flush::flush_if_due(guc::buffer_bytes());
+}
+
+fn capture_truncate(call: &Call) {
+    let declaration = declaration::parse(&call.arguments());
+    let relation = call.relation();
+    let kind = kind_of(&relation, &declaration);
+    let kind = buffer::intern(kind.as_bytes());
+    let chain = match &declaration.chain {
+        ChainOf::Named(name) => name.as_bytes(),
+        // No row says whose chain it is.
+        ChainOf::By(_) => chains::MAIN,
+    };
+    chains::expect_operators(chain);
+    let table = relation.qualified_name();
+    // Of a partition only those rows are gone that lived in it: their layouts tell.
+    let payload = relation.is_partition().then(|| {
+        let ids: Vec<String> = layouts::of_relation(relation.oid())
+            .iter()
+            .map(i32::to_string)
+            .collect();
+        format!("{{\"layouts\":[{}]}}", ids.join(",")).into_bytes()
+    });
+    let fields = Fields {
+        chain: buffer::intern(chain),
+        creates_chain: false,
+        kind,
+        op: b'T',
+        attribution: attribution::current(),
+        layout: None,
+        payload_hash: Hash::of(payload.as_deref().unwrap_or(b"null")),
+    };
+    buffer::with_mut(|buffer| buffer.push(fields, Some(&table), payload.as_deref()));
+    flush::flush_if_due(guc::buffer_bytes());
+}
+
+/// The trigger's spec, resolved at its first row and whenever the table has changed.
+fn spec(call: &Call) -> Rc<Spec> {
+    let trigger = call.trigger().tgoid;
+    if STALE.get() {
+        STALE.set(false);
+        SPECS.with(|specs| *specs.borrow_mut() = Specs::default());
+    }
+    let known = SPECS.with(|specs| {
+        let mut specs = specs.borrow_mut();
+        if let Some((recent, spec)) = &specs.recent
+            && *recent == trigger
+        {
+            return Some(spec.clone());
+        }
+        let spec = specs
+            .by_trigger
+            .get(&trigger)
+            .map(|known| known.spec.clone())?;
+        specs.recent = Some((trigger, spec.clone()));
+        Some(spec)
+    });
+    known.filter(|spec| spec.is_current()).unwrap_or_else(|| {
+        let declaration = declaration::parse(&call.arguments());
+        let relation = call.relation();
+        let spec = Rc::new(Spec::resolve(&relation, &declaration));
+        let mut relations = spec.description.depends_on.clone();
+        relations.push(relation.oid());
+        SPECS.with(|specs| {
+            let mut specs = specs.borrow_mut();
+            let known = Known {
+                relations,
+                spec: spec.clone(),
+            };
+            specs.by_trigger.insert(trigger, known);
+            specs.recent = Some((trigger, spec.clone()));
+        });
+        spec
+    })
+}
+
+impl Call {
+    fn operation(&self) -> &'static str {
+        const OPERATION: u32 = 3;
+        match self.data().tg_event & OPERATION {
+            0 => "INSERT into",
+            1 => "DELETE from",
+            2 => "UPDATE of",
+            _ => "TRUNCATE of",
+        }
+    }
+
+    /// Refuses the change of an audited table, whose policy is append-only, that fired the trigger.
+    pub fn refuse_audited(&self) -> ! {
+        let operation = self.operation();
+        let relation = self.relation();
+        let mut table = relation.qualified();
+        if relation.is_partition() {
+            let root = OpenRelation::table(root_of(relation.oid()), pg_sys::AccessShareLock);
+            table = format!("{} (partition {table})", root.qualified());
+        }
+        Failure::TableIsAppendOnly.raise(
+            format!("{operation} table {table} is refused: it is audited as append-only"),
+            "rows can only be inserted, so a correction is a new row; its owner can attach the table \
+             anew without append_only",
+        );
+    }
+
+    /// Refuses the change that fired the trigger.
+    pub fn refuse(&self) -> ! {
+        let operation = self.operation();
+        let table = self.table().to_string();
+        Failure::StateIsAppendOnly.raise(
+            format!("{operation} auditspine.{table} is refused: it is append-only"),
+            if table == "trusted_key" {
+                "revoke_key() ends that a key's signatures count"
+            } else {
+                "entries are written by audit_chain_append() alone; a correction is a new entry"
+            },
+        )
+    }
+}

@@ -1,0 +1,22 @@
+//! The chains: their state, appending to them, and reading them as they are stored.
+
+pub mod append_event;
+pub mod attribution;
+pub mod buffer;
+pub mod catalog;
+pub mod chains;
+pub mod evidence;
+pub mod flush;
+pub mod head;
+pub mod heads;
+pub mod lane;
+pub mod lane_scan;
+pub mod order;
+pub mod own_entry;
+pub mod owner;
+pub mod raw_tuple;
+pub mod replicated;
+pub mod scan;
+pub mod snapshot;
+pub mod system_entry;
+pub mod visibility;

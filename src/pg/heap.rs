@@ -1,0 +1,274 @@
+//! Tuples of a table: one after the other, or by their place.
+
+use std::marker::PhantomData;
+
+use auditspine_core::rows::Place;
+use pgrx::pg_sys;
+
+use super::query::show_tuple;
+use super::relation::OpenRelation;
+use super::row::DeformedRow;
+use super::values::Values;
+
+/// A tuple, as long as it stays where it is.
+#[derive(Clone, Copy)]
+pub struct Tuple<'a> {
+    tuple: pg_sys::HeapTuple,
+    desc: pg_sys::TupleDesc,
+    pinned: PhantomData<&'a ()>,
+}
+
+impl<'a> Tuple<'a> {
+    /// Of a tuple and its descriptor.
+    ///
+    /// # Safety
+    /// They belong together and stay valid for `'a`.
+    pub unsafe fn new(tuple: pg_sys::HeapTuple, desc: pg_sys::TupleDesc) -> Tuple<'a> {
+        Tuple {
+            tuple,
+            desc,
+            pinned: PhantomData,
+        }
+    }
+
+    /// Its header and values, as they lie.
+    pub fn bytes(&self) -> &'a [u8] {
+        // SAFETY: a tuple has so many bytes there.
+        unsafe {
+            std::slice::from_raw_parts((*self.tuple).t_data.cast(), (*self.tuple).t_len as usize)
+        }
+    }
+
+    /// Its place in the table.
+    pub fn place(&self) -> Place {
+        // SAFETY: a tuple has a place.
+        let tid = unsafe { (*self.tuple).t_self };
+        Place {
+            block: (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo),
+            offset: tid.ip_posid,
+        }
+    }
+
+    /// Shows its values.
+    pub fn show<R>(&self, show: impl FnOnce(&Values<'_>) -> R) -> R {
+        // SAFETY: tuple and descriptor belong together.
+        unsafe { show_tuple(self.tuple, self.desc, show) }
+    }
+
+    /// Takes it apart into a row, which holds it while it is shown and nothing afterwards.
+    pub fn deform<R>(&self, row: &mut DeformedRow, show: impl FnOnce(&DeformedRow) -> R) -> R {
+        // SAFETY: tuple and descriptor are valid until the row is emptied, here or while a panic passes.
+        unsafe { row.load(self.tuple, self.desc) };
+        let loaded = Loaded(row);
+        show(loaded.0)
+    }
+
+    /// Takes it apart into arrays with a member per column; false if it has another number of columns.
+    pub fn deform_into(&self, values: &mut [pg_sys::Datum], nulls: &mut [bool]) -> bool {
+        // SAFETY: tuple and descriptor belong together; both arrays have a member per column.
+        unsafe {
+            let count = (*self.desc).natts as usize;
+            if values.len() != count || nulls.len() != count {
+                return false;
+            }
+            pg_sys::heap_deform_tuple(
+                self.tuple,
+                self.desc,
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+            );
+        }
+        true
+    }
+}
+
+/// Empties the row however its use ends.
+struct Loaded<'a>(&'a mut DeformedRow);
+
+impl Drop for Loaded<'_> {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Shows a tuple of a table by its bytes, as [`Tuple::bytes`] has shown them, aligned to 8.
+///
+/// # Safety
+/// The bytes are those of a tuple of the table.
+pub unsafe fn show_bytes<R>(
+    table: &OpenRelation,
+    bytes: &[u8],
+    show: impl FnOnce(Tuple<'_>) -> R,
+) -> R {
+    // SAFETY: the caller's; the tuple is not looked at any more when the bytes go.
+    unsafe {
+        let mut tuple: pg_sys::HeapTupleData = std::mem::zeroed();
+        tuple.t_len = bytes.len() as u32;
+        tuple.t_data = bytes.as_ptr().cast_mut().cast();
+        show(Tuple::new(&mut tuple, table.tuple_desc()))
+    }
+}
+
+/// Room for one row of a table.
+pub struct Slot(*mut pg_sys::TupleTableSlot);
+
+impl Slot {
+    /// For rows of this table, in the current memory context.
+    pub fn new(table: &OpenRelation) -> Slot {
+        // SAFETY: the table is open.
+        Slot(unsafe { pg_sys::table_slot_create(table.raw(), std::ptr::null_mut()) })
+    }
+
+    /// The slot, for PostgreSQL.
+    pub fn raw(&self) -> *mut pg_sys::TupleTableSlot {
+        self.0
+    }
+
+    /// Shows the tuple that it holds.
+    ///
+    /// # Safety
+    /// It holds a row of the table that it was made for.
+    pub unsafe fn show<R>(&mut self, table: &OpenRelation, show: impl FnOnce(Tuple<'_>) -> R) -> R {
+        // SAFETY: the caller's; a tuple that was made for us is freed after its last use.
+        unsafe {
+            let mut made = false;
+            let tuple = pg_sys::ExecFetchSlotHeapTuple(self.0, false, &mut made);
+            (*tuple).t_self = (*self.0).tts_tid;
+            let answer = show(Tuple::new(tuple, table.tuple_desc()));
+            if made {
+                pg_sys::heap_freetuple(tuple);
+            }
+            answer
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: made by us, dropped once; an ERROR's clean-up frees it otherwise.
+            unsafe { pg_sys::ExecDropSingleTupleTableSlot(self.0) };
+        }
+    }
+}
+
+/// A pass over the rows of a table that the active snapshot sees.
+pub struct TableScan<'a> {
+    table: &'a OpenRelation,
+    scan: pg_sys::TableScanDesc,
+    slot: Slot,
+}
+
+impl<'a> TableScan<'a> {
+    /// Begins one; `synchronized` lets it begin where another one is under way.
+    pub fn begin(table: &'a OpenRelation, synchronized: bool) -> TableScan<'a> {
+        let slot = Slot::new(table);
+        // SAFETY: the table is open and a snapshot is active.
+        let scan = unsafe {
+            pg_sys::table_beginscan_strat(
+                table.raw(),
+                pg_sys::GetActiveSnapshot(),
+                0,
+                std::ptr::null_mut(),
+                true,
+                synchronized,
+            )
+        };
+        TableScan { table, scan, slot }
+    }
+
+    /// Shows the next row; `None` at the end.
+    pub fn next<R>(&mut self, show: impl FnOnce(Tuple<'_>) -> R) -> Option<R> {
+        let forward = pg_sys::ScanDirection::ForwardScanDirection;
+        // SAFETY: scan and slot belong to one table; the slot then holds a row.
+        unsafe {
+            pg_sys::table_scan_getnextslot(self.scan, forward, self.slot.raw())
+                .then(|| self.slot.show(self.table, show))
+        }
+    }
+}
+
+impl Drop for TableScan<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: begun by us; after an ERROR the resource owner ends it.
+            unsafe { pg_sys::table_endscan(self.scan) };
+        }
+    }
+}
+
+/// Calls `show` with every tuple of a heap that the active snapshot sees, in physical order; `pages` is first and
+/// number.
+pub fn in_physical_order(
+    table: &OpenRelation,
+    pages: Option<(u32, u32)>,
+    mut show: impl FnMut(Tuple<'_>),
+) {
+    // SAFETY: the table is open and a snapshot is active; a tuple is valid until the next is
+    // fetched. Scanning without synchronisation begins at the first page asked for.
+    unsafe {
+        let scan = pg_sys::table_beginscan_strat(
+            table.raw(),
+            pg_sys::GetActiveSnapshot(),
+            0,
+            std::ptr::null_mut(),
+            true,
+            false,
+        );
+        if let Some((first, count)) = pages {
+            pg_sys::heap_setscanlimits(scan, first, count);
+        }
+        let forward = pg_sys::ScanDirection::ForwardScanDirection;
+        let mut read = 0u32;
+        loop {
+            let tuple = pg_sys::heap_getnext(scan, forward);
+            if tuple.is_null() {
+                break;
+            }
+            show(Tuple::new(tuple, table.tuple_desc()));
+            read = read.wrapping_add(1);
+            if read.is_multiple_of(1024) {
+                pgrx::check_for_interrupts!();
+            }
+        }
+        pg_sys::table_endscan(scan);
+    }
+}
+
+/// Reads single rows of a table by place.
+pub struct Fetcher {
+    slot: Slot,
+    table: OpenRelation,
+}
+
+impl Fetcher {
+    /// Of a table that is open already, or another reference to it.
+    pub fn new(table: OpenRelation) -> Fetcher {
+        Fetcher {
+            slot: Slot::new(&table),
+            table,
+        }
+    }
+
+    /// Shows the tuple at a place, if the active snapshot sees it there.
+    pub fn fetch<R>(&mut self, place: Place, show: impl FnOnce(Tuple<'_>) -> R) -> Option<R> {
+        // SAFETY: table and slot belong together, and a snapshot is active; the tuple is valid until the
+        // slot is cleared.
+        unsafe {
+            let mut tid = pg_sys::ItemPointerData::default();
+            pgrx::itemptr::item_pointer_set_all(&mut tid, place.block, place.offset);
+            let found = pg_sys::table_tuple_fetch_row_version(
+                self.table.raw(),
+                &mut tid,
+                pg_sys::GetActiveSnapshot(),
+                self.slot.raw(),
+            );
+            if !found {
+                return None;
+            }
+            let answer = self.slot.show(&self.table, show);
+            pg_sys::ExecClearTuple(self.slot.raw());
+            Some(answer)
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! Rows of audited tables and their entries, as verification reads them.
+

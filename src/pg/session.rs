@@ -1,0 +1,107 @@
+//! Plain facts about this backend and its running transaction.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+
+/// The process id of this backend.
+pub fn process_id() -> i32 {
+    // SAFETY: a plain global, set when the backend starts.
+    unsafe { pg_sys::MyProcPid }
+}
+
+/// Identifies this cluster; another after a restore.
+pub fn system_identifier() -> u64 {
+    // SAFETY: reads what the control file says.
+    unsafe { pg_sys::GetSystemIdentifier() }
+}
+
+/// The name of the current user.
+pub fn current_user_name() -> String {
+    // SAFETY: the current user exists; the name is palloc'd.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(pg_sys::GetUserId(), false);
+        CStr::from_ptr(name).to_string_lossy().into_owned()
+    }
+}
+
+/// The name of the session user, as its bytes.
+pub fn session_user_name() -> Vec<u8> {
+    // SAFETY: the session user exists; the name is palloc'd.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false);
+        CStr::from_ptr(name).to_bytes().to_vec()
+    }
+}
+
+/// The id of the whole transaction, given to it now if it has none.
+pub fn transaction_id() -> u64 {
+    // SAFETY: inside a transaction; raises where none can be given.
+    unsafe { pg_sys::GetTopFullTransactionId().value }
+}
+
+/// The running subtransaction.
+pub fn subtransaction() -> pg_sys::SubTransactionId {
+    // SAFETY: reads the state of the current transaction.
+    unsafe { pg_sys::GetCurrentSubTransactionId() }
+}
+
+/// Whether a savepoint, or an exception block, is open.
+pub fn is_in_subtransaction() -> bool {
+    // SAFETY: reads the state of the current transaction.
+    unsafe { pg_sys::IsSubTransaction() }
+}
+
+/// The running command of the transaction.
+pub fn command() -> pg_sys::CommandId {
+    // SAFETY: reads the state of the current transaction.
+    unsafe { pg_sys::GetCurrentCommandId(false) }
+}
+
+/// Makes what this transaction did visible to what it does next.
+pub fn next_command() {
+    // SAFETY: inside a transaction, between commands of our own.
+    unsafe { pg_sys::CommandCounterIncrement() };
+}
+
+/// Whether nothing can be written: in a read-only transaction, and on a standby.
+pub fn is_read_only() -> bool {
+    // SAFETY: a plain global, and a plain read of shared state.
+    unsafe { pg_sys::XactReadOnly || pg_sys::RecoveryInProgress() }
+}
+
+/// Raises PostgreSQL's own error in a read-only transaction.
+pub fn expect_writable(command: &CStr) {
+    // SAFETY: raises, or returns.
+    unsafe { pg_sys::PreventCommandIfReadOnly(command.as_ptr()) };
+}
+
+/// Raises PostgreSQL's own error on a standby.
+pub fn expect_no_recovery(command: &CStr) {
+    // SAFETY: raises, or returns.
+    unsafe { pg_sys::PreventCommandDuringRecovery(command.as_ptr()) };
+}
+
+/// Whether this process applies what logical replication brings.
+pub fn is_logical_worker() -> bool {
+    // SAFETY: reads what kind of process this is.
+    unsafe { pg_sys::IsLogicalWorker() }
+}
+
+/// The setting `work_mem`, in kB.
+pub fn work_mem() -> i32 {
+    // SAFETY: a plain global of this backend.
+    unsafe { pg_sys::work_mem }
+}
+
+/// The name of the database's encoding, unless that is UTF-8.
+pub fn other_encoding() -> Option<String> {
+    // SAFETY: reads the encoding of the current database; the name is a static string.
+    unsafe {
+        (pg_sys::GetDatabaseEncoding() != pg_sys::pg_enc::PG_UTF8 as i32).then(|| {
+            CStr::from_ptr(pg_sys::GetDatabaseEncodingName())
+                .to_string_lossy()
+                .into_owned()
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! Verification: links, rows, adopted chains, and all of it as a routine.
+
+pub mod adopted;
+pub mod all;
+pub mod history;
+pub mod links;
+pub mod rows;

@@ -1,0 +1,471 @@
+//! Verifying the rows of a table: what each is now against what its last entry recorded.
+//!
+//! One snapshot serves for entries and rows, which are committed together, so they agree under it. The
+//! entries of the kind are read once, then the rows; both become records of a fixed size that are
+//! joined by key in bounded memory (`auditspine_core::rows`). What does not agree is read again.
+
+pub mod chains;
+pub mod entries;
+pub mod in_force;
+pub mod judge;
+pub mod lookup;
+pub mod moved_on;
+pub mod output;
+pub mod partition;
+pub mod recorded;
+pub mod report;
+pub mod since;
+pub mod target;
+
+use std::collections::HashSet;
+
+use auditspine_core::order::{Group, Order, StepBack, proves_of_row};
+use auditspine_core::rows::{
+    EntryRecord, Join, KeyHasher, Layouts, Place, Removals, RowFindingKind,
+};
+use pgrx::pg_sys;
+
+use crate::pg::session;
+
+pub use crate::verify::rows::in_force::unaudited_children;
+pub use crate::verify::rows::recorded::{Ended, Recorded, Tracked};
+pub use crate::verify::rows::report::{Finding, TableReport};
+pub use crate::verify::rows::target::is_audited;
+
+use crate::capture::layouts::KIND as LAYOUT_KIND;
+use crate::ledger::catalog::state;
+use crate::ledger::order::{self, Found};
+use crate::ledger::snapshot::CurrentSnapshot;
+use crate::pg::audited;
+use crate::pg::privilege::expect_select;
+use crate::pg::spill::TempFiles;
+use crate::verify::links::drawn;
+use crate::verify::rows::chains::ChainFilter;
+use crate::verify::rows::entries::{Entries, EntryFetcher, Which};
+use crate::verify::rows::judge::Judge;
+use crate::verify::rows::partition::Partition;
+use crate::verify::rows::target::{Source, Target};
+
+/// How much a caller wants to know of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Kind, table, entry and hashes.
+    Brief,
+    /// Key and content besides.
+    Evidence,
+}
+
+/// Least memory for records, in bytes; `work_mem` if that is more.
+const LEAST_MEMORY: usize = 16 * 1024 * 1024;
+/// Rows without a key that are told one by one; of the others only their number.
+const MOST_KEYLESS: usize = 1000;
+
+/// Which rows a caller wants to know of. Where they cannot be told apart (a TRUNCATE, a trigger that is
+/// off, very many keys, keys that cannot be looked up), all rows are verified nevertheless.
+#[derive(Clone, Copy, Debug)]
+pub enum Rows<'a> {
+    /// All of them.
+    All,
+    /// Those that entries from this `seq` on tell of.
+    Since(i64),
+    /// Those with these keys, as `event_pk` has them.
+    WithKeys(&'a [Vec<u8>]),
+}
+
+/// What a caller wants to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The table; a partition stands for the partitioned table.
+    pub relation: pg_sys::Oid,
+    /// Which of its rows.
+    pub rows: Rows<'a>,
+    /// The chain that its rows are recorded in; `None` for all that the caller may see.
+    pub chain: Option<&'a [u8]>,
+    /// How much is told of findings.
+    pub detail: Detail,
+}
+
+/// Verifies the rows of a table under every kind that it is audited under, and hands every finding to
+/// `sink`.
+///
+/// Needs SELECT on auditspine.audit_chain. Raises 42704 for a table that is not audited, and for a chain
+/// that does not exist or that the caller may not see.
+pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<TableReport> {
+    let _snapshot = CurrentSnapshot::push();
+    verify_recorded(request, &Recorded::read(), sink)
+}
+
+/// As [`verify`], under the active snapshot and with what the system's entries say under it; for
+/// callers that verify many tables.
+pub fn verify_recorded(
+    request: &Request<'_>,
+    recorded: &Recorded,
+    sink: &mut dyn FnMut(Finding),
+) -> Vec<TableReport> {
+    expect_select(state().audit_chain);
+    let targets = target::targets(request.relation, recorded);
+    let Some(chains) = ChainFilter::of(request.chain) else {
+        return Vec::new();
+    };
+    let mut out_of_force = target::out_of_force(&targets, recorded);
+    targets
+        .iter()
+        .map(|target| {
+            // They are the table's, so the first of its kinds tells of them.
+            let ended = std::mem::take(&mut out_of_force);
+            verify_target(target, &ended, request, &chains, recorded, sink)
+        })
+        .collect()
+}
+
+fn verify_target(
+    target: &Target,
+    out_of_force: &[Tracked],
+    request: &Request<'_>,
+    chains: &ChainFilter,
+    recorded: &Recorded,
+    sink: &mut dyn FnMut(Finding),
+) -> TableReport {
+    chains.expect_any_of(target);
+    let mut report = TableReport {
+        table: target.name.clone(),
+        kind: target.kind.clone(),
+        ..TableReport::default()
+    };
+    let mut counted = TableReport::default();
+    let mut put = |finding: Finding| {
+        counted.count(&finding);
+        sink(finding);
+    };
+    let leaves = audited::leaves(target.root, pg_sys::AccessShareLock);
+    let latest = moved_on::moved_on(&target.relations(&leaves, recorded)).then(|| {
+        let snapshot = CurrentSnapshot::push_latest();
+        (Recorded::read(), snapshot)
+    });
+    let recorded = latest.as_ref().map_or(recorded, |(recorded, _)| recorded);
+    let mut unrecorded = false;
+    target.check_triggers(&leaves, recorded, &mut |finding| {
+        unrecorded = true;
+        put(finding);
+    });
+    for tracked in out_of_force {
+        put(Finding::of_table(
+            RowFindingKind::TriggerMissing,
+            &target.name,
+            format!(
+                "entries say that it is audited under kind \"{}\", which no trigger records: what had that kind is not \
+                 accounted for; audit_detach_kind() says that this was meant",
+                tracked.kind
+            ),
+        ));
+    }
+    // Of what was done since the trigger is off, entries tell nothing.
+    let rows = match request.rows {
+        Rows::Since(_) if unrecorded => Rows::All,
+        rows => rows,
+    };
+    let sources = target.sources(&leaves, recorded, &mut put);
+    let mut layouts = Layouts::default();
+    for layout in &recorded.layouts {
+        let has = |source: &Source| source.kind == layout.kind && source.has(layout.id);
+        if sources.iter().any(has) {
+            layouts.add(layout.clone());
+        }
+    }
+    let mut judge = Judge {
+        leaves: leaves
+            .into_iter()
+            .map(|oid| Partition::open(oid, &target.declaration, &layouts, chains))
+            .collect(),
+        layouts: &layouts,
+        entries: EntryFetcher::new(),
+        shows_content: judge::may_see(target.root),
+        wants_evidence: request.detail == Detail::Evidence,
+        put: &mut put,
+        table: &target.name,
+    };
+    let hasher = KeyHasher::new();
+    let entries = Entries {
+        sources: &sources,
+        chains,
+        drawn: drawn(),
+    };
+    let partial = some(target, entries, rows, recorded, &hasher, &mut judge);
+    (report.rows, report.entries) =
+        partial.unwrap_or_else(|| all(target, entries, recorded, &hasher, &mut judge));
+    drop(judge);
+    TableReport {
+        edited: counted.edited,
+        deleted: counted.deleted,
+        unrecorded: counted.unrecorded,
+        unverifiable: counted.unverifiable,
+        findings: counted.findings,
+        first_bad_seq: counted.first_bad_seq,
+        ..report
+    }
+}
+
+/// Verifies all rows; returns how many rows and entries there are.
+fn all(
+    target: &Target,
+    about: Entries<'_>,
+    recorded: &Recorded,
+    hasher: &KeyHasher,
+    judge: &mut Judge<'_>,
+) -> (u64, u64) {
+    let mut join = Join::new(TempFiles::new(), memory());
+    let pass = entries::read(about, Which::All, hasher, &mut |entry| {
+        join.add_entry(entry.record);
+    });
+    let disputed = disputed(pass.order.clone(), about.sources);
+    tell_disputed(target, &disputed, &pass, judge);
+    let mut told: HashSet<i64> = disputed.iter().map(|found| found.seq).collect();
+    told.extend(pass.ahead.iter().map(|(seq, _)| *seq));
+    let removals = removals(target, recorded, &pass, judge);
+    tell_lost_layouts(target, recorded, &pass, judge);
+    let mut keyless: Vec<(u32, Place)> = Vec::new();
+    let (mut rows, mut more_keyless) = (0, 0u64);
+    for (number, leaf) in judge.leaves.iter_mut().enumerate() {
+        let number = number as u32;
+        rows += leaf.scan(number, hasher, &mut |row| join.add_row(row), &mut |place| {
+            if keyless.len() < MOST_KEYLESS {
+                keyless.push((number, place));
+            } else {
+                more_keyless += 1;
+            }
+        });
+    }
+    for (leaf, place) in keyless {
+        judge.keyless(leaf, place);
+    }
+    if more_keyless > 0 {
+        let detail = format!("a column of the key is null in {more_keyless} more rows");
+        let kind = RowFindingKind::RowUnrecorded;
+        (judge.put)(Finding::of_table(kind, &target.name, detail));
+    }
+    let mut doubts = Doubts {
+        drawn: about.drawn,
+        known: told,
+        ..Doubts::default()
+    };
+    let mut settle =
+        |by_time: &EntryRecord, by_number: &EntryRecord| doubts.counts(by_time, by_number);
+    join.finish_in_doubt(&removals, &mut settle, &mut |outcomes| {
+        judge.judge(outcomes);
+    });
+    doubts.tell(target, judge);
+    (rows, pass.entries)
+}
+
+/// Verifies some rows; `None` if all must be.
+fn some(
+    target: &Target,
+    about: Entries<'_>,
+    rows: Rows<'_>,
+    recorded: &Recorded,
+    hasher: &KeyHasher,
+    judge: &mut Judge<'_>,
+) -> Option<(u64, u64)> {
+    let (start, touched) = match rows {
+        Rows::All => return None,
+        Rows::Since(start) => (start, since::touched(about, start, hasher)?),
+        Rows::WithKeys(keys) => (i64::MIN, since::of_keys(about, keys, hasher)?),
+    };
+    // Which entry is the last one takes the others to tell.
+    if !touched.pass.ahead.is_empty() || !touched.pass.order.clone().doubtful().is_empty() {
+        return None;
+    }
+    let left = |partition: &recorded::PartitionDetached| {
+        partition.kind == target.kind && partition.seq >= start
+    };
+    if recorded.partitions.iter().any(left) {
+        return None;
+    }
+    let (rows, mut outcomes) = touched.outcomes(&mut judge.leaves)?;
+    tell_lost_layouts(target, recorded, &touched.pass, judge);
+    judge.judge(&mut outcomes);
+    Some((rows, touched.pass.entries))
+}
+
+/// Entries about the table whose numbers tell another order than that in which they were linked, or that
+/// share a number.
+fn disputed(order: Order, sources: &[Source]) -> Vec<Found> {
+    let mut disputed = Vec::new();
+    for (from, to) in order.doubtful() {
+        disputed.extend(
+            order::find(from, to)
+                .into_iter()
+                .filter(|found| sources.iter().any(|source| source.kind == found.event_kind)),
+        );
+    }
+    disputed
+}
+
+/// Entries that are the last of their rows by number, and cannot have been linked last.
+#[derive(Default)]
+struct Doubts {
+    steps: Option<Vec<StepBack>>,
+    /// The last number that was drawn, or a later one.
+    drawn: Option<i64>,
+    /// Numbers of entries that were told of before.
+    known: HashSet<i64>,
+    told: Vec<(EntryRecord, EntryRecord)>,
+    more: u64,
+}
+
+/// Doubts about rows that are told one by one.
+const MOST_DOUBTS: usize = 1000;
+
+impl Doubts {
+    /// Whether the last entry of a row by time counts, and not the last by number.
+    fn counts(&mut self, by_time: &EntryRecord, by_number: &EntryRecord) -> bool {
+        let group = |entry: &EntryRecord| Group {
+            seq: entry.seq,
+            at: entry.at,
+        };
+        let steps = self
+            .steps
+            .get_or_insert_with(|| order::steps(i64::MIN, i64::MAX));
+        let counts = self.drawn.is_some_and(|drawn| by_number.seq > drawn)
+            || proves_of_row(&group(by_time), &group(by_number), steps);
+        if self.known.contains(&by_number.seq) || self.known.contains(&by_time.seq) {
+            return counts;
+        }
+        if counts && self.told.len() < MOST_DOUBTS {
+            self.told.push((*by_time, *by_number));
+        } else if counts {
+            self.more += 1;
+        }
+        counts
+    }
+
+    fn tell(self, target: &Target, judge: &mut Judge<'_>) {
+        let mut tell = |entry: &EntryRecord, what: String| {
+            let evidence = judge.entries.fetch(entry.place);
+            (judge.put)(Finding {
+                seq: Some(entry.seq),
+                key: evidence.and_then(|evidence| evidence.key),
+                ..Finding::of_table(RowFindingKind::OrderDisputed, &target.name, what)
+            });
+        };
+        for (by_time, by_number) in &self.told {
+            let what = format!(
+                "the last entry of the row by number was linked before one with seq {}, which counts: the \
+                 sequence was set when one of them was numbered",
+                by_time.seq
+            );
+            tell(by_number, what);
+        }
+        if let Some((_, entry)) = self.told.last().filter(|_| self.more > 0) {
+            tell(entry, format!("so it is with {} more rows", self.more));
+        }
+    }
+}
+
+fn tell_disputed(target: &Target, disputed: &[Found], pass: &entries::Pass, judge: &mut Judge<'_>) {
+    let mut tell = |seq: i64, key: Option<&[u8]>, what: String| {
+        (judge.put)(Finding {
+            seq: Some(seq),
+            key: key.map(<[u8]>::to_vec),
+            ..Finding::of_table(RowFindingKind::OrderDisputed, &target.name, what)
+        });
+    };
+    for found in disputed {
+        let what = found.detail.clone().unwrap_or_else(|| {
+            "another entry has the same seq: the sequence was set back".to_owned()
+        });
+        tell(
+            found.seq,
+            found.event_pk.as_deref().map(str::as_bytes),
+            what,
+        );
+    }
+    for (seq, key) in &pass.ahead {
+        let what =
+            "the entry's seq is beyond what auditspine.audit_seq has drawn, so it does not count";
+        tell(*seq, Some(key), what.to_owned());
+    }
+    if let Some((seq, _)) = pass.ahead.first().filter(|_| pass.more_ahead > 0) {
+        tell(
+            *seq,
+            None,
+            format!("{} more entries are beyond what was drawn", pass.more_ahead),
+        );
+    }
+}
+
+/// What TRUNCATEs and detached partitions took away.
+fn removals(
+    target: &Target,
+    recorded: &Recorded,
+    pass: &entries::Pass,
+    judge: &mut Judge<'_>,
+) -> Removals {
+    let mut altered = Vec::new();
+    let mut removals = entries::removals(&pass.truncated, &mut judge.entries, &mut altered);
+    for partition in &recorded.partitions {
+        if partition.kind == target.kind {
+            for layout in &partition.layouts {
+                removals.remove_layout(partition.seq, *layout);
+            }
+        }
+    }
+    let mut tell = |seq, what: String| {
+        (judge.put)(Finding {
+            seq: Some(seq),
+            ..Finding::of_table(RowFindingKind::RecordAltered, &target.name, what)
+        });
+    };
+    for seq in altered {
+        tell(
+            seq,
+            "the payload of a TRUNCATE's entry is not what its hash says".to_owned(),
+        );
+    }
+    for entry in &recorded.altered {
+        if entry.event_kind != LAYOUT_KIND && entry.event_pk == target.kind {
+            tell(
+                entry.seq,
+                format!("entry of kind {}: {}", entry.event_kind, entry.what),
+            );
+        }
+    }
+    removals
+}
+
+/// Layouts that entries name and no entry tells, or none that can be trusted.
+fn tell_lost_layouts(
+    target: &Target,
+    recorded: &Recorded,
+    pass: &entries::Pass,
+    judge: &mut Judge<'_>,
+) {
+    let mut told = HashSet::new();
+    for (id, first) in &pass.layouts {
+        if judge.layouts.get(*id).is_some() || !told.insert(*id) {
+            continue;
+        }
+        let pk = id.to_string();
+        let altered = recorded
+            .altered
+            .iter()
+            .find(|entry| entry.event_kind == LAYOUT_KIND && entry.event_pk == pk);
+        let (kind, seq, what) = match altered {
+            Some(entry) => (RowFindingKind::LayoutAltered, entry.seq, entry.what),
+            None => (
+                RowFindingKind::LayoutMissing,
+                *first,
+                "no entry tells it, although entries name it",
+            ),
+        };
+        (judge.put)(Finding {
+            seq: Some(seq),
+            layout: Some(*id),
+            ..Finding::of_table(kind, &target.name, format!("layout {id}: {what}"))
+        });
+    }
+}
+
+fn memory() -> usize {
+    LEAST_MEMORY.max(usize::try_from(session::work_mem()).unwrap_or_default() * 1024)
+}

@@ -1,0 +1,289 @@
+//! A table that holds rows: the audited one, or one of its partitions.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use auditspine_core::hash::{Hash, HashSink};
+use auditspine_core::rows::{
+    Column, KeyHasher, Layout, Layouts, Mapping, Place, Present, Relation, RowRecord,
+};
+use pgrx::pg_sys;
+
+use crate::capture::declaration::{ChainOf, Declaration};
+use crate::capture::layouts::Description;
+use crate::capture::row_spec::{ChainColumns, Spec, write_chain};
+use crate::pg::heap::{Fetcher, TableScan, Tuple};
+use crate::pg::relation::{OpenRelation, name_of};
+use crate::pg::row::{DeformedRow, RowLayout};
+use crate::verify::rows::chains::ChainFilter;
+
+/// One of the tables whose rows are verified.
+pub struct Partition {
+    relation: OpenRelation,
+    /// Its qualified name.
+    pub name: String,
+    /// How its rows are recorded now.
+    pub spec: Spec,
+    /// Its columns now.
+    pub present: Present,
+    /// Number of the layout that is the present one, if it is recorded.
+    pub current_layout: Option<i32>,
+    fetcher: Fetcher,
+    ways: HashMap<Option<i32>, Rc<Vec<HashRecipe>>>,
+    scratch: Vec<u8>,
+    row: DeformedRow,
+    chains: Option<Chains>,
+}
+
+/// The keys of the chains whose rows count, and the columns that name a row's.
+struct Chains {
+    keys: HashSet<Vec<u8>>,
+    columns: Vec<i16>,
+    key: Vec<u8>,
+}
+
+impl Chains {
+    fn has(&mut self, layout: &RowLayout, row: &DeformedRow) -> bool {
+        write_chain(layout, &self.columns, row, &mut self.key);
+        self.keys.contains(&self.key)
+    }
+}
+
+/// How a row is to be hashed as an entry's layout says, and what comes of it.
+pub struct HashRecipe {
+    /// Where the layout's columns are.
+    pub mapping: Mapping,
+    /// A column that the table had and the layout left out.
+    pub left_out: Option<String>,
+    layout: Option<RowLayout>,
+}
+
+/// A row met by a scan, or read again.
+pub struct ScannedRow {
+    /// Its key; `None` if a column of it is null.
+    pub key: Option<Vec<u8>>,
+    /// The row, canonical JSON.
+    pub json: Vec<u8>,
+}
+
+impl Partition {
+    /// Opens a table under a lock that its reader needs. Rows of other chains are passed over.
+    pub fn open(
+        oid: pg_sys::Oid,
+        declaration: &Declaration,
+        layouts: &Layouts,
+        chains: &ChainFilter,
+    ) -> Partition {
+        let relation = OpenRelation::table(oid, pg_sys::AccessShareLock);
+        let keys = match declaration.chain {
+            ChainOf::By(_) => chains.keys(),
+            // All rows are in the same.
+            ChainOf::Named(_) => None,
+        };
+        let declaration = for_reading(&relation, declaration, keys.is_some());
+        let spec = Spec::resolve(&relation, &declaration);
+        let chains = match (keys, &spec.chain) {
+            (Some(keys), ChainColumns::By(columns)) => Some(Chains {
+                keys,
+                columns: columns.clone(),
+                key: Vec::new(),
+            }),
+            _ => None,
+        };
+        let present = present(&relation, &spec);
+        let current_layout = layouts.current(&present);
+        let again = OpenRelation::table(oid, pg_sys::NoLock);
+        Partition {
+            name: relation.qualified(),
+            fetcher: Fetcher::new(again),
+            relation,
+            spec,
+            present,
+            current_layout,
+            ways: HashMap::new(),
+            scratch: Vec::new(),
+            row: DeformedRow::default(),
+            chains,
+        }
+    }
+
+    /// The table.
+    pub fn relation(&self) -> &OpenRelation {
+        &self.relation
+    }
+
+    /// Takes a tuple of this table apart, and shows it if its chain counts.
+    pub fn with_row(&mut self, tuple: &Tuple<'_>, show: impl FnOnce(&Spec, &DeformedRow)) {
+        let (chains, spec) = (&mut self.chains, &self.spec);
+        tuple.deform(&mut self.row, |row| {
+            if chains
+                .as_mut()
+                .is_none_or(|chains| chains.has(&spec.layout, row))
+            {
+                show(spec, row);
+            }
+        });
+    }
+
+    /// Shows what is to be compared of every row that the active snapshot sees and whose chain counts;
+    /// rows with a null key are only told of by their place. Returns how many there are.
+    pub fn scan(
+        &mut self,
+        number: u32,
+        hasher: &KeyHasher,
+        show: &mut dyn FnMut(RowRecord),
+        keyless: &mut dyn FnMut(Place),
+    ) -> u64 {
+        let mut rows = 0u64;
+        let mut key = Vec::new();
+        let mut buffer = std::mem::take(&mut self.scratch);
+        let row = &mut self.row;
+        let spec = &self.spec;
+        let chains = &mut self.chains;
+        let mut met = 0u64;
+        let mut scan = TableScan::begin(&self.relation, true);
+        let mut look_at = |place: Place, row: &DeformedRow| {
+            let counts = chains
+                .as_mut()
+                .is_none_or(|chains| chains.has(&spec.layout, row));
+            rows += u64::from(counts);
+            if !counts {
+                // Another chain's.
+            } else if spec.key_is_null(row) {
+                keyless(place);
+            } else {
+                spec.write_key(row, &mut key);
+                let mut sink = HashSink::with_buffer(std::mem::take(&mut buffer));
+                spec.layout.write(row, &mut sink);
+                let (hash, used) = sink.finish();
+                buffer = used;
+                show(RowRecord {
+                    key: hasher.digest(&key),
+                    hash,
+                    place,
+                    leaf: number,
+                });
+            }
+        };
+        while scan
+            .next(|tuple| tuple.deform(row, |row| look_at(tuple.place(), row)))
+            .is_some()
+        {
+            met += 1;
+            if met.is_multiple_of(1024) {
+                pgrx::check_for_interrupts!();
+            }
+        }
+        drop(scan);
+        self.scratch = buffer;
+        rows
+    }
+
+    /// Reads a row again.
+    pub fn fetch(&mut self, place: Place) -> Option<ScannedRow> {
+        let (row, spec) = (&mut self.row, &self.spec);
+        self.fetcher.fetch(place, |tuple| {
+            tuple.deform(row, |row| {
+                let mut found = ScannedRow {
+                    key: None,
+                    json: Vec::new(),
+                };
+                if !spec.key_is_null(row) {
+                    let mut key = Vec::new();
+                    spec.write_key(row, &mut key);
+                    found.key = Some(key);
+                }
+                spec.layout.write(row, &mut found.json);
+                found
+            })
+        })
+    }
+
+    /// The row's hash in one of the ways of [`Partition::ways`].
+    pub fn hash(&mut self, place: Place, way: &HashRecipe) -> Option<Hash> {
+        let layout = way.layout.as_ref()?;
+        let (row, buffer) = (&mut self.row, &mut self.scratch);
+        self.fetcher.fetch(place, |tuple| {
+            tuple.deform(row, |row| {
+                let mut sink = HashSink::with_buffer(std::mem::take(buffer));
+                layout.write(row, &mut sink);
+                let (hash, used) = sink.finish();
+                *buffer = used;
+                hash
+            })
+        })
+    }
+
+    /// The ways to hash a row whose entry names this layout, or none; no way if the layout is not
+    /// known.
+    pub fn ways(&mut self, layout: Option<i32>, layouts: &Layouts) -> Rc<Vec<HashRecipe>> {
+        if let Some(ways) = self.ways.get(&layout) {
+            return ways.clone();
+        }
+        let mappings = match layout.map(|id| layouts.get(id)) {
+            None => layouts.map_unnamed(&self.present),
+            Some(None) => Vec::new(),
+            Some(Some(layout)) => vec![layouts.map(layout, &self.present)],
+        };
+        let left_out = layout
+            .and_then(|id| layouts.get(id))
+            .and_then(|layout| layouts.left_out(layout, &self.present))
+            .map(|column| column.name.clone());
+        let relation = &self.relation;
+        let ways = mappings.into_iter().map(|mapping| {
+            let complete = !matches!(mapping.relation, Relation::Gone(_));
+            let layout = complete.then(|| {
+                let names = mapping
+                    .sources
+                    .iter()
+                    .map(|source| (source.attnum as usize - 1, source.name.as_bytes()))
+                    .collect();
+                RowLayout::of_columns(relation, names)
+            });
+            HashRecipe {
+                mapping,
+                left_out: left_out.clone(),
+                layout,
+            }
+        });
+        let ways = Rc::new(ways.collect::<Vec<_>>());
+        self.ways.insert(layout, ways.clone());
+        ways
+    }
+}
+
+/// The columns of a relation, as a layout would record them.
+fn present(relation: &OpenRelation, spec: &Spec) -> Present {
+    let read = |payload: &[u8]| Layout::read(0, 0, payload);
+    let all = Description::of(relation, b"", &[]);
+    let (Ok(hashed), Ok(all)) = (read(&spec.description.payload), read(&all.payload)) else {
+        // What the description writes, the layout reads.
+        unreachable!("a description that is no layout")
+    };
+    let is_hashed = |column: &Column| hashed.columns.iter().any(|it| it.attnum == column.attnum);
+    Present {
+        incarnation: hashed.incarnation.clone(),
+        excluded: all
+            .columns
+            .into_iter()
+            .filter(|column| !is_hashed(column))
+            .collect(),
+        columns: hashed.columns,
+    }
+}
+
+/// The declaration as far as it matters for reading: without excluded columns that are gone, and
+/// unless rows are told apart by chain, whatever became of the chain.
+fn for_reading(relation: &OpenRelation, declaration: &Declaration, by_chain: bool) -> Declaration {
+    let attributes = relation.attributes();
+    let mut declaration = declaration.clone();
+    if !by_chain {
+        declaration.chain = ChainOf::Named("main".to_owned());
+    }
+    declaration.exclude.retain(|name| {
+        attributes.iter().any(|attribute| {
+            !attribute.attisdropped && name_of(&attribute.attname) == name.as_bytes()
+        })
+    });
+    declaration
+}
