@@ -1,5 +1,5 @@
 -- What the extension's tables, sequences and functions are, a fact a line; facts.txt beside this file has those of a
--- fresh installation. verify_all() compares the two (src/pg/routine/state.rs), under search_path = pg_catalog, pg_temp.
+-- fresh installation. verify_all() compares the two (src/verify/all/state.rs), under search_path = pg_catalog, pg_temp.
 -- scripts/state-facts writes facts.txt anew.
 WITH extension AS (
     SELECT oid, extowner, extnamespace FROM pg_extension WHERE extname = 'auditspine'
