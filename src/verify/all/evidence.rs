@@ -189,9 +189,13 @@ impl Numbered {
             }
         };
         let told = match full {
-            true => {
-                "SELECT id, payload, true AS whole FROM entry ORDER BY id, seq LIMIT 1".to_owned()
-            }
+            // Of runs that were the first at the same time, one with a smaller number may have known of another.
+            true => format!(
+                "SELECT * FROM (SELECT id, payload, true AS whole FROM entry WHERE payload ? '{earlier}' ORDER BY id, seq LIMIT 1) AS f
+                 UNION ALL
+                 SELECT {start}, NULL, false
+                 WHERE EXISTS (SELECT FROM entry) AND NOT EXISTS (SELECT FROM entry WHERE payload ? '{earlier}')"
+            ),
             false => format!(
                 "SELECT coalesce((SELECT pg_catalog.min(id) FROM entry WHERE payload ? '{earlier}'), s.start) AS id,
                         NULL::jsonb AS payload, false AS whole
@@ -213,13 +217,19 @@ impl Numbered {
     }
 }
 
+/// Condition of rows from before the first entry that no entry of their own tells of.
+fn untold(id: &str) -> String {
+    format!("t.{id} < f.id AND NOT EXISTS (SELECT FROM entry AS e WHERE e.id = t.{id})")
+}
+
 /// The first evidence of a run, of kind $2.
 fn first_run() -> String {
     format!(
         "SELECT e.event_pk::bigint AS id, e.seq,
                 CASE WHEN {}.canonical_json_hash(e.payload) = e.payload_hash THEN e.payload END AS payload
-         FROM ONLY auditspine.audit_chain AS e WHERE {IS_EVIDENCE} AND e.event_kind = $2 ORDER BY 1, 2 LIMIT 1",
-        verbs_schema()
+         FROM ONLY auditspine.audit_chain AS e WHERE {IS_EVIDENCE} AND e.event_kind = $2 AND e.payload ? '{}' ORDER BY 1, 2 LIMIT 1",
+        verbs_schema(),
+        VERIFICATIONS.earlier
     )
 }
 
@@ -269,8 +279,8 @@ fn runs(full: bool) -> String {
         row = row_hash("t.*"),
         digest = digest("t.alert_id"),
         none = digest_of("alert", "t.alert_id", "false"),
-        earlier_alerts = digest_of("alert", "t.alert_id", "t.verification_id < f.id"),
-        earlier_runs = digest_of("verification", "t.verification_id", "t.verification_id < f.id"),
+        earlier_alerts = digest_of("alert", "t.alert_id", &untold("verification_id")),
+        earlier_runs = digest_of("verification", "t.verification_id", &untold("verification_id")),
     )
 }
 
@@ -307,7 +317,7 @@ fn publications(full: bool) -> String {
             false => "SELECT NULL::bigint AS id, NULL::jsonb AS payload WHERE $2 = ''".to_owned(),
         },
         digest = digest(order),
-        earlier = digest_of("publication", order, "t.publication_id < f.id"),
+        earlier = digest_of("publication", order, &untold("publication_id")),
         whole = digest_of("publication", order, "true"),
     )
 }
