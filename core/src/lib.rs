@@ -11,7 +11,7 @@ pub mod dsse;
 pub mod entry;
 pub mod finding;
 pub mod hash;
-mod known;
+
 pub mod order;
 pub mod publication;
 pub mod rows;

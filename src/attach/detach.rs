@@ -7,7 +7,7 @@ use crate::attach::history_of_attach;
 use crate::error::Failure;
 use crate::pg::audited::{members, root_of};
 use crate::pg::relation::OpenRelation;
-use crate::pg::row::with_plain_names;
+use crate::pg::row_json::with_plain_names;
 use crate::pg::table;
 
 /// Drops all triggers of ours from a table and its partitions; whether there was anything to detach.

@@ -2,7 +2,7 @@
 
 use super::ddl::Policy;
 use crate::capture::declaration::ChainOf;
-use crate::ledger::own_entry::Object;
+use crate::ledger::system_entry::Object;
 
 /// `auditspine.attach`: a table is audited from here on, as told.
 pub fn attached(table: &str, policy: &Policy, key: &[String]) {

@@ -21,7 +21,7 @@ use crate::error::Failure;
 use crate::ledger::{chains, flush, lane};
 use crate::pg::audited::{members, root_of};
 use crate::pg::relation::OpenRelation;
-use crate::pg::row::with_plain_names;
+use crate::pg::row_json::with_plain_names;
 use crate::pg::{audited, registry, table};
 use crate::verify::rows;
 use ddl::Policy;

@@ -16,7 +16,7 @@ use crate::ledger::owner::as_owner;
 use crate::pg::audited::{self, Audited, OurTrigger, ancestors, leaves, members, symbol};
 use crate::pg::ddl::{ColumnChange, Command, Touched};
 use crate::pg::relation::OpenRelation;
-use crate::pg::row::with_plain_names;
+use crate::pg::row_json::with_plain_names;
 use crate::pg::{registry, table};
 
 /// Partitions are locked by the command already, as strongly as it needs.

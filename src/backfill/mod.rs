@@ -345,7 +345,8 @@ impl<'a> Run<'a> {
                 let text = |at: usize| {
                     let value = row.get(at).copied().flatten();
                     value.map_or_else(String::new, |value| {
-                        String::from_utf8_lossy(&crate::pg::lookup::bytes_of(value)).into_owned()
+                        String::from_utf8_lossy(&crate::pg::index_lookup::bytes_of(value))
+                            .into_owned()
                     })
                 };
                 rows.add(format!("{} of {}", text(1), text(0)));

@@ -8,7 +8,7 @@ use crate::capture::row_spec::{ChainColumns, Spec, write_chain};
 use crate::ledger::attribution;
 use crate::ledger::buffer::{self, Fields};
 use crate::ledger::chains;
-use crate::pg::row::DeformedRow;
+use crate::pg::row_json::DeformedRow;
 
 /// Rows being recorded, and buffers reused from row to row.
 #[derive(Default)]

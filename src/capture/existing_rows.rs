@@ -2,11 +2,11 @@
 
 use crate::capture::event;
 use crate::capture::row_spec::Spec;
-use crate::guc;
 use crate::ledger::flush;
 use crate::pg::heap::TableScan;
 use crate::pg::relation::OpenRelation;
 use crate::pg::snapshot::ActiveSnapshot;
+use crate::settings;
 
 /// Records the rows of an open table as inserted, less those that `skip` answers true for, given their
 /// key; returns how many were recorded and how many skipped. Nobody writes to the table meanwhile: the
@@ -42,7 +42,7 @@ pub fn record_rows(
             skipped += 1;
         } else {
             recorded += 1;
-            flush::flush_if_due(guc::buffer_bytes());
+            flush::flush_if_due(settings::buffer_bytes());
         }
         pgrx::check_for_interrupts!();
     }

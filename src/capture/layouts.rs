@@ -17,10 +17,10 @@ use pgrx::pg_sys;
 use crate::ledger::catalog::{layout_column, state};
 use crate::ledger::system_entry;
 use crate::pg::arena::DatumArena;
+use crate::pg::index_lookup::{Condition, last_row};
 use crate::pg::insert::Inserter;
-use crate::pg::lookup::{Condition, last_row};
 use crate::pg::relation::OpenRelation;
-use crate::pg::row::is_virtual;
+use crate::pg::row_json::is_virtual;
 use crate::pg::shape::write_shape;
 use crate::pg::{clock, lookup, sequence, session};
 
@@ -171,7 +171,7 @@ pub fn of_relation(relation: pg_sys::Oid) -> Vec<i32> {
     };
     let table = OpenRelation::table(layouts.table, pg_sys::AccessShareLock);
     let mut ids = Vec::new();
-    lookup::all_rows(&table, |row| {
+    index_lookup::all_rows(&table, |row| {
         if row.oid(layout_column::RELATION) == Some(relation) {
             ids.extend(row.int4(layout_column::LAYOUT_ID));
         }

@@ -12,7 +12,7 @@ use crate::capture::layouts::{self, Description};
 use crate::error::Failure;
 use crate::ledger::{buffer, chains};
 use crate::pg::relation::{OpenRelation, name_of};
-use crate::pg::row::{DeformedRow, RowLayout};
+use crate::pg::row_json::{DeformedRow, RowLayout};
 use crate::pg::table;
 
 /// A declaration, resolved against a relation.

@@ -12,13 +12,13 @@ use crate::capture::event;
 use crate::capture::layouts;
 use crate::capture::row_spec::{Spec, kind_of};
 use crate::error::Failure;
-use crate::guc;
 use crate::ledger::attribution;
 use crate::ledger::buffer::{self, Fields};
 use crate::ledger::{chains, flush};
 use crate::pg::audited::root_of;
 use crate::pg::relation::OpenRelation;
 use crate::pg::trigger_call::{Call, TIMING_HINT};
+use crate::settings;
 
 /// A trigger's spec, and the relations whose change makes it stale.
 struct Known {
@@ -92,7 +92,7 @@ pub fn capture(call: &Call) {
             _ => event::record_update(&spec, work),
         }
     });
-    flush::flush_if_due(guc::buffer_bytes());
+    flush::flush_if_due(settings::buffer_bytes());
 }
 
 fn capture_truncate(call: &Call) {
@@ -125,7 +125,7 @@ fn capture_truncate(call: &Call) {
         payload_hash: Hash::of(payload.as_deref().unwrap_or(b"null")),
     };
     buffer::with_mut(|buffer| buffer.push(fields, Some(&table), payload.as_deref()));
-    flush::flush_if_due(guc::buffer_bytes());
+    flush::flush_if_due(settings::buffer_bytes());
 }
 
 /// The trigger's spec, resolved at its first row and whenever the table has changed.

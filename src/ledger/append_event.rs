@@ -11,7 +11,7 @@ use crate::ledger::buffer::{self, Fields};
 use crate::ledger::catalog::state;
 use crate::ledger::system_entry::is_reserved;
 use crate::ledger::{chains, flush};
-use crate::pg::lookup::{Condition, last_row};
+use crate::pg::index_lookup::{Condition, last_row};
 use crate::pg::relation::OpenRelation;
 
 /// Arguments of `audit_chain_append(kind, pk, payload, chain)`; `None` for NULL.

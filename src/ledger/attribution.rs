@@ -8,7 +8,7 @@ use std::rc::Rc;
 use auditspine_core::canonical::{Numbers, canonicalize};
 
 use crate::error::Failure;
-use crate::guc;
+use crate::settings;
 
 /// One pair of actor and context that the current transaction used.
 #[derive(Debug, Default, PartialEq)]
@@ -44,7 +44,7 @@ thread_local! {
 
 /// The attribution in force now. An ERROR if `auditspine.context` is not JSON.
 pub fn current() -> AttributionId {
-    let (actor, context) = (guc::actor(), guc::context());
+    let (actor, context) = (settings::actor(), settings::context());
     USED.with(|used| {
         let mut used = used.borrow_mut();
         if used.all.is_empty() || used.actor != actor || used.context != context {

@@ -11,8 +11,8 @@ use crate::ledger::catalog::{chain_column, state};
 use crate::ledger::lane;
 use crate::pg::arena::DatumArena;
 use crate::pg::clock;
+use crate::pg::index_lookup::{Condition, Underway, last_row, underway};
 use crate::pg::insert::Inserter;
-use crate::pg::lookup::{Condition, Underway, last_row, underway};
 use crate::pg::relation::OpenRelation;
 use crate::pg::sequence;
 

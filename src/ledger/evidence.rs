@@ -8,10 +8,10 @@ use std::ops::ControlFlow;
 use pgrx::{pg_sys, warning};
 
 use crate::ledger::catalog::verbs_schema;
-use crate::ledger::own_entry::Object;
 use crate::ledger::scan;
 use crate::ledger::snapshot::CurrentSnapshot;
 use crate::ledger::system_entry;
+use crate::ledger::system_entry::Object;
 use crate::ledger::{chains, flush};
 use crate::pg::arena::DatumArena;
 use crate::pg::lock::AdvisoryLock;

@@ -8,7 +8,7 @@ use pgrx::pg_sys;
 
 use crate::error::broken;
 use crate::ledger::catalog::column;
-use crate::pg::lookup::{Condition, last_row};
+use crate::pg::index_lookup::{Condition, last_row};
 use crate::pg::relation::OpenRelation;
 
 /// The last entry of a lane, or what stands before its first.

@@ -1,5 +1,5 @@
 //! The ends of lanes, and entries by their place, as they are committed at this moment
-//! ([`crate::pg::lookup`]): what is published, and what published heads are held against.
+//! ([`crate::pg::index_lookup`]): what is published, and what published heads are held against.
 
 use auditspine_core::publication::StoredEntry;
 use pgrx::pg_sys;
@@ -8,10 +8,10 @@ use crate::error::Failure;
 use crate::ledger::catalog::{chain_column, column, state};
 use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
-use crate::pg::lookup::{Condition, all_rows, last_row};
+use crate::pg::index_lookup::{Condition, all_rows, last_row};
 use crate::pg::privilege::expect_select;
 use crate::pg::relation::OpenRelation;
-use crate::pg::srf::RowStore;
+use crate::pg::result_rows::RowStore;
 
 /// A lane's last entry.
 pub struct LaneHead {

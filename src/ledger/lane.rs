@@ -32,10 +32,10 @@ use std::collections::HashMap;
 use pgrx::pg_sys;
 
 use crate::error::Failure;
-use crate::guc;
 use crate::ledger::chains::{Chain, Owner};
 use crate::pg::lock::{AdvisoryLock, at_most, wait_for_transaction};
 use crate::pg::session;
+use crate::settings;
 
 const GROUPS: i32 = 1024;
 const NAME_SLOTS: u32 = 64;
@@ -159,7 +159,7 @@ fn lane_lock(group: i32, lane: i16) -> AdvisoryLock {
 }
 
 fn wait(group: i32, chain: &[u8], lane: i16) {
-    let limit = guc::lane_timeout();
+    let limit = settings::lane_timeout();
     if !lane_lock(group, lane).acquire_within(limit) {
         Failure::LaneTimeout.raise(
             format!(
@@ -188,7 +188,7 @@ impl NameLock {
     /// that is a moment.
     pub fn take(name: &[u8]) -> NameLock {
         let lock = AdvisoryLock::new(name_slot(name), 0, NAME_LOCK);
-        let limit = guc::lane_timeout();
+        let limit = settings::lane_timeout();
         if !lock.acquire_within(limit) {
             Failure::LaneTimeout.raise(
                 format!(
@@ -211,7 +211,7 @@ impl Drop for NameLock {
 /// Waits until the transaction, or the part of one, that has made a chain of this name is over. At most
 /// `auditspine.lane_timeout`.
 pub fn wait_for_maker(xid: pg_sys::TransactionId, name: &[u8]) {
-    let limit = guc::lane_timeout();
+    let limit = settings::lane_timeout();
     let over = at_most(limit, move || wait_for_transaction(xid));
     if !over {
         Failure::LaneTimeout.raise(

@@ -12,7 +12,6 @@ pub mod heads;
 pub mod lane;
 pub mod lane_scan;
 pub mod order;
-pub mod own_entry;
 pub mod owner;
 pub mod raw_tuple;
 pub mod replicated;

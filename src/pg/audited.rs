@@ -276,7 +276,9 @@ pub fn symbol_of(function: pg_sys::Oid) -> Option<String> {
                 attribute as pg_sys::AttrNumber,
                 &mut null,
             );
-            (!null).then(|| String::from_utf8_lossy(&super::lookup::bytes_of(datum)).into_owned())
+            (!null).then(|| {
+                String::from_utf8_lossy(&super::index_lookup::bytes_of(datum)).into_owned()
+            })
         };
         let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
         let native = (*form).prolang == pg_sys::Oid::from(C_LANGUAGE);

@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 
 use super::query::show_tuple;
 use super::relation::OpenRelation;
-use super::row::DeformedRow;
+use super::row_json::DeformedRow;
 use super::values::Values;
 
 /// A tuple, as long as it stays where it is.

@@ -17,17 +17,18 @@ pub mod entries;
 pub mod extent;
 pub mod foreign_code;
 pub mod heap;
+pub mod index_lookup;
 pub mod index_scan;
 pub mod insert;
 pub mod lock;
-pub mod lookup;
 pub mod memory;
 pub mod privilege;
 pub mod query;
 pub mod receiver;
 pub mod registry;
 pub mod relation;
-pub mod row;
+pub mod result_rows;
+pub mod row_json;
 pub mod saved_plans;
 pub mod sequence;
 pub mod server_file;
@@ -38,7 +39,6 @@ pub mod spill;
 pub mod spine_trigger_call;
 pub mod sql_function;
 pub mod sqltypes;
-pub mod srf;
 pub mod subtransaction;
 pub mod table;
 pub mod text_rows;
@@ -58,7 +58,7 @@ pub extern "C-unwind" fn _PG_init() {
     if unsafe { pgrx::pg_sys::creating_extension } {
         crate::ledger::catalog::expect_utf8();
     }
-    crate::guc::register();
+    crate::settings::register();
     // After all settings are defined.
     compat::reserve_settings(c"auditspine");
     callbacks::register();

@@ -4,7 +4,7 @@
 use pgrx::pg_sys;
 
 use super::arena::DatumArena;
-use super::lookup::bytes_of;
+use super::index_lookup::bytes_of;
 use super::relation::OpenRelation;
 
 /// catalog/pg_depend.h, which pgrx has nothing of: the catalog, its index on what is depended upon, and

@@ -11,7 +11,7 @@ use pgrx::pg_sys;
 
 use super::query::read_one;
 use super::relation::name_of;
-use super::row::attributes;
+use super::row_json::attributes;
 
 /// Name and modifier of a type; qualified unless it is built in.
 pub fn type_name(type_oid: pg_sys::Oid, typmod: i32) -> Vec<u8> {

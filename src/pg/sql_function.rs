@@ -4,8 +4,8 @@
 use pgrx::pg_sys;
 
 use super::ddl::Command;
+use super::result_rows::RowStore;
 use super::sqltypes::TextArrayArg;
-use super::srf::RowStore;
 use super::trigger_call::{Call, TIMING_HINT};
 use super::varlena::Varlena;
 

@@ -103,7 +103,7 @@ impl RecordArg {
     /// Writes the row as canonical JSON.
     pub fn write<S: auditspine_core::hash::Sink>(&self, out: &mut S) {
         // SAFETY: the value is a record, and arguments outlive the call.
-        unsafe { crate::pg::row::write_composite(self.0, out) }
+        unsafe { crate::pg::row_json::write_composite(self.0, out) }
     }
 }
 

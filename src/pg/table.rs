@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 use crate::pg::compat;
 
 use super::relation::{OpenRelation, index_columns, name_of};
-use super::row::attributes;
+use super::row_json::attributes;
 
 /// The first oid that is given to what users make: pg_catalog and information_schema are below.
 const FIRST_NORMAL_OID: u32 = 16384;

@@ -3,7 +3,7 @@
 use pgrx::pg_sys;
 
 use super::arena::DatumArena;
-use super::lookup::bytes_of;
+use super::index_lookup::bytes_of;
 use super::query::Argument;
 use super::saved_plans;
 

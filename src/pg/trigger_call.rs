@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use pgrx::pg_sys;
 
 use super::relation::OpenRelation;
-use super::row::{self, DeformedRow};
+use super::row_json::{self, DeformedRow};
 use crate::error::Failure;
 
 /// How triggers that record changes are to be made.
@@ -88,7 +88,7 @@ impl Call {
             return false;
         }
         // SAFETY: both are there, and of the relation's type.
-        unsafe { row::is_same_tuple(data.tg_trigtuple, data.tg_newtuple) }
+        unsafe { row_json::is_same_tuple(data.tg_trigtuple, data.tg_newtuple) }
     }
 
     /// Takes the rows of a row trigger apart, those that its operation has; they are valid during the call.

@@ -7,7 +7,7 @@
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
-use super::lookup::bytes_of;
+use super::index_lookup::bytes_of;
 use super::relation::name_of;
 use super::varlena::Varlena;
 use crate::error::broken;

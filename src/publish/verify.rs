@@ -15,13 +15,13 @@ use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
 use crate::pg::clock;
 use crate::pg::entries::EntryReader;
-use crate::pg::lookup::{Condition, last_row};
+use crate::pg::index_lookup::{Condition, last_row};
 use crate::pg::privilege::expect_select;
 use crate::pg::receiver::for_each_row;
 use crate::pg::relation::OpenRelation;
+use crate::pg::result_rows::RowStore;
 use crate::pg::sequence;
 use crate::pg::server_file;
-use crate::pg::srf::RowStore;
 use crate::pg::values::Values;
 
 /// Columns of auditspine.publication, as sql/0.2.0/60-heads.sql creates them.

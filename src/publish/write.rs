@@ -13,7 +13,6 @@ use auditspine_core::publication::Published;
 use pgrx::prelude::*;
 
 use crate::error::{Failure, broken};
-use crate::guc;
 use crate::ledger::buffer;
 use crate::ledger::chains;
 use crate::ledger::evidence;
@@ -22,13 +21,14 @@ use crate::ledger::lane;
 use crate::ledger::owner::as_owner;
 use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
+use crate::pg::result_rows::RowStore;
 use crate::pg::sequence;
-use crate::pg::srf::RowStore;
 use crate::pg::{clock, session, wal};
 use crate::publish::file::FileSink;
 use crate::publish::file_list;
 use crate::publish::sink::{Sink, append_to_all};
 use crate::publish::verify::Table;
+use crate::settings;
 
 /// Publishes the heads of a chain, or of all; for each file a row of how many, when and where.
 pub fn publish(chain: Option<&[u8]>, rows: &mut RowStore) {
@@ -82,7 +82,7 @@ fn expect_sinks() -> Vec<Box<dyn Sink>> {
 
 /// The paths that `auditspine.publish_file` lists; an ERROR if it is no list of absolute paths.
 pub fn listed() -> Vec<PathBuf> {
-    let Some(setting) = guc::publish_file() else {
+    let Some(setting) = settings::publish_file() else {
         return Vec::new();
     };
     let names = match setting.to_str() {
@@ -141,7 +141,7 @@ fn published(head: &LaneHead, now: i64) -> Published {
 }
 
 fn append(sinks: &[Box<dyn Sink>], lines: &[u8]) {
-    let (begun, limit) = (Instant::now(), guc::lane_timeout());
+    let (begun, limit) = (Instant::now(), settings::lane_timeout());
     let mut wait =
         |sink: &dyn Sink| {
             std::thread::sleep(Duration::from_millis(20));

@@ -53,7 +53,7 @@ impl Table {
     }
 }
 
-const DDL: &str = include_str!("../../sql/spine/schema.sql");
+const DDL: &str = include_str!("../../sql/spine_schema/schema.sql");
 
 /// PostgreSQL's NAMEDATALEN less the NUL: what is longer it would cut.
 const MAX_NAME: usize = 63;

@@ -12,8 +12,8 @@ use pgrx::prelude::*;
 
 pub use self::store::{Finding, Trust, is_installed, load};
 use crate::error::Failure;
-use crate::ledger::own_entry::Object;
 use crate::ledger::owner::as_owner;
+use crate::ledger::system_entry::Object;
 
 /// Kind of the entries that tell of keys.
 pub const KIND: &str = "auditspine.key";

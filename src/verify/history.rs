@@ -19,7 +19,7 @@ use crate::pg::arena::DatumArena;
 use crate::pg::audited::{self, Audited};
 use crate::pg::query;
 use crate::pg::relation::OpenRelation;
-use crate::pg::srf::RowStore;
+use crate::pg::result_rows::RowStore;
 
 const COLUMNS: usize = 12;
 

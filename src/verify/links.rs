@@ -25,8 +25,8 @@ use crate::pg::builtin::jsonb_of;
 use crate::pg::entries::EntryReader;
 use crate::pg::extent::Extent;
 use crate::pg::memory::SideContext;
+use crate::pg::result_rows::RowStore;
 use crate::pg::sequence;
-use crate::pg::srf::RowStore;
 use crate::pg::threads::{self, Batch, Done, Helpers};
 
 /// What is to be verified.

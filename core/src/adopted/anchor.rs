@@ -6,11 +6,11 @@
 use super::audit::{BreakKind, Summary};
 use super::row::Row;
 use super::variant::Variant;
+use crate::canonical::reader::Reader;
 use crate::canonical::write_string;
 use crate::entry::write_integer;
 use crate::finding::AdoptedKind;
 use crate::hash::{Hash, HashSink, Sink};
-use crate::known::Known;
 
 /// A run of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +147,7 @@ impl Anchor {
 impl Anchor {
     /// Reads what [`Anchor::write`] writes, and nothing else.
     pub fn parse(text: &[u8]) -> Option<Anchor> {
-        let mut rest = Known(text);
+        let mut rest = Reader(text);
         let rest = &mut rest;
         rest.literal(b"{\"breaks\":[")?;
         let mut listed = Vec::new();
@@ -213,7 +213,7 @@ impl Anchor {
     }
 }
 
-fn number_of(rest: &mut Known<'_>, name: &str) -> Option<i64> {
+fn number_of(rest: &mut Reader<'_>, name: &str) -> Option<i64> {
     rest.literal(b",\"")?;
     rest.literal(name.as_bytes())?;
     rest.literal(b"\":\"")?;

@@ -4,6 +4,7 @@ mod error;
 mod number;
 mod numeral;
 mod order;
+pub(crate) mod reader;
 mod string;
 mod text;
 

@@ -1,9 +1,9 @@
 //! One published head as a line of JSON.
 
+use crate::canonical::reader::Reader;
 use crate::canonical::{Numbers, TextErrorKind, canonical_text, write_string};
 use crate::entry::write_integer;
 use crate::hash::{Hash, Sink};
-use crate::known::Known;
 use crate::time::{parse_entry_time, write_entry_time};
 
 /// The format that this code writes, and the only one so far: member `v`.
@@ -68,7 +68,7 @@ impl Published {
             cut_short: error.kind == TextErrorKind::UnexpectedEnd || ends_within(line),
             reason: error.to_string(),
         })?;
-        let mut rest = Known(&text);
+        let mut rest = Reader(&text);
         let published = rest.head().ok_or_else(|| malformed(rest.complaint()))?;
         Ok(published)
     }
@@ -93,7 +93,7 @@ fn ends_within(line: &[u8]) -> bool {
 }
 
 /// The members of a head, as canonical JSON orders them.
-impl Known<'_> {
+impl Reader<'_> {
     fn head(&mut self) -> Option<Published> {
         self.literal(b"{\"chain\":\"")?;
         let chain = self.string()?;

@@ -5,13 +5,13 @@
 //! entry is of an earlier one, whatever it names. What else a layout tells (the labels of an enum, the name
 //! of a type) changes without such a lock, and proves nothing about what is written at the same time.
 
-use super::layout::{Column, Layout, Present};
-use super::lineage::Layouts;
+use super::column_mapping::Layouts;
+use super::layout::{Column, CurrentColumns, Layout};
 
 impl Layouts {
     /// The layouts of which the table had one when entry `seq` was written, if that names another, or none;
     /// else nothing. Also nothing where no layout of the table as it is now was recorded by then.
-    pub fn in_force(&self, named: Option<i32>, seq: i64, present: &Present) -> Vec<i32> {
+    pub fn in_force(&self, named: Option<i32>, seq: i64, present: &CurrentColumns) -> Vec<i32> {
         let kind = named.and_then(|id| self.get(id)).map(|layout| &layout.kind);
         let mut before: Vec<&Layout> = self
             .of(&present.incarnation)
@@ -39,7 +39,7 @@ impl Layouts {
     /// layout is that of another life of the table.
     ///
     /// That the column was there is known if an earlier layout has it, or a column that was made later.
-    pub fn left_out<'a>(&self, named: &Layout, present: &'a Present) -> Option<&'a Column> {
+    pub fn left_out<'a>(&self, named: &Layout, present: &'a CurrentColumns) -> Option<&'a Column> {
         if named.incarnation != present.incarnation {
             return None;
         }

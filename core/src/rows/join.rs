@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::mem::size_of;
 
-use super::record::{EntryRecord, KeyDigest, Record, RowRecord};
+use super::join_record::{EntryRecord, KeyDigest, Record, RowRecord};
 use super::removals::Removals;
 
 /// Makes tapes. What fails unwinds.

@@ -144,7 +144,7 @@ fn column(json: &Value) -> Option<Column> {
 
 /// A table as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Present {
+pub struct CurrentColumns {
     /// Which table.
     pub incarnation: Incarnation,
     /// The columns that are hashed, by attribute number.
@@ -153,7 +153,7 @@ pub struct Present {
     pub excluded: Vec<Column>,
 }
 
-impl Present {
+impl CurrentColumns {
     /// Its column of that number, hashed or excluded; `None` if it was dropped.
     pub fn column(&self, attnum: i16) -> Option<&Column> {
         self.columns

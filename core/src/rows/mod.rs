@@ -5,17 +5,17 @@
 //! was hashed from when its entry was written, and where these are in the table now, is worked out by
 //! [`Layouts`].
 
+mod column_mapping;
 mod in_force;
 mod join;
-pub mod keytext;
+mod join_record;
+pub mod key_text;
 mod layout;
-mod lineage;
-mod record;
 mod removals;
 
 pub use crate::finding::RowKind as RowFindingKind;
+pub use column_mapping::{Layouts, Mapping, Relation, Source};
 pub use join::{Join, Outcome, Storage, Tape};
-pub use layout::{Column, Incarnation, Layout, MalformedLayout, Present, split_name};
-pub use lineage::{Layouts, Mapping, Relation, Source};
-pub use record::{EntryRecord, KeyDigest, KeyHasher, Place, RowRecord};
+pub use join_record::{EntryRecord, KeyDigest, KeyHasher, Place, RowRecord};
+pub use layout::{Column, CurrentColumns, Incarnation, Layout, MalformedLayout, split_name};
 pub use removals::Removals;

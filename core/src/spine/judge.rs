@@ -8,7 +8,7 @@ use super::rows::{SegmentRow, SpineRow};
 use super::segment::{self, Signed};
 use super::structure::{self, Ids};
 use super::trust::TrustStore;
-use super::words::Status;
+use super::vocabulary::Status;
 
 /// Judges a spine and its segments, which may come in any order, with gaps, and more than once.
 ///

@@ -34,7 +34,7 @@ mod rows;
 mod segment;
 mod structure;
 mod trust;
-mod words;
+mod vocabulary;
 
 pub use finding::{Finding, FindingKind};
 pub use id::{joined_spine_id, segment_id, spine_id};
@@ -43,4 +43,4 @@ pub use report::{Judgement, SegmentReport, Signer};
 pub use root::{SpineError, SpineRoot, parse_digest};
 pub use rows::{SegmentRow, SpineRow};
 pub use trust::{Standing, TrustStore, TrustedKey};
-pub use words::{SegmentType, Status, Verdict};
+pub use vocabulary::{SegmentType, Status, Verdict};

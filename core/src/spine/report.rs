@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, FindingKind, Part};
 use super::trust::Standing;
-use super::words::Status;
+use super::vocabulary::Status;
 use crate::dsse::Algorithm;
 use crate::hash::Hash;
 

@@ -7,7 +7,7 @@ use super::report::{SegmentReport, Signer};
 use super::rows::{SegmentRow, SpineRow};
 use super::structure::{Ids, of};
 use super::trust::{Standing, TrustStore};
-use super::words::{SegmentType, Status};
+use super::vocabulary::{SegmentType, Status};
 use super::{parse_digest, segment_id};
 use crate::dsse::{Binding, Candidate, Checker, Envelope, Signature, binds};
 

@@ -3,7 +3,7 @@
 use super::finding::{Finding, FindingKind};
 use super::root::SpineRoot;
 use super::rows::{SegmentRow, SpineRow};
-use super::{joined_spine_id, spine_id, words::Verdict};
+use super::{joined_spine_id, spine_id, vocabulary::Verdict};
 use crate::hash::Hash;
 
 /// How the ids of a spine are made, which its `spine_id` tells.

@@ -1,11 +1,11 @@
 //! Layouts of a table's earlier lives: a dump numbers its columns anew.
 
-use auditspine_core::rows::{Layout, Present, Relation};
+use auditspine_core::rows::{CurrentColumns, Layout, Relation};
 
-use crate::lineage::{known, layout, present};
+use crate::column_mapping::{known, layout, present};
 
 /// Maps the first layout; gives attribute numbers now and the relation.
-fn map(layouts: &[Layout], now: &Present) -> (Vec<i16>, Relation) {
+fn map(layouts: &[Layout], now: &CurrentColumns) -> (Vec<i16>, Relation) {
     let mapping = known(layouts).map(&layouts[0], now);
     let numbers = mapping.sources.iter().map(|source| source.attnum).collect();
     (numbers, mapping.relation)

@@ -4,9 +4,9 @@ use pgrx::{IntoDatum, pg_sys};
 
 use crate::error::Failure;
 use crate::pg::arena::DatumArena;
+use crate::pg::result_rows::RowStore;
 use crate::pg::session;
 use crate::pg::sql_function::{FunctionCall, sql_functions};
-use crate::pg::srf::RowStore;
 use crate::spine::verify::{self, Finding, Report, Request, Which};
 
 sql_functions! {

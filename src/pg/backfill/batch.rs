@@ -32,7 +32,6 @@ use crate::backfill::recorded::{Lookup, Recorded};
 use crate::capture::event;
 use crate::capture::row_spec::Spec;
 use crate::error::Failure;
-use crate::guc;
 use crate::ledger::buffer::{self, Buffer};
 use crate::ledger::flush::{self, Chains};
 use crate::ledger::owner::as_table_owner;
@@ -40,6 +39,7 @@ use crate::pg::memory::ScratchContext;
 use crate::pg::query::{Plan, Session};
 use crate::pg::relation::OpenRelation;
 use crate::pg::snapshot::ActiveSnapshot;
+use crate::settings;
 
 /// Which rows a batch looks at.
 #[derive(Clone, Copy)]
@@ -93,7 +93,7 @@ struct Batch<'a> {
     wait: bool,
     keyset: Keyset,
     lookup: Lookup,
-    leaves: HashMap<pg_sys::Oid, Leaf>,
+    partitions: HashMap<pg_sys::Oid, Partition>,
     key: Vec<u8>,
     /// Rows looked at.
     rows: usize,
@@ -108,7 +108,7 @@ impl<'a> Batch<'a> {
             wait,
             keyset: Keyset::new(table, &key, job.batch_size),
             lookup: Lookup::open(&job.kind),
-            leaves: HashMap::new(),
+            partitions: HashMap::new(),
             key: Vec::new(),
             rows: 0,
             outcome: Outcome::default(),
@@ -182,40 +182,40 @@ impl<'a> Batch<'a> {
     /// Whether the events should be linked before there are more: half of what would have them
     /// linked ahead of the commit, waiting for a lane.
     fn is_full(&self) -> bool {
-        buffer::with(Buffer::pending_size) > guc::buffer_bytes() / 2
+        buffer::with(Buffer::pending_size) > settings::buffer_bytes() / 2
     }
 
     fn look_at_row(&mut self, row: &[Option<pg_sys::Datum>]) {
-        let [Some(leaf), Some(place), values @ ..] = row else {
+        let [Some(partition), Some(place), values @ ..] = row else {
             return;
         };
         let job = self.job;
-        let leaf = self
-            .leaves
-            .entry(pg_sys::Oid::from(leaf.value() as u32))
-            .or_insert_with_key(|oid| Leaf::open(*oid, job));
+        let partition = self
+            .partitions
+            .entry(pg_sys::Oid::from(partition.value() as u32))
+            .or_insert_with_key(|oid| Partition::open(*oid, job));
         let place = place.cast_mut_ptr::<pg_sys::ItemPointerData>();
         event::with_work(|work| {
             // SAFETY: the place comes from the query that runs under the active snapshot; the row
             // stays in its slot until the next is fetched, after the last use of its values.
             unsafe {
-                if !leaf.fetch(place) {
+                if !partition.fetch(place) {
                     return;
                 }
-                work.new.load(leaf.tuple(), leaf.relation.tuple_desc());
+                work.new.load(partition.tuple(), partition.relation.tuple_desc());
             }
-            leaf.spec.write_key(&work.new, &mut self.key);
+            partition.spec.write_key(&work.new, &mut self.key);
             let recorded = self.lookup.find(&self.key);
             if recorded == Recorded::Present {
                 self.outcome.present += 1;
                 return;
             }
             // Recorded now if it is new, while as little as possible is locked.
-            leaf.spec.layout_id();
+            partition.spec.layout_id();
             // SAFETY: as above.
-            match (unsafe { leaf.lock(place, self.wait) }, recorded) {
+            match (unsafe { partition.lock(place, self.wait) }, recorded) {
                 (Lock::Had, Recorded::Never) => {
-                    event::record(&leaf.spec, work, b'I');
+                    event::record(&partition.spec, work, b'I');
                     self.outcome.recorded += 1;
                 }
                 (Lock::Had, _) => self.outcome.gone.push(self.key.clone()),
@@ -226,8 +226,8 @@ impl<'a> Batch<'a> {
     }
 
     fn close(self) -> Outcome {
-        for leaf in self.leaves.into_values() {
-            leaf.close();
+        for partition in self.partitions.into_values() {
+            partition.close();
         }
         self.lookup.close();
         self.outcome
@@ -265,7 +265,7 @@ impl<'a> Pages<'a> {
 }
 
 /// A table or partition that holds rows.
-struct Leaf {
+struct Partition {
     relation: OpenRelation,
     spec: Spec,
     row: *mut pg_sys::TupleTableSlot,
@@ -281,8 +281,8 @@ enum Lock {
     Gone,
 }
 
-impl Leaf {
-    fn open(oid: pg_sys::Oid, job: &Job) -> Leaf {
+impl Partition {
+    fn open(oid: pg_sys::Oid, job: &Job) -> Partition {
         let relation = OpenRelation::table(oid, pg_sys::RowShareLock);
         // SAFETY: the relation is open; the slots are dropped by `close`, or go with the memory and
         // the resource owner after an ERROR.
@@ -298,7 +298,7 @@ impl Leaf {
                 );
             }
             let slot = || pg_sys::table_slot_create(relation.raw(), std::ptr::null_mut());
-            Leaf {
+            Partition {
                 row: slot(),
                 locked: slot(),
                 spec: Spec::resolve(&relation, &job.declaration),

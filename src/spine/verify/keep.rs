@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use pgrx::prelude::*;
 
 use super::read::Tables;
-use super::record::{Judged, VERSION};
 use super::report::Report;
+use super::stored_spine::{Judged, VERSION};
 use crate::pg::foreign_code::{self, Use};
 
 /// What is kept of one verdict.

@@ -7,15 +7,15 @@
 mod keep;
 mod progress;
 mod read;
-mod record;
 mod report;
 mod rows;
+mod stored_spine;
 
 use self::progress::Progress;
 use self::read::Tables;
-use self::record::{Judged, Spine, judge_all};
 pub use self::report::{Finding, Report};
 use self::rows::RowFindings;
+use self::stored_spine::{Judged, Spine, judge_all};
 use crate::error::Failure;
 use crate::ledger::snapshot::CurrentSnapshot;
 use crate::ledger::visibility;

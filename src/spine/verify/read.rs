@@ -5,7 +5,7 @@ use std::ffi::CString;
 
 use pgrx::{IntoDatum, pg_sys};
 
-use super::record::{Cached, Segment, Spine, Supersession};
+use super::stored_spine::{Cached, Segment, Spine, Supersession};
 use crate::error::Failure;
 use crate::pg::arena::DatumArena;
 use crate::pg::foreign_code::{self, Use};

@@ -4,8 +4,8 @@ use auditspine_core::finding::SpineRecordKind;
 use auditspine_core::rows::RowFindingKind;
 use auditspine_core::spine::{self, FindingKind, Status};
 
-use super::record::{Judged, Supersession};
 use super::rows::RowFindings;
+use super::stored_spine::{Judged, Supersession};
 use crate::trust::Trust;
 use crate::verify::rows::Finding as RowFinding;
 

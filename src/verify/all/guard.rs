@@ -6,9 +6,9 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 
-use crate::guc;
 use crate::pg::lock::LockTimeoutGuard;
 use crate::pg::subtransaction::{attempt, class, is_verdict_code};
+use crate::settings;
 use crate::verify::all::Line;
 use crate::verify::all::breaks::Break;
 use crate::verify::all::locks;
@@ -46,7 +46,7 @@ pub fn of_table<R>(
     wait: bool,
     part: impl FnOnce(&mut Run) -> R,
 ) -> Outcome<R> {
-    let limit = guc::verify_lock_timeout();
+    let limit = settings::verify_lock_timeout();
     attempted(run, |run| {
         if wait {
             locks::within(table, limit);

@@ -23,7 +23,7 @@ use crate::error::Failure;
 use crate::ledger::evidence::is_kind;
 use crate::ledger::visibility;
 use crate::pg::arena::DatumArena;
-use crate::pg::srf::RowStore;
+use crate::pg::result_rows::RowStore;
 use crate::verify::all::run_log::Run;
 
 /// What is to be verified.

@@ -4,7 +4,7 @@
 //! column's type for certain is not looked up at all: the caller reads the whole table then.
 
 use auditspine_core::hash::HashSink;
-use auditspine_core::rows::{KeyDigest, RowRecord, keytext};
+use auditspine_core::rows::{KeyDigest, RowRecord, key_text};
 use pgrx::pg_sys;
 
 use crate::pg::builtin;
@@ -63,7 +63,7 @@ impl KeyIndex {
         (key, digest): (&[u8], KeyDigest),
         show: &mut dyn FnMut(RowRecord),
     ) -> Result<(), NotAKey> {
-        let texts = keytext::split_key(key, self.columns.len()).ok_or(NotAKey)?;
+        let texts = key_text::split_key(key, self.columns.len()).ok_or(NotAKey)?;
         let mut arena = DatumArena::default();
         let mut values = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
@@ -114,24 +114,24 @@ impl KeyIndex {
 /// The value that a key's text stands for.
 fn datum(text: &[u8], type_oid: pg_sys::Oid, arena: &mut DatumArena) -> Option<pg_sys::Datum> {
     Some(match type_oid {
-        pg_sys::INT2OID => keytext::parse_integer::<i16>(text)?.into(),
-        pg_sys::INT4OID => keytext::parse_integer::<i32>(text)?.into(),
-        pg_sys::INT8OID => keytext::parse_integer::<i64>(text)?.into(),
-        pg_sys::OIDOID => keytext::parse_integer::<u32>(text)?.into(),
-        pg_sys::BOOLOID => keytext::parse_bool(text)?.into(),
+        pg_sys::INT2OID => key_text::parse_integer::<i16>(text)?.into(),
+        pg_sys::INT4OID => key_text::parse_integer::<i32>(text)?.into(),
+        pg_sys::INT8OID => key_text::parse_integer::<i64>(text)?.into(),
+        pg_sys::OIDOID => key_text::parse_integer::<u32>(text)?.into(),
+        pg_sys::BOOLOID => key_text::parse_bool(text)?.into(),
         pg_sys::TEXTOID | pg_sys::BPCHAROID => arena.varlena(text),
-        pg_sys::BYTEAOID => arena.varlena(&keytext::parse_bytea(text)?),
-        pg_sys::UUIDOID => arena.fixed(&keytext::parse_uuid(text)?),
-        pg_sys::DATEOID => keytext::parse_date(text)?.into(),
-        pg_sys::TIMESTAMPOID => keytext::parse_timestamp(text, false)?.into(),
-        pg_sys::TIMESTAMPTZOID => keytext::parse_timestamp(text, true)?.into(),
+        pg_sys::BYTEAOID => arena.varlena(&key_text::parse_bytea(text)?),
+        pg_sys::UUIDOID => arena.fixed(&key_text::parse_uuid(text)?),
+        pg_sys::DATEOID => key_text::parse_date(text)?.into(),
+        pg_sys::TIMESTAMPOID => key_text::parse_timestamp(text, false)?.into(),
+        pg_sys::TIMESTAMPTZOID => key_text::parse_timestamp(text, true)?.into(),
         pg_sys::NUMERICOID => numeric(text)?,
         _ => return None,
     })
 }
 
 fn numeric(text: &[u8]) -> Option<pg_sys::Datum> {
-    if !keytext::is_decimal(text) {
+    if !key_text::is_decimal(text) {
         return None;
     }
     builtin::numeric_of(text)

@@ -5,7 +5,7 @@ use pgrx::pg_sys;
 use crate::pg::arena::DatumArena;
 use crate::pg::builtin::jsonb_of;
 use crate::pg::memory::SideContext;
-use crate::pg::srf::RowStore;
+use crate::pg::result_rows::RowStore;
 use crate::verify::rows::{Request, verify};
 
 /// The rows of verify_table().

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use auditspine_core::hash::{Hash, HashSink};
 use auditspine_core::rows::{
-    Column, KeyHasher, Layout, Layouts, Mapping, Place, Present, Relation, RowRecord,
+    Column, CurrentColumns, KeyHasher, Layout, Layouts, Mapping, Place, Relation, RowRecord,
 };
 use pgrx::pg_sys;
 
@@ -14,7 +14,7 @@ use crate::capture::layouts::Description;
 use crate::capture::row_spec::{ChainColumns, Spec, write_chain};
 use crate::pg::heap::{Fetcher, TableScan, Tuple};
 use crate::pg::relation::{OpenRelation, name_of};
-use crate::pg::row::{DeformedRow, RowLayout};
+use crate::pg::row_json::{DeformedRow, RowLayout};
 use crate::verify::rows::chains::ChainFilter;
 
 /// One of the tables whose rows are verified.
@@ -25,7 +25,7 @@ pub struct Partition {
     /// How its rows are recorded now.
     pub spec: Spec,
     /// Its columns now.
-    pub present: Present,
+    pub present: CurrentColumns,
     /// Number of the layout that is the present one, if it is recorded.
     pub current_layout: Option<i32>,
     fetcher: Fetcher,
@@ -253,7 +253,7 @@ impl Partition {
 }
 
 /// The columns of a relation, as a layout would record them.
-fn present(relation: &OpenRelation, spec: &Spec) -> Present {
+fn present(relation: &OpenRelation, spec: &Spec) -> CurrentColumns {
     let read = |payload: &[u8]| Layout::read(0, 0, payload);
     let all = Description::of(relation, b"", &[]);
     let (Ok(hashed), Ok(all)) = (read(&spec.description.payload), read(&all.payload)) else {
@@ -261,7 +261,7 @@ fn present(relation: &OpenRelation, spec: &Spec) -> Present {
         unreachable!("a description that is no layout")
     };
     let is_hashed = |column: &Column| hashed.columns.iter().any(|it| it.attnum == column.attnum);
-    Present {
+    CurrentColumns {
         incarnation: hashed.incarnation.clone(),
         excluded: all
             .columns

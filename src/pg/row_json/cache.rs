@@ -8,7 +8,7 @@ use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
 use crate::pg::memory::LastingContext;
-use crate::pg::row::{DeformedRow, RowLayout};
+use crate::pg::row_json::{DeformedRow, RowLayout};
 use crate::pg::varlena::Varlena;
 
 /// A row type's layout, without exclusions, and a descriptor of its own.

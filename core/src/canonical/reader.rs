@@ -4,9 +4,9 @@ use crate::hash::Hash;
 
 /// What is left to be read. Where a method answers `None`, the text is not what was expected, and
 /// what is left is undefined but for that.
-pub(crate) struct Known<'a>(pub &'a [u8]);
+pub(crate) struct Reader<'a>(pub &'a [u8]);
 
-impl Known<'_> {
+impl Reader<'_> {
     /// This, exactly.
     pub fn literal(&mut self, expected: &[u8]) -> Option<()> {
         self.0 = self.0.strip_prefix(expected)?;

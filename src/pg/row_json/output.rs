@@ -13,8 +13,8 @@ use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
 use crate::encoding::json::write_json_text;
-use crate::pg::row::settings::Settings;
-use crate::pg::row::value::write_text;
+use crate::pg::row_json::settings::Settings;
+use crate::pg::row_json::value::write_text;
 use crate::pg::varlena::Varlena;
 
 /// A function that prints values of one type, looked up once.

@@ -5,7 +5,7 @@ use pgrx::pg_sys;
 
 use crate::encoding::embedded::embedded_content;
 use crate::error::Failure;
-use crate::pg::row::value::Writer;
+use crate::pg::row_json::value::Writer;
 use crate::pg::varlena::Varlena;
 
 /// How the elements of an array type are stored and written.

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::layout::{Column, Incarnation, Layout, Present};
+use super::layout::{Column, CurrentColumns, Incarnation, Layout};
 
 /// The recorded layouts of one kind.
 #[derive(Clone, Debug, Default)]
@@ -84,14 +84,14 @@ impl Layouts {
     }
 
     /// The layout of a table's present columns that was recorded last.
-    pub fn current(&self, present: &Present) -> Option<i32> {
+    pub fn current(&self, present: &CurrentColumns) -> Option<i32> {
         let same = |layout: &&Layout| layout.columns == present.columns;
         let layouts = self.of(&present.incarnation).filter(same);
         Some(layouts.max_by_key(|layout| layout.seq)?.id)
     }
 
     /// Maps a recorded layout to a table as it is now.
-    pub fn map(&self, layout: &Layout, present: &Present) -> Mapping {
+    pub fn map(&self, layout: &Layout, present: &CurrentColumns) -> Mapping {
         match self.trace(layout, present) {
             Some(path) => self.resolve(layout, &path, present),
             None => by_name(layout, present),
@@ -100,7 +100,7 @@ impl Layouts {
 
     /// How a row may have been hashed whose entry names no layout, most likely first: as in the
     /// first layout recorded of its table, or before columns were added to that.
-    pub fn map_unnamed(&self, present: &Present) -> Vec<Mapping> {
+    pub fn map_unnamed(&self, present: &CurrentColumns) -> Vec<Mapping> {
         let first = self
             .of(&present.incarnation)
             .min_by_key(|layout| layout.seq)
@@ -130,7 +130,7 @@ impl Layouts {
     }
 
     /// Follows the layout's columns from incarnation to incarnation until the present one.
-    fn trace<'a>(&'a self, layout: &'a Layout, present: &'a Present) -> Option<Path<'a>> {
+    fn trace<'a>(&'a self, layout: &'a Layout, present: &'a CurrentColumns) -> Option<Path<'a>> {
         let start: Trace = layout
             .columns
             .iter()
@@ -209,7 +209,7 @@ impl Layouts {
         None
     }
 
-    fn resolve<'a>(&self, layout: &Layout, path: &Path<'a>, present: &Present) -> Mapping {
+    fn resolve<'a>(&self, layout: &Layout, path: &Path<'a>, present: &CurrentColumns) -> Mapping {
         let mut sources = Vec::new();
         let mut gone = Vec::new();
         let mut doubts = Vec::new();
@@ -312,7 +312,7 @@ fn source(column: &Column) -> Source {
     }
 }
 
-fn by_name(layout: &Layout, present: &Present) -> Mapping {
+fn by_name(layout: &Layout, present: &CurrentColumns) -> Mapping {
     let mut sources = Vec::new();
     let mut gone = Vec::new();
     for column in &layout.columns {

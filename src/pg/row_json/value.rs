@@ -13,11 +13,11 @@ use crate::encoding::json::write_json_text;
 use crate::encoding::jsonb::write_jsonb;
 use crate::encoding::numeric::{Special, Written, write_numeric};
 use crate::error::Failure;
-use crate::pg::row::array::Elements;
-use crate::pg::row::float::{write_float4, write_float8};
-use crate::pg::row::output::OutputFunction;
-use crate::pg::row::settings::Settings;
-use crate::pg::row::write_composite;
+use crate::pg::row_json::array::Elements;
+use crate::pg::row_json::float::{write_float4, write_float8};
+use crate::pg::row_json::output::OutputFunction;
+use crate::pg::row_json::settings::Settings;
+use crate::pg::row_json::write_composite;
 use crate::pg::varlena::Varlena;
 
 /// Writes values of one type.

@@ -1,7 +1,7 @@
 //! Columns of recorded layouts in a table as it is now: what is the same, what is not known any more.
 
 use auditspine_core::rows::{
-    Column, Incarnation, Layout, Layouts, Mapping, Present, Relation, Source,
+    Column, CurrentColumns, Incarnation, Layout, Layouts, Mapping, Relation, Source,
 };
 
 pub fn incarnation(number: u32) -> Incarnation {
@@ -40,8 +40,8 @@ pub fn layout(id: i32, of: u32, text: &str) -> Layout {
     }
 }
 
-pub fn present(of: u32, text: &str) -> Present {
-    Present {
+pub fn present(of: u32, text: &str) -> CurrentColumns {
+    CurrentColumns {
         incarnation: incarnation(of),
         columns: columns(text),
         excluded: Vec::new(),
@@ -67,7 +67,7 @@ fn sources(text: &str) -> Vec<Source> {
         .collect()
 }
 
-fn map(then: &str, now: &Present) -> Mapping {
+fn map(then: &str, now: &CurrentColumns) -> Mapping {
     let then = layout(1, 1, then);
     known(std::slice::from_ref(&then)).map(&then, now)
 }

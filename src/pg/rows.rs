@@ -1,2 +1,0 @@
-//! Rows of audited tables and their entries, as verification reads them.
-
