@@ -22,7 +22,7 @@ use crate::pg::insert::Inserter;
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::is_virtual;
 use crate::pg::shape::write_shape;
-use crate::pg::{clock, lookup, sequence, session};
+use crate::pg::{clock, index_lookup, sequence, session};
 
 /// Kind of the entries that tell layouts.
 pub const KIND: &str = "auditspine.layout";
