@@ -21,6 +21,7 @@ mod pg;
 mod publish;
 mod settings;
 mod spine;
+mod sql_template;
 mod trust;
 mod verify;
 
