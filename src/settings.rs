@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use pgrx::settings::{GucContext, GucFlags, GucRegistry, GucSetting};
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 
 static BUFFER_SIZE: GucSetting<i32> = GucSetting::<i32>::new(64 * 1024);
 static LANE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
