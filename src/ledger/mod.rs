@@ -17,5 +17,6 @@ pub mod raw_tuple;
 pub mod replicated;
 pub mod scan;
 pub mod snapshot;
+pub mod stored_entry;
 pub mod system_entry;
 pub mod visibility;

@@ -31,6 +31,18 @@ impl<'a> Tuple<'a> {
         }
     }
 
+    /// Its descriptor.
+    pub(super) fn desc(&self) -> pg_sys::TupleDesc {
+        self.desc
+    }
+
+    /// The table that it was read from; invalid for a row that a query made.
+    #[inline]
+    pub(super) fn table(&self) -> pg_sys::Oid {
+        // SAFETY: a tuple says so.
+        unsafe { (*self.tuple).t_tableOid }
+    }
+
     /// Its header and values, as they lie.
     pub fn bytes(&self) -> &'a [u8] {
         // SAFETY: a tuple has so many bytes there.
@@ -64,7 +76,8 @@ impl<'a> Tuple<'a> {
     }
 
     /// Takes it apart into arrays with a member per column; false if it has another number of columns.
-    pub fn deform_into(&self, values: &mut [pg_sys::Datum], nulls: &mut [bool]) -> bool {
+    #[inline]
+    pub(super) fn deform_into(&self, values: &mut [pg_sys::Datum], nulls: &mut [bool]) -> bool {
         // SAFETY: tuple and descriptor belong together; both arrays have a member per column.
         unsafe {
             let count = (*self.desc).natts as usize;
@@ -88,24 +101,6 @@ struct Loaded<'a>(&'a mut DeformedRow);
 impl Drop for Loaded<'_> {
     fn drop(&mut self) {
         self.0.clear();
-    }
-}
-
-/// Shows a tuple of a table by its bytes, as [`Tuple::bytes`] has shown them, aligned to 8.
-///
-/// # Safety
-/// The bytes are those of a tuple of the table.
-pub unsafe fn show_bytes<R>(
-    table: &OpenRelation,
-    bytes: &[u8],
-    show: impl FnOnce(Tuple<'_>) -> R,
-) -> R {
-    // SAFETY: the caller's; the tuple is not looked at any more when the bytes go.
-    unsafe {
-        let mut tuple: pg_sys::HeapTupleData = std::mem::zeroed();
-        tuple.t_len = bytes.len() as u32;
-        tuple.t_data = bytes.as_ptr().cast_mut().cast();
-        show(Tuple::new(&mut tuple, table.tuple_desc()))
     }
 }
 

@@ -13,7 +13,6 @@ pub mod clock;
 pub mod compat;
 pub mod ddl;
 pub mod dropping;
-pub mod entries;
 pub mod extent;
 pub mod foreign_code;
 pub mod heap;
@@ -42,12 +41,13 @@ pub mod sqltypes;
 pub mod subtransaction;
 pub mod table;
 pub mod text_rows;
-pub mod threads;
 pub mod transaction;
 pub mod trigger_call;
+pub mod tuple_batch;
 pub mod values;
 pub mod varlena;
 pub mod wal;
+pub mod worker_pool;
 
 use pgrx::pg_guard;
 

@@ -202,7 +202,8 @@ impl<'a> Batch<'a> {
                 if !partition.fetch(place) {
                     return;
                 }
-                work.new.load(partition.tuple(), partition.relation.tuple_desc());
+                work.new
+                    .load(partition.tuple(), partition.relation.tuple_desc());
             }
             partition.spec.write_key(&work.new, &mut self.key);
             let recorded = self.lookup.find(&self.key);
