@@ -12,9 +12,8 @@ pub mod callbacks;
 pub mod clock;
 pub mod compat;
 pub mod ddl;
-pub mod dropping;
+pub mod extension;
 pub mod extent;
-pub mod foreign_code;
 pub mod heap;
 pub mod index_lookup;
 pub mod index_scan;
@@ -48,19 +47,3 @@ pub mod values;
 pub mod varlena;
 pub mod wal;
 pub mod worker_pool;
-
-use pgrx::pg_guard;
-
-/// Runs when the library is loaded into a backend.
-#[pg_guard]
-pub extern "C-unwind" fn _PG_init() {
-    // SAFETY: a plain global, true while CREATE EXTENSION runs.
-    if unsafe { pgrx::pg_sys::creating_extension } {
-        crate::ledger::catalog::expect_utf8();
-    }
-    crate::settings::register();
-    // After all settings are defined.
-    compat::reserve_settings(c"auditspine");
-    callbacks::register();
-    dropping::register();
-}

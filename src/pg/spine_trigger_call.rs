@@ -6,12 +6,12 @@ use std::ffi::{CStr, CString};
 use pgrx::pg_sys;
 
 use super::arena::DatumArena;
-use super::foreign_code::{self, Use};
 use super::relation::OpenRelation;
 use super::saved_plans;
 use super::text_rows::{Texts, text_arguments, texts};
 use super::trigger_call::Call;
 use crate::error::Failure;
+use crate::ledger::foreign_code::{self, Use};
 use crate::ledger::owner::as_table_owner_writing;
 use crate::spine::schema;
 

@@ -7,7 +7,7 @@ use pgrx::spi::Spi;
 use crate::attach::{self, Request};
 use crate::error::{Failure, broken};
 use crate::ledger::catalog::verbs_schema;
-use crate::pg::foreign_code::expect_own_schema;
+use crate::ledger::foreign_code::expect_own_schema;
 use crate::pg::lock::AdvisoryLock;
 use crate::pg::text_rows::{Texts, query};
 use crate::sql_template::fill;
