@@ -13,13 +13,13 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 
 use crate::backfill::progress::{Counts, Progress};
+use crate::capture::audited::{self, Audited};
 use crate::capture::declaration::Declaration;
 use crate::capture::row_spec::Spec;
 use crate::error::Failure;
 use crate::ledger::lane::SessionLock;
 use crate::ledger::owner::as_table_owner;
 use crate::ledger::system_entry;
-use crate::pg::audited::{self, Audited};
 use crate::pg::backfill::batch::{self, Outcome, Rows};
 use crate::pg::backfill::keyset::{Keyset, Position};
 use crate::pg::query::Session;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
+use crate::capture::audited::root_of;
 use crate::capture::declaration::{self, ChainOf};
 use crate::capture::event;
 use crate::capture::layouts;
@@ -15,7 +16,6 @@ use crate::error::Failure;
 use crate::ledger::attribution;
 use crate::ledger::buffer::{self, Fields};
 use crate::ledger::{chains, flush};
-use crate::pg::audited::root_of;
 use crate::pg::relation::OpenRelation;
 use crate::pg::trigger_call::{Call, TIMING_HINT};
 use crate::settings;

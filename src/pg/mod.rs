@@ -5,7 +5,6 @@
 
 pub mod aggregate;
 pub mod arena;
-pub mod audited;
 pub mod backfill;
 pub mod builtin;
 pub mod callbacks;
@@ -41,6 +40,7 @@ pub mod subtransaction;
 pub mod table;
 pub mod text_rows;
 pub mod transaction;
+pub mod trigger;
 pub mod trigger_call;
 pub mod tuple_batch;
 pub mod values;

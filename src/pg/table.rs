@@ -6,8 +6,13 @@ use pgrx::pg_sys;
 
 use crate::pg::compat;
 
-use super::relation::{OpenRelation, index_columns, name_of};
+use super::relation::{OpenRelation, index_columns, name_of, take_oids};
 use super::row_json::attributes;
+
+unsafe extern "C-unwind" {
+    /// catalog/partition.h, which pgrx has no binding of.
+    fn get_partition_ancestors(relation: pg_sys::Oid) -> *mut pg_sys::List;
+}
 
 /// The first oid that is given to what users make: pg_catalog and information_schema are below.
 const FIRST_NORMAL_OID: u32 = 16384;
@@ -78,6 +83,16 @@ pub fn is_partition(oid: pg_sys::Oid) -> bool {
 pub fn root_of_partition(oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     // SAFETY: takes an oid and returns one, or null.
     unsafe { pgrx::direct_function_call(pg_sys::pg_partition_root, &[Some(oid.into())]) }
+}
+
+/// The tables that a relation is a partition of, the nearest first.
+pub fn ancestors(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    // SAFETY: returns a fresh list of oids.
+    unsafe {
+        take_oids(pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            get_partition_ancestors(relation)
+        }))
+    }
 }
 
 /// The oid of a relation by schema and name; invalid if there is none.

@@ -1,11 +1,10 @@
 //! What PostgreSQL hands to a trigger function.
 
-use std::ffi::CStr;
-
 use pgrx::pg_sys;
 
 use super::relation::OpenRelation;
 use super::row_json::{self, DeformedRow};
+use super::trigger;
 use crate::error::Failure;
 
 /// How triggers that record changes are to be made.
@@ -55,14 +54,8 @@ impl Call {
 
     /// Its arguments.
     pub fn arguments(&self) -> Vec<String> {
-        let trigger = self.trigger();
-        (0..trigger.tgnargs.max(0) as usize)
-            .map(|at| {
-                // SAFETY: tgargs has tgnargs NUL-terminated strings.
-                let argument = unsafe { CStr::from_ptr(*trigger.tgargs.add(at)) };
-                argument.to_string_lossy().into_owned()
-            })
-            .collect()
+        // SAFETY: the trigger is one of the relation's cache.
+        unsafe { trigger::arguments(self.trigger()) }
     }
 
     /// The relation whose trigger was fired.
