@@ -51,10 +51,14 @@ impl<'a> Tuple<'a> {
         }
     }
 
+    pub(super) fn tid(&self) -> pg_sys::ItemPointerData {
+        // SAFETY: a tuple has a place.
+        unsafe { (*self.tuple).t_self }
+    }
+
     /// Its place in the table.
     pub fn place(&self) -> Place {
-        // SAFETY: a tuple has a place.
-        let tid = unsafe { (*self.tuple).t_self };
+        let tid = self.tid();
         Place {
             block: (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo),
             offset: tid.ip_posid,
@@ -129,6 +133,7 @@ impl Slot {
             let mut made = false;
             let tuple = pg_sys::ExecFetchSlotHeapTuple(self.0, false, &mut made);
             (*tuple).t_self = (*self.0).tts_tid;
+            (*tuple).t_tableOid = table.oid();
             let answer = show(Tuple::new(tuple, table.tuple_desc()));
             if made {
                 pg_sys::heap_freetuple(tuple);

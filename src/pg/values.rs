@@ -204,7 +204,7 @@ impl<'a> Values<'a> {
         Some(datum)
     }
 
-    fn attribute(&self, at: usize) -> &pg_sys::FormData_pg_attribute {
+    pub(super) fn attribute(&self, at: usize) -> &pg_sys::FormData_pg_attribute {
         debug_assert!(at < self.values.len());
         // SAFETY: the row type has an attribute per value, and a value was taken at `at`.
         unsafe { super::compat::attribute(self.desc, at) }
