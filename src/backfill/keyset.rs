@@ -149,17 +149,12 @@ impl Keyset {
 
     /// The position that a row of a query's result has.
     pub fn position(&self, row: &Values<'_>) -> Position {
-        let value = |(at, column): (usize, &Column)| {
+        let columns = self.columns.iter().zip(PLACE_COLUMNS..);
+        let values = columns.map(|(column, at)| {
             row.owned(at)
                 .unwrap_or_else(|| broken(format!("{} is null where no null is read", column.name)))
-        };
-        Position(
-            self.columns
-                .iter()
-                .enumerate()
-                .map(|(at, column)| value((at + PLACE_COLUMNS, column)))
-                .collect(),
-        )
+        });
+        Position(values.collect())
     }
 
     fn select(&self) -> String {

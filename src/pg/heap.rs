@@ -1,5 +1,6 @@
 //! Tuples of a table: one after the other, or by their place.
 
+use std::ffi::CStr;
 use std::marker::PhantomData;
 
 use auditspine_core::rows::Place;
@@ -69,6 +70,45 @@ impl<'a> Tuple<'a> {
     pub fn show<R>(&self, show: impl FnOnce(&Values<'_>) -> R) -> R {
         // SAFETY: tuple and descriptor belong together.
         unsafe { show_tuple(self.tuple, self.desc, show) }
+    }
+
+    /// The text of a column, `None` for NULL; no text at all if there is no column of this name.
+    pub fn text_of(&self, column: &CStr) -> Option<Option<String>> {
+        // SAFETY: tuple and descriptor belong together; the text is palloc'd, or null.
+        unsafe {
+            let number = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
+            if number == pg_sys::SPI_ERROR_NOATTRIBUTE {
+                return None;
+            }
+            let text = pg_sys::SPI_getvalue(self.tuple, self.desc, number);
+            Some((!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned()))
+        }
+    }
+
+    /// A copy with a number in one of its columns; `None` if it has no such column of type integer.
+    pub(super) fn with_int4(&self, column: &CStr, number: i32) -> Option<pg_sys::Datum> {
+        // SAFETY: tuple and descriptor belong together; each array has one member.
+        unsafe {
+            let mut place = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
+            if place <= 0 || pg_sys::SPI_gettypeid(self.desc, place) != pg_sys::INT4OID {
+                return None;
+            }
+            let mut value = pg_sys::Datum::from(number);
+            let mut null = false;
+            let changed = pg_sys::heap_modify_tuple_by_cols(
+                self.tuple, self.desc, 1, &mut place, &mut value, &mut null,
+            );
+            Some(pg_sys::Datum::from(changed))
+        }
+    }
+
+    /// Number of the command that wrote it.
+    ///
+    /// # Safety
+    /// The running transaction wrote it.
+    pub(super) unsafe fn command(&self) -> pg_sys::CommandId {
+        // SAFETY: the caller's.
+        unsafe { pg_sys::HeapTupleHeaderGetCmin((*self.tuple).t_data) }
     }
 
     /// Takes it apart into a row, which holds it while it is shown and nothing afterwards.

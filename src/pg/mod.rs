@@ -34,7 +34,6 @@ pub mod session;
 pub mod shape;
 pub mod snapshot;
 pub mod spill;
-pub mod spine_trigger_call;
 pub mod sql_function;
 pub mod sqltypes;
 pub mod subtransaction;

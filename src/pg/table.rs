@@ -104,6 +104,12 @@ pub fn oid_of(schema: &CStr, name: &CStr) -> pg_sys::Oid {
     }
 }
 
+/// The oid of a relation by its schema and name; invalid if there is none.
+pub fn oid_in(schema: pg_sys::Oid, name: &CStr) -> pg_sys::Oid {
+    // SAFETY: a catalog lookup by a NUL-terminated name.
+    unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) }
+}
+
 /// The type under a domain, or the type itself.
 pub fn base_type(oid: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: a lookup of a type that a column has.
@@ -191,6 +197,22 @@ impl OpenRelation {
     /// Its owner.
     pub fn owner(&self) -> pg_sys::Oid {
         self.form().relowner
+    }
+
+    /// Its schema.
+    pub fn schema(&self) -> pg_sys::Oid {
+        self.form().relnamespace
+    }
+
+    /// The name of its schema, quoted where SQL needs it.
+    pub fn quoted_schema(&self) -> String {
+        // SAFETY: the schema of an open relation is there; both names are palloc'd.
+        unsafe {
+            let name = pg_sys::get_namespace_name(self.schema());
+            CStr::from_ptr(pg_sys::quote_identifier(name))
+                .to_string_lossy()
+                .into_owned()
+        }
     }
 
     /// Its name without the schema.
