@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod chains;
 pub mod dropping;
 pub mod evidence;
+pub mod extent;
 pub mod flush;
 pub mod foreign_code;
 pub mod head;

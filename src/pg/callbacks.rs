@@ -50,15 +50,17 @@ pub fn on_catalog_change(cache: pg_sys::SysCacheIdentifier::Type, f: fn()) {
     unsafe { pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(catalog), f) };
 }
 
+/// Takes an object's class, which is the catalog that it is in, and its oid.
+type OnDrop = fn(pg_sys::Oid, pg_sys::Oid);
+
 thread_local! {
-    static DROPPED: Cell<Option<fn(pg_sys::Oid, pg_sys::Oid)>> = const { Cell::new(None) };
+    static DROPPED: Cell<Option<OnDrop>> = const { Cell::new(None) };
     /// What was called before us, and is called still.
     static NEXT: Cell<pg_sys::object_access_hook_type> = const { Cell::new(None) };
 }
 
-/// Has `f` called before an object is dropped, with its class, which is the catalog that it is in, and its oid.
-/// For one function only.
-pub fn on_drop(f: fn(pg_sys::Oid, pg_sys::Oid)) {
+/// Has `f` called before an object is dropped. For one function only: another takes its place.
+pub fn on_drop(f: OnDrop) {
     if DROPPED.replace(Some(f)).is_some() {
         return;
     }

@@ -11,7 +11,6 @@ pub mod clock;
 pub mod compat;
 pub mod ddl;
 pub mod extension;
-pub mod extent;
 pub mod heap;
 pub mod index_lookup;
 pub mod index_scan;

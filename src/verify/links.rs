@@ -14,6 +14,7 @@ use pgrx::pg_sys;
 
 use crate::error::Failure;
 use crate::ledger::catalog::{self, state};
+use crate::ledger::extent::Extent;
 use crate::ledger::heads::Places;
 use crate::ledger::lane_scan::ByLane;
 use crate::ledger::raw_tuple;
@@ -23,7 +24,6 @@ use crate::ledger::stored_entry::EntryReader;
 use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
 use crate::pg::builtin::jsonb_of;
-use crate::pg::extent::Extent;
 use crate::pg::memory::SideContext;
 use crate::pg::result_rows::RowStore;
 use crate::pg::sequence;

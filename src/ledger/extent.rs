@@ -1,7 +1,7 @@
 //! A part of a table, read in physical order.
 
-use super::heap::{Tuple, in_physical_order};
-use super::relation::OpenRelation;
+use crate::pg::heap::{Tuple, in_physical_order};
+use crate::pg::relation::OpenRelation;
 
 /// Some pages of a table, or all.
 pub struct Extent {
