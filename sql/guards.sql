@@ -36,7 +36,7 @@ $guards$;
 
 -- The owner of the schema that CREATE EXTENSION chose may drop it, and all that is in it, whoever owns that; or rename it, and
 -- put another in its place, which those who name it would find. A backend that has loaded the library refuses the first
--- (src/pg/dropping.rs); this loads it, and refuses the second.
+-- (src/ledger/dropping.rs); this loads it, and refuses the second.
 CREATE FUNCTION auditspine.on_drop() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'auditspine_on_drop';
 REVOKE ALL ON FUNCTION auditspine.on_drop() FROM PUBLIC;

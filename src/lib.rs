@@ -16,13 +16,27 @@ mod blueprint;
 mod capture;
 mod encoding;
 mod error;
+mod hooks;
 mod ledger;
 mod pg;
 mod publish;
 mod settings;
 mod spine;
+mod sql_template;
 mod trust;
 mod verify;
+
+/// Runs when the library is loaded into a backend.
+#[pgrx::pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    if pg::extension::is_being_created() {
+        ledger::catalog::expect_utf8();
+    }
+    settings::register();
+    // After all settings are defined.
+    pg::compat::reserve_settings(c"auditspine");
+    hooks::register();
+}
 
 /// Tests that run inside a backend, by topic.
 #[cfg(any(test, feature = "pg_test"))]

@@ -6,10 +6,10 @@
 use pgrx::spi::{quote_identifier, quote_literal};
 use pgrx::{Spi, pg_sys};
 
+use crate::capture::audited::{self, OurTrigger, symbol};
 use crate::capture::declaration::Declaration;
 use crate::error::broken;
 use crate::ledger::catalog::verbs_schema;
-use crate::pg::audited::{self, OurTrigger, symbol};
 use crate::pg::relation::OpenRelation;
 
 /// How a table is to be audited.

@@ -4,8 +4,8 @@ use pgrx::pg_sys;
 
 use super::{ddl, ended, entries, kinds_in_use};
 use crate::attach::history_of_attach;
+use crate::capture::audited::{members, root_of};
 use crate::error::Failure;
-use crate::pg::audited::{members, root_of};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::with_plain_names;
 use crate::pg::table;

@@ -14,15 +14,16 @@ use std::collections::HashSet;
 use pgrx::pg_sys;
 
 use crate::backfill::recorded::{Lookup, Recorded};
+use crate::capture::audited;
+use crate::capture::audited::{members, root_of};
 use crate::capture::declaration::{ChainOf, Declaration};
 use crate::capture::existing_rows;
 use crate::capture::row_spec::Spec;
 use crate::error::Failure;
 use crate::ledger::{chains, flush, lane};
-use crate::pg::audited::{members, root_of};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::with_plain_names;
-use crate::pg::{audited, registry, table};
+use crate::pg::{registry, table};
 use crate::verify::rows;
 use ddl::Policy;
 

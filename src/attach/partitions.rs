@@ -6,6 +6,7 @@ use pgrx::pg_sys;
 
 use super::ddl::{self, Policy, Role};
 use super::{entries, target};
+use crate::capture::audited::{self, Audited, OurTrigger, leaves, members, symbol};
 use crate::capture::declaration::{ChainOf, Declaration};
 use crate::capture::existing_rows;
 use crate::capture::layouts;
@@ -13,10 +14,10 @@ use crate::capture::row_spec::Spec;
 use crate::error::Failure;
 use crate::ledger::catalog::verbs_schema;
 use crate::ledger::owner::as_owner;
-use crate::pg::audited::{self, Audited, OurTrigger, ancestors, leaves, members, symbol};
 use crate::pg::ddl::{ColumnChange, Command, Touched};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::with_plain_names;
+use crate::pg::table::ancestors;
 use crate::pg::{registry, table};
 
 /// Partitions are locked by the command already, as strongly as it needs.

@@ -4,10 +4,10 @@
 use pgrx::pg_sys;
 
 use super::{Request, expect_chain};
+use crate::capture::audited::{is_being_detached, root_of};
 use crate::capture::declaration::{ChainOf, Declaration};
 use crate::error::Failure;
 use crate::ledger::system_entry::is_reserved;
-use crate::pg::audited::{is_being_detached, root_of};
 use crate::pg::relation::OpenRelation;
 use crate::pg::table;
 

@@ -6,22 +6,24 @@
 //! have left rows behind that were locked when it came by, and others may have come in behind the
 //! trigger's back since.
 
+mod batch;
+mod keyset;
 pub mod progress;
 pub mod recorded;
 
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 
+use crate::backfill::batch::{Outcome, Rows};
+use crate::backfill::keyset::{Keyset, Position};
 use crate::backfill::progress::{Counts, Progress};
+use crate::capture::audited::{self, Audited};
 use crate::capture::declaration::Declaration;
 use crate::capture::row_spec::Spec;
 use crate::error::Failure;
 use crate::ledger::lane::SessionLock;
 use crate::ledger::owner::as_table_owner;
 use crate::ledger::system_entry;
-use crate::pg::audited::{self, Audited};
-use crate::pg::backfill::batch::{self, Outcome, Rows};
-use crate::pg::backfill::keyset::{Keyset, Position};
 use crate::pg::query::Session;
 use crate::pg::relation::OpenRelation;
 use crate::pg::snapshot::ActiveSnapshot;
@@ -342,13 +344,7 @@ impl<'a> Run<'a> {
             let session = Session::connect();
             let snapshot = ActiveSnapshot::push();
             session.prepare(&query, &[]).read(&[], |row, _| {
-                let text = |at: usize| {
-                    let value = row.get(at).copied().flatten();
-                    value.map_or_else(String::new, |value| {
-                        String::from_utf8_lossy(&crate::pg::index_lookup::bytes_of(value))
-                            .into_owned()
-                    })
-                };
+                let text = |at: usize| row.text(at).unwrap_or_default();
                 rows.add(format!("{} of {}", text(1), text(0)));
                 std::ops::ControlFlow::Continue(())
             });

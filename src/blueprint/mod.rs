@@ -1,18 +1,17 @@
 //! Blueprints: whole systems, installed by one call, audited.
 
 mod catalogue;
-mod template;
 
 use pgrx::spi::Spi;
 
 pub use catalogue::{BLUEPRINTS, Blueprint, Schema};
-pub use template::fill;
 
 use crate::error::{Failure, broken};
 use crate::ledger::catalog::verbs_schema;
-use crate::pg::foreign_code::expect_own_schema;
+use crate::ledger::foreign_code::expect_own_schema;
 use crate::pg::lock::AdvisoryLock;
 use crate::pg::text_rows::query;
+use crate::sql_template::fill;
 
 /// PostgreSQL's NAMEDATALEN less the NUL: what is longer it would cut.
 const MAX_NAME: usize = 63;

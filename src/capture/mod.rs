@@ -1,5 +1,6 @@
 //! How changes of rows become events: what is recorded of a table, and the trigger that records it.
 
+pub mod audited;
 pub mod declaration;
 pub mod event;
 pub mod existing_rows;

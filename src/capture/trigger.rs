@@ -7,6 +7,7 @@ use std::rc::Rc;
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
+use crate::capture::audited::root_of;
 use crate::capture::declaration::{self, ChainOf};
 use crate::capture::event;
 use crate::capture::layouts;
@@ -15,9 +16,8 @@ use crate::error::Failure;
 use crate::ledger::attribution;
 use crate::ledger::buffer::{self, Fields};
 use crate::ledger::{chains, flush};
-use crate::pg::audited::root_of;
 use crate::pg::relation::OpenRelation;
-use crate::pg::trigger_call::{Call, TIMING_HINT};
+use crate::pg::trigger_call::{Call, Operation, TIMING_HINT};
 use crate::settings;
 
 /// A trigger's spec, and the relations whose change makes it stale.
@@ -59,7 +59,7 @@ pub fn forget_specs() {
 }
 
 /// Records the change that fired the trigger.
-pub fn capture(call: &Call) {
+pub fn capture(call: &Call<'_>) {
     const OPERATION: u32 = 3;
     const ROW: u32 = 4;
     const TIMING: u32 = 0x18;
@@ -95,7 +95,7 @@ pub fn capture(call: &Call) {
     flush::flush_if_due(settings::buffer_bytes());
 }
 
-fn capture_truncate(call: &Call) {
+fn capture_truncate(call: &Call<'_>) {
     let declaration = declaration::parse(&call.arguments());
     let relation = call.relation();
     let kind = kind_of(&relation, &declaration);
@@ -129,7 +129,7 @@ fn capture_truncate(call: &Call) {
 }
 
 /// The trigger's spec, resolved at its first row and whenever the table has changed.
-fn spec(call: &Call) -> Rc<Spec> {
+fn spec(call: &Call<'_>) -> Rc<Spec> {
     let trigger = call.trigger().tgoid;
     if STALE.get() {
         STALE.set(false);
@@ -168,20 +168,19 @@ fn spec(call: &Call) -> Rc<Spec> {
     })
 }
 
-impl Call {
-    fn operation(&self) -> &'static str {
-        const OPERATION: u32 = 3;
-        match self.data().tg_event & OPERATION {
-            0 => "INSERT into",
-            1 => "DELETE from",
-            2 => "UPDATE of",
-            _ => "TRUNCATE of",
+impl Call<'_> {
+    fn words(&self) -> &'static str {
+        match self.operation() {
+            Operation::Insert => "INSERT into",
+            Operation::Delete => "DELETE from",
+            Operation::Update => "UPDATE of",
+            Operation::Truncate => "TRUNCATE of",
         }
     }
 
     /// Refuses the change of an audited table, whose policy is append-only, that fired the trigger.
     pub fn refuse_audited(&self) -> ! {
-        let operation = self.operation();
+        let operation = self.words();
         let relation = self.relation();
         let mut table = relation.qualified();
         if relation.is_partition() {
@@ -197,7 +196,7 @@ impl Call {
 
     /// Refuses the change that fired the trigger.
     pub fn refuse(&self) -> ! {
-        let operation = self.operation();
+        let operation = self.words();
         let table = self.table().to_string();
         Failure::StateIsAppendOnly.raise(
             format!("{operation} auditspine.{table} is refused: it is append-only"),

@@ -11,7 +11,7 @@ use crate::pg::index_scan::{Condition, IndexScan, Under};
 
 use crate::ledger::catalog::state;
 use crate::ledger::order;
-use crate::pg::entries::EntryReader;
+use crate::ledger::stored_entry::EntryReader;
 use crate::pg::relation::OpenRelation;
 
 /// Reads lanes under the snapshot that was active when it was made, which must stay so.

@@ -31,7 +31,7 @@ fn keep_replicated_out(call: &FunctionCall) -> pg_sys::Datum {
 }
 
 /// The row that is to be written; none if it is replicated.
-fn judge(call: &Call) -> pg_sys::Datum {
+fn judge(call: &Call<'_>) -> pg_sys::Datum {
     const OPERATION: u32 = 3;
     const UPDATE: u32 = 2;
     const TRUNCATE: u32 = 3;

@@ -8,10 +8,10 @@ use auditspine_core::verify::{Chains, EntryView, Store};
 use pgrx::pg_sys;
 
 use crate::ledger::catalog::{chain_column, state};
+use crate::ledger::extent::Extent;
 use crate::ledger::order;
 use crate::ledger::owner::as_owner;
-use crate::pg::entries::{EntryReader, NO_CHAIN, NO_LANE, NO_POS};
-use crate::pg::extent::Extent;
+use crate::ledger::stored_entry::{EntryReader, NO_CHAIN, NO_LANE, NO_POS};
 use crate::pg::heap::{Tuple, in_physical_order};
 use crate::pg::query::in_batches;
 use crate::pg::relation::OpenRelation;

@@ -1,5 +1,6 @@
 //! Tuples of a table: one after the other, or by their place.
 
+use std::ffi::CStr;
 use std::marker::PhantomData;
 
 use auditspine_core::rows::Place;
@@ -31,6 +32,18 @@ impl<'a> Tuple<'a> {
         }
     }
 
+    /// Its descriptor.
+    pub(super) fn desc(&self) -> pg_sys::TupleDesc {
+        self.desc
+    }
+
+    /// The table that it was read from; invalid for a row that a query made.
+    #[inline]
+    pub(super) fn table(&self) -> pg_sys::Oid {
+        // SAFETY: a tuple says so.
+        unsafe { (*self.tuple).t_tableOid }
+    }
+
     /// Its header and values, as they lie.
     pub fn bytes(&self) -> &'a [u8] {
         // SAFETY: a tuple has so many bytes there.
@@ -39,10 +52,14 @@ impl<'a> Tuple<'a> {
         }
     }
 
+    pub(super) fn tid(&self) -> pg_sys::ItemPointerData {
+        // SAFETY: a tuple has a place.
+        unsafe { (*self.tuple).t_self }
+    }
+
     /// Its place in the table.
     pub fn place(&self) -> Place {
-        // SAFETY: a tuple has a place.
-        let tid = unsafe { (*self.tuple).t_self };
+        let tid = self.tid();
         Place {
             block: (u32::from(tid.ip_blkid.bi_hi) << 16) | u32::from(tid.ip_blkid.bi_lo),
             offset: tid.ip_posid,
@@ -55,6 +72,45 @@ impl<'a> Tuple<'a> {
         unsafe { show_tuple(self.tuple, self.desc, show) }
     }
 
+    /// The text of a column, `None` for NULL; no text at all if there is no column of this name.
+    pub fn text_of(&self, column: &CStr) -> Option<Option<String>> {
+        // SAFETY: tuple and descriptor belong together; the text is palloc'd, or null.
+        unsafe {
+            let number = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
+            if number == pg_sys::SPI_ERROR_NOATTRIBUTE {
+                return None;
+            }
+            let text = pg_sys::SPI_getvalue(self.tuple, self.desc, number);
+            Some((!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned()))
+        }
+    }
+
+    /// A copy with a number in one of its columns; `None` if it has no such column of type integer.
+    pub(super) fn with_int4(&self, column: &CStr, number: i32) -> Option<pg_sys::Datum> {
+        // SAFETY: tuple and descriptor belong together; each array has one member.
+        unsafe {
+            let mut place = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
+            if place <= 0 || pg_sys::SPI_gettypeid(self.desc, place) != pg_sys::INT4OID {
+                return None;
+            }
+            let mut value = pg_sys::Datum::from(number);
+            let mut null = false;
+            let changed = pg_sys::heap_modify_tuple_by_cols(
+                self.tuple, self.desc, 1, &mut place, &mut value, &mut null,
+            );
+            Some(pg_sys::Datum::from(changed))
+        }
+    }
+
+    /// Number of the command that wrote it.
+    ///
+    /// # Safety
+    /// The running transaction wrote it.
+    pub(super) unsafe fn command(&self) -> pg_sys::CommandId {
+        // SAFETY: the caller's.
+        unsafe { pg_sys::HeapTupleHeaderGetCmin((*self.tuple).t_data) }
+    }
+
     /// Takes it apart into a row, which holds it while it is shown and nothing afterwards.
     pub fn deform<R>(&self, row: &mut DeformedRow, show: impl FnOnce(&DeformedRow) -> R) -> R {
         // SAFETY: tuple and descriptor are valid until the row is emptied, here or while a panic passes.
@@ -64,7 +120,8 @@ impl<'a> Tuple<'a> {
     }
 
     /// Takes it apart into arrays with a member per column; false if it has another number of columns.
-    pub fn deform_into(&self, values: &mut [pg_sys::Datum], nulls: &mut [bool]) -> bool {
+    #[inline]
+    pub(super) fn deform_into(&self, values: &mut [pg_sys::Datum], nulls: &mut [bool]) -> bool {
         // SAFETY: tuple and descriptor belong together; both arrays have a member per column.
         unsafe {
             let count = (*self.desc).natts as usize;
@@ -88,24 +145,6 @@ struct Loaded<'a>(&'a mut DeformedRow);
 impl Drop for Loaded<'_> {
     fn drop(&mut self) {
         self.0.clear();
-    }
-}
-
-/// Shows a tuple of a table by its bytes, as [`Tuple::bytes`] has shown them, aligned to 8.
-///
-/// # Safety
-/// The bytes are those of a tuple of the table.
-pub unsafe fn show_bytes<R>(
-    table: &OpenRelation,
-    bytes: &[u8],
-    show: impl FnOnce(Tuple<'_>) -> R,
-) -> R {
-    // SAFETY: the caller's; the tuple is not looked at any more when the bytes go.
-    unsafe {
-        let mut tuple: pg_sys::HeapTupleData = std::mem::zeroed();
-        tuple.t_len = bytes.len() as u32;
-        tuple.t_data = bytes.as_ptr().cast_mut().cast();
-        show(Tuple::new(&mut tuple, table.tuple_desc()))
     }
 }
 
@@ -134,6 +173,7 @@ impl Slot {
             let mut made = false;
             let tuple = pg_sys::ExecFetchSlotHeapTuple(self.0, false, &mut made);
             (*tuple).t_self = (*self.0).tts_tid;
+            (*tuple).t_tableOid = table.oid();
             let answer = show(Tuple::new(tuple, table.tuple_desc()));
             if made {
                 pg_sys::heap_freetuple(tuple);

@@ -5,23 +5,19 @@
 
 pub mod aggregate;
 pub mod arena;
-pub mod audited;
-pub mod backfill;
 pub mod builtin;
 pub mod callbacks;
 pub mod clock;
 pub mod compat;
 pub mod ddl;
-pub mod dropping;
-pub mod entries;
-pub mod extent;
-pub mod foreign_code;
+pub mod extension;
 pub mod heap;
 pub mod index_lookup;
 pub mod index_scan;
 pub mod insert;
 pub mod lock;
 pub mod memory;
+pub mod owned_value;
 pub mod privilege;
 pub mod query;
 pub mod receiver;
@@ -29,6 +25,7 @@ pub mod registry;
 pub mod relation;
 pub mod result_rows;
 pub mod row_json;
+pub mod row_lock;
 pub mod saved_plans;
 pub mod sequence;
 pub mod server_file;
@@ -36,31 +33,17 @@ pub mod session;
 pub mod shape;
 pub mod snapshot;
 pub mod spill;
-pub mod spine_trigger_call;
 pub mod sql_function;
 pub mod sqltypes;
 pub mod subtransaction;
 pub mod table;
 pub mod text_rows;
-pub mod threads;
 pub mod transaction;
+pub mod trigger;
 pub mod trigger_call;
+pub mod tuple_batch;
+pub mod type_order;
 pub mod values;
 pub mod varlena;
 pub mod wal;
-
-use pgrx::pg_guard;
-
-/// Runs when the library is loaded into a backend.
-#[pg_guard]
-pub extern "C-unwind" fn _PG_init() {
-    // SAFETY: a plain global, true while CREATE EXTENSION runs.
-    if unsafe { pgrx::pg_sys::creating_extension } {
-        crate::ledger::catalog::expect_utf8();
-    }
-    crate::settings::register();
-    // After all settings are defined.
-    compat::reserve_settings(c"auditspine");
-    callbacks::register();
-    dropping::register();
-}
+pub mod worker_pool;

@@ -108,7 +108,7 @@ impl Plan<'_> {
     pub fn read(
         &self,
         values: &[pg_sys::Datum],
-        mut show: impl FnMut(&[Option<pg_sys::Datum>], bool) -> ControlFlow<()>,
+        mut show: impl FnMut(&Values<'_>, bool) -> ControlFlow<()>,
     ) {
         // SAFETY: one value per parameter; the rows live until they are freed here.
         unsafe {
@@ -165,23 +165,6 @@ pub unsafe fn show_all(
     table: *mut pg_sys::SPITupleTable,
     mut show: impl FnMut(&[Option<pg_sys::Datum>]),
 ) {
-    // SAFETY: the caller's.
-    unsafe {
-        show_table(table, &mut |row, _| {
-            show(row);
-            ControlFlow::Continue(())
-        });
-    }
-}
-
-/// Shows the rows of a result until told to break.
-///
-/// # Safety
-/// `table` is null or a valid result of SPI.
-unsafe fn show_table(
-    table: *mut pg_sys::SPITupleTable,
-    show: &mut impl FnMut(&[Option<pg_sys::Datum>], bool) -> ControlFlow<()>,
-) {
     if table.is_null() {
         return;
     }
@@ -189,15 +172,40 @@ unsafe fn show_table(
     unsafe {
         let desc = (*table).tupdesc;
         let mut row = vec![None; (*desc).natts.max(0) as usize];
-        let count = (*table).numvals as usize;
-        for at in 0..count {
+        for at in 0..(*table).numvals as usize {
             let tuple = *(*table).vals.add(at);
             for (column, value) in (1..).zip(row.iter_mut()) {
                 let mut null = false;
                 let datum = pg_sys::SPI_getbinval(tuple, desc, column, &mut null);
                 *value = (!null).then_some(datum);
             }
-            if show(&row, at + 1 == count).is_break() {
+            show(&row);
+        }
+    }
+}
+
+/// Shows the rows of a result until told to break, with whether it is the last one.
+///
+/// # Safety
+/// `table` is null or a valid result of SPI.
+unsafe fn show_table(
+    table: *mut pg_sys::SPITupleTable,
+    show: &mut impl FnMut(&Values<'_>, bool) -> ControlFlow<()>,
+) {
+    if table.is_null() {
+        return;
+    }
+    // SAFETY: the caller's; a result has `numvals` rows of its descriptor, and both arrays a member per column.
+    unsafe {
+        let desc = (*table).tupdesc;
+        let columns = (*desc).natts.max(0) as usize;
+        let mut values = vec![pg_sys::Datum::null(); columns];
+        let mut nulls = vec![true; columns];
+        let count = (*table).numvals as usize;
+        for at in 0..count {
+            let tuple = *(*table).vals.add(at);
+            pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
+            if show(&Values::new(&values, &nulls, desc), at + 1 == count).is_break() {
                 return;
             }
         }

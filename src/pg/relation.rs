@@ -136,16 +136,8 @@ impl OpenRelation {
 
     /// The oids of its indexes, valid or not.
     pub fn index_oids(&self) -> Vec<pg_sys::Oid> {
-        // SAFETY: `raw` is an open relation; the list is a fresh copy of oids that we free.
-        unsafe {
-            let list = pg_sys::RelationGetIndexList(self.raw);
-            let count = if list.is_null() { 0 } else { (*list).length };
-            let oids = (0..count)
-                .map(|at| (*(*list).elements.add(at as usize)).oid_value)
-                .collect();
-            pg_sys::list_free(list);
-            oids
-        }
+        // SAFETY: `raw` is an open relation; the list is a fresh copy of oids.
+        unsafe { take_oids(pg_sys::RelationGetIndexList(self.raw)) }
     }
 }
 
@@ -166,6 +158,22 @@ impl Drop for OpenRelation {
                 Closes::Nothing => {}
             }
         }
+    }
+}
+
+/// The members of a list, which is freed.
+///
+/// # Safety
+/// `list` is null or a valid list of oids that nobody else uses.
+pub(super) unsafe fn take_oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
+    // SAFETY: the caller's.
+    unsafe {
+        let count = if list.is_null() { 0 } else { (*list).length };
+        let all = (0..count)
+            .map(|at| (*(*list).elements.add(at as usize)).oid_value)
+            .collect();
+        pg_sys::list_free(list);
+        all
     }
 }
 

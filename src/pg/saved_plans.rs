@@ -7,6 +7,7 @@ use std::ffi::CString;
 use pgrx::pg_sys;
 
 use super::query::{Argument, show_all, split};
+use super::trigger_call::Call;
 
 /// Plans that are kept. The text of a statement names the schema of what it uses, so there are as many as
 /// there are statements and schemas; those beyond are planned each time.
@@ -29,14 +30,23 @@ pub fn run(
     show: impl FnMut(&[Option<pg_sys::Datum>]),
 ) -> u64 {
     // SAFETY: no trigger's rows are asked for.
-    unsafe { run_in_trigger(std::ptr::null_mut(), statement, arguments, show) }
+    unsafe { run_with(std::ptr::null_mut(), statement, arguments, show) }
 }
 
 /// As [`run`], in a trigger whose transition tables the statement may read by their names.
-///
+pub fn run_in_trigger(
+    call: &Call<'_>,
+    statement: &str,
+    arguments: &[Argument],
+    show: impl FnMut(&[Option<pg_sys::Datum>]),
+) -> u64 {
+    // SAFETY: the data is that of the running trigger.
+    unsafe { run_with(call.raw(), statement, arguments, show) }
+}
+
 /// # Safety
 /// `data` is null, or the data of the running trigger.
-pub unsafe fn run_in_trigger(
+unsafe fn run_with(
     data: *mut pg_sys::TriggerData,
     statement: &str,
     arguments: &[Argument],

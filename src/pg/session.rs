@@ -16,6 +16,21 @@ pub fn system_identifier() -> u64 {
     unsafe { pg_sys::GetSystemIdentifier() }
 }
 
+/// The current user.
+pub fn current_user() -> pg_sys::Oid {
+    // SAFETY: a plain value of this backend.
+    unsafe { pg_sys::GetUserId() }
+}
+
+/// The name of a role; `None` if it is gone.
+pub fn role_name(role: pg_sys::Oid) -> Option<String> {
+    // SAFETY: the name is palloc'd, or null if there is no such role.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, true);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}
+
 /// The name of the current user.
 pub fn current_user_name() -> String {
     // SAFETY: the current user exists; the name is palloc'd.

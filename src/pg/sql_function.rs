@@ -97,12 +97,12 @@ impl FunctionCall {
     }
 
     /// The trigger that called, by the name of its function; an ERROR if none did.
-    pub fn trigger(&self, function: &str) -> Call {
+    pub fn trigger(&self, function: &str) -> Call<'_> {
         self.trigger_as(function, TIMING_HINT)
     }
 
     /// As [`FunctionCall::trigger`], with a hint of how the trigger is to be made.
-    pub fn trigger_as(&self, function: &str, hint: &str) -> Call {
+    pub fn trigger_as(&self, function: &str, hint: &str) -> Call<'_> {
         // SAFETY: the call is under way.
         unsafe { Call::expect(self.0, function, hint) }
     }

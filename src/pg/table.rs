@@ -6,8 +6,13 @@ use pgrx::pg_sys;
 
 use crate::pg::compat;
 
-use super::relation::{OpenRelation, index_columns, name_of};
+use super::relation::{OpenRelation, index_columns, name_of, take_oids};
 use super::row_json::attributes;
+
+unsafe extern "C-unwind" {
+    /// catalog/partition.h, which pgrx has no binding of.
+    fn get_partition_ancestors(relation: pg_sys::Oid) -> *mut pg_sys::List;
+}
 
 /// The first oid that is given to what users make: pg_catalog and information_schema are below.
 const FIRST_NORMAL_OID: u32 = 16384;
@@ -80,6 +85,16 @@ pub fn root_of_partition(oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
     unsafe { pgrx::direct_function_call(pg_sys::pg_partition_root, &[Some(oid.into())]) }
 }
 
+/// The tables that a relation is a partition of, the nearest first.
+pub fn ancestors(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    // SAFETY: returns a fresh list of oids.
+    unsafe {
+        take_oids(pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            get_partition_ancestors(relation)
+        }))
+    }
+}
+
 /// The oid of a relation by schema and name; invalid if there is none.
 pub fn oid_of(schema: &CStr, name: &CStr) -> pg_sys::Oid {
     // SAFETY: catalog lookups by NUL-terminated names, and by an oid that may be invalid.
@@ -87,6 +102,12 @@ pub fn oid_of(schema: &CStr, name: &CStr) -> pg_sys::Oid {
         let schema = pg_sys::get_namespace_oid(schema.as_ptr(), true);
         pg_sys::get_relname_relid(name.as_ptr(), schema)
     }
+}
+
+/// The oid of a relation by its schema and name; invalid if there is none.
+pub fn oid_in(schema: pg_sys::Oid, name: &CStr) -> pg_sys::Oid {
+    // SAFETY: a catalog lookup by a NUL-terminated name.
+    unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) }
 }
 
 /// The type under a domain, or the type itself.
@@ -176,6 +197,22 @@ impl OpenRelation {
     /// Its owner.
     pub fn owner(&self) -> pg_sys::Oid {
         self.form().relowner
+    }
+
+    /// Its schema.
+    pub fn schema(&self) -> pg_sys::Oid {
+        self.form().relnamespace
+    }
+
+    /// The name of its schema, quoted where SQL needs it.
+    pub fn quoted_schema(&self) -> String {
+        // SAFETY: the schema of an open relation is there; both names are palloc'd.
+        unsafe {
+            let name = pg_sys::get_namespace_name(self.schema());
+            CStr::from_ptr(pg_sys::quote_identifier(name))
+                .to_string_lossy()
+                .into_owned()
+        }
     }
 
     /// Its name without the schema.

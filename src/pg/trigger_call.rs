@@ -1,29 +1,46 @@
 //! What PostgreSQL hands to a trigger function.
 
 use std::ffi::CStr;
+use std::marker::PhantomData;
 
 use pgrx::pg_sys;
 
+use super::heap::Tuple;
 use super::relation::OpenRelation;
 use super::row_json::{self, DeformedRow};
+use super::trigger;
 use crate::error::Failure;
 
 /// How triggers that record changes are to be made.
 pub const TIMING_HINT: &str = "declare it AFTER INSERT OR UPDATE OR DELETE … FOR EACH ROW, and AFTER \
                            TRUNCATE … FOR EACH STATEMENT";
 
-/// What PostgreSQL hands to a trigger function.
-pub struct Call {
-    data: *mut pg_sys::TriggerData,
+/// What fired a trigger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operation {
+    /// INSERT
+    Insert,
+    /// DELETE
+    Delete,
+    /// UPDATE
+    Update,
+    /// TRUNCATE
+    Truncate,
 }
 
-impl Call {
+/// What PostgreSQL hands to a trigger function, as long as that runs.
+pub struct Call<'a> {
+    data: *mut pg_sys::TriggerData,
+    running: PhantomData<&'a ()>,
+}
+
+impl<'a> Call<'a> {
     /// The call behind the arguments of a function of this name; an ERROR with a hint of how the trigger is to be
     /// made, if it was not called as one.
     ///
     /// # Safety
-    /// `fcinfo` must be what PostgreSQL passed to the running function.
-    pub unsafe fn expect(fcinfo: pg_sys::FunctionCallInfo, function: &str, hint: &str) -> Call {
+    /// `fcinfo` must be what PostgreSQL passed to the running function, which ends after `'a`.
+    pub unsafe fn expect(fcinfo: pg_sys::FunctionCallInfo, function: &str, hint: &str) -> Call<'a> {
         // SAFETY: the caller passes a valid fcinfo; a non-null context is a Node.
         let context = unsafe { (*fcinfo).context };
         // SAFETY: as above.
@@ -33,11 +50,12 @@ impl Call {
         }
         Call {
             data: context.cast(),
+            running: PhantomData,
         }
     }
 
     /// What PostgreSQL handed over.
-    pub fn raw(&self) -> *mut pg_sys::TriggerData {
+    pub(super) fn raw(&self) -> *mut pg_sys::TriggerData {
         self.data
     }
 
@@ -45,6 +63,72 @@ impl Call {
     pub fn data(&self) -> &pg_sys::TriggerData {
         // SAFETY: `new` checked the node's type; PostgreSQL keeps it for the length of the call.
         unsafe { &*self.data }
+    }
+
+    /// What fired the trigger.
+    #[inline]
+    pub fn operation(&self) -> Operation {
+        const OPERATION: u32 = 3;
+        match self.data().tg_event & OPERATION {
+            0 => Operation::Insert,
+            1 => Operation::Delete,
+            2 => Operation::Update,
+            _ => Operation::Truncate,
+        }
+    }
+
+    /// Whether it fires for each row, not for the statement.
+    pub fn is_for_row(&self) -> bool {
+        self.data().tg_event & pg_sys::TRIGGER_EVENT_ROW != 0
+    }
+
+    /// Whether it fires after the change.
+    pub fn is_after(&self) -> bool {
+        const TIMING: u32 = 0x18;
+        self.data().tg_event & TIMING == 0
+    }
+
+    /// Whether it fires before the change.
+    pub fn is_before(&self) -> bool {
+        const TIMING: u32 = 0x18;
+        self.data().tg_event & TIMING == pg_sys::TRIGGER_EVENT_BEFORE
+    }
+
+    /// The row as it was, in a row trigger of an UPDATE or DELETE.
+    pub fn old_row(&self) -> Option<Tuple<'_>> {
+        match self.operation() {
+            Operation::Update | Operation::Delete => self.tuple(self.data().tg_trigtuple),
+            Operation::Insert | Operation::Truncate => None,
+        }
+    }
+
+    /// The row as it is to be or has become, in a row trigger of an INSERT or UPDATE.
+    pub fn new_row(&self) -> Option<Tuple<'_>> {
+        match self.operation() {
+            Operation::Insert => self.tuple(self.data().tg_trigtuple),
+            Operation::Update => self.tuple(self.data().tg_newtuple),
+            Operation::Delete | Operation::Truncate => None,
+        }
+    }
+
+    fn tuple(&self, tuple: pg_sys::HeapTuple) -> Option<Tuple<'_>> {
+        // SAFETY: a row of the call's relation, both of which stay during the call.
+        (!tuple.is_null()).then(|| unsafe { Tuple::new(tuple, self.desc()) })
+    }
+
+    /// Number of the command, within this transaction, that wrote the new row; only in a row trigger that fires
+    /// after an INSERT or UPDATE.
+    pub fn command_of_new_row(&self) -> Option<pg_sys::CommandId> {
+        let row = self.new_row().filter(|_| self.is_after())?;
+        // SAFETY: the row was written by this transaction: an AFTER trigger fires in it, at the latest at its
+        // commit.
+        Some(unsafe { row.command() })
+    }
+
+    /// The new row with a number in one of its columns, for a trigger that fires before; `None` if it has no such
+    /// column of type integer, or there is no new row.
+    pub fn new_row_with(&self, column: &CStr, number: i32) -> Option<pg_sys::Datum> {
+        self.new_row()?.with_int4(column, number)
     }
 
     /// The trigger.
@@ -55,14 +139,8 @@ impl Call {
 
     /// Its arguments.
     pub fn arguments(&self) -> Vec<String> {
-        let trigger = self.trigger();
-        (0..trigger.tgnargs.max(0) as usize)
-            .map(|at| {
-                // SAFETY: tgargs has tgnargs NUL-terminated strings.
-                let argument = unsafe { CStr::from_ptr(*trigger.tgargs.add(at)) };
-                argument.to_string_lossy().into_owned()
-            })
-            .collect()
+        // SAFETY: the trigger is one of the relation's cache.
+        unsafe { trigger::arguments(self.trigger()) }
     }
 
     /// The relation whose trigger was fired.

@@ -4,13 +4,57 @@
 //! Whoever owns our tables can drop a NOT NULL and alter a type. A pointer that is none would end the
 //! backend, and with it every session of the server.
 
+use std::marker::PhantomData;
+use std::ops::Deref;
+
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
+use super::heap::Tuple;
 use super::index_lookup::bytes_of;
 use super::relation::name_of;
 use super::varlena::Varlena;
 use crate::error::broken;
+
+/// The content of a value of variable length, valid no longer than its row.
+pub struct Content<'a> {
+    value: Varlena,
+    row: PhantomData<&'a ()>,
+}
+
+impl Deref for Content<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.value
+    }
+}
+
+/// Room for the values of rows of `N` columns, which are shown one after the other.
+pub struct RowRoom<const N: usize> {
+    values: [pg_sys::Datum; N],
+    nulls: [bool; N],
+}
+
+impl<const N: usize> RowRoom<N> {
+    /// Empty room.
+    pub fn new() -> RowRoom<N> {
+        RowRoom {
+            values: [pg_sys::Datum::null(); N],
+            nulls: [true; N],
+        }
+    }
+
+    /// Shows the values of a tuple; `None` if it has another number of columns.
+    #[inline]
+    pub fn show<R>(&mut self, tuple: &Tuple<'_>, show: impl FnOnce(&Values<'_>) -> R) -> Option<R> {
+        // SAFETY: the values are those of the tuple, which stays while it is shown.
+        tuple
+            .deform_into(&mut self.values, &mut self.nulls)
+            .then(|| unsafe { show(&Values::new(&self.values, &self.nulls, tuple.desc())) })
+    }
+}
 
 /// Values, null flags and row type of a row, valid while it is shown.
 #[derive(Clone, Copy)]
@@ -98,10 +142,16 @@ impl<'a> Values<'a> {
     }
 
     /// The content of a value of variable length, copied only if it is compressed or stored elsewhere.
-    pub fn content(&self, at: usize) -> Option<Varlena> {
-        // SAFETY: a non-null value of variable length, of the row that is being shown.
-        self.varlena(at)
-            .map(|datum| unsafe { Varlena::packed(datum) })
+    #[inline]
+    pub fn content(&self, at: usize) -> Option<Content<'a>> {
+        // SAFETY: a non-null value of variable length, of a row that stays for `'a`.
+        let value = self
+            .varlena(at)
+            .map(|datum| unsafe { Varlena::packed(datum) })?;
+        Some(Content {
+            value,
+            row: PhantomData,
+        })
     }
 
     /// The same as text; what is not UTF-8 in it is replaced.
@@ -154,7 +204,7 @@ impl<'a> Values<'a> {
         Some(datum)
     }
 
-    fn attribute(&self, at: usize) -> &pg_sys::FormData_pg_attribute {
+    pub(super) fn attribute(&self, at: usize) -> &pg_sys::FormData_pg_attribute {
         debug_assert!(at < self.values.len());
         // SAFETY: the row type has an attribute per value, and a value was taken at `at`.
         unsafe { super::compat::attribute(self.desc, at) }

@@ -11,10 +11,10 @@ use crate::error::broken;
 use crate::ledger::catalog::{self, state};
 use crate::ledger::heads::{self, Places};
 use crate::ledger::scan;
+use crate::ledger::stored_entry::EntryReader;
 use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
 use crate::pg::clock;
-use crate::pg::entries::EntryReader;
 use crate::pg::index_lookup::{Condition, last_row};
 use crate::pg::privilege::expect_select;
 use crate::pg::receiver::for_each_row;
@@ -218,8 +218,8 @@ fn latest_linked(from: i64, to: i64) -> Option<(i64, i64)> {
     let extent = scan::extent(from, Some(to))?;
     let latest = Cell::new(None::<(i64, i64)>);
     let mut reader = EntryReader::new();
-    extent.tuples(|bytes| {
-        extent.read(&mut reader, bytes, |entry| {
+    extent.tuples(|tuple| {
+        reader.read(&tuple, |entry| {
             let later = latest
                 .get()
                 .is_none_or(|(_, time)| entry.appended_at > time);

@@ -5,12 +5,12 @@ use pgrx::pg_sys;
 use pgrx::spi::Spi;
 
 use crate::attach::{self, Request};
-use crate::blueprint::fill;
 use crate::error::{Failure, broken};
 use crate::ledger::catalog::verbs_schema;
-use crate::pg::foreign_code::expect_own_schema;
+use crate::ledger::foreign_code::expect_own_schema;
 use crate::pg::lock::AdvisoryLock;
 use crate::pg::text_rows::{Texts, query};
+use crate::sql_template::fill;
 
 /// The tables, and what the audit keeps of each.
 const TABLES: [Table; 4] = [

@@ -9,6 +9,7 @@ use auditspine_core::canonical::{Numbers, canonicalize, write_string};
 use auditspine_core::hash::Sink;
 use pgrx::{IntoDatum, pg_sys};
 
+use crate::capture::audited::{self, Audited};
 use crate::capture::row_spec::Spec;
 use crate::error::Failure;
 use crate::ledger::catalog::expect_privileges;
@@ -16,7 +17,6 @@ use crate::ledger::flush;
 use crate::ledger::owner::as_owner;
 use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
-use crate::pg::audited::{self, Audited};
 use crate::pg::query;
 use crate::pg::relation::OpenRelation;
 use crate::pg::result_rows::RowStore;

@@ -14,20 +14,22 @@ use pgrx::pg_sys;
 
 use crate::error::Failure;
 use crate::ledger::catalog::{self, state};
+use crate::ledger::extent::Extent;
 use crate::ledger::heads::Places;
 use crate::ledger::lane_scan::ByLane;
 use crate::ledger::raw_tuple;
 use crate::ledger::scan;
 use crate::ledger::snapshot::CurrentSnapshot;
+use crate::ledger::stored_entry::EntryReader;
 use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
 use crate::pg::builtin::jsonb_of;
-use crate::pg::entries::EntryReader;
-use crate::pg::extent::Extent;
 use crate::pg::memory::SideContext;
 use crate::pg::result_rows::RowStore;
 use crate::pg::sequence;
-use crate::pg::threads::{self, Batch, Done, Helpers};
+use crate::pg::tuple_batch::TupleBatch;
+use crate::pg::worker_pool::{self, Helpers};
+use crate::verify::check_batch::{self, Done};
 
 /// What is to be verified.
 pub struct Request<'a> {
@@ -112,14 +114,14 @@ fn in_one_pass(
 ) -> Vec<ChainReport> {
     if let Some(extent) = scan::extent(request.start, request.end) {
         std::thread::scope(|scope| {
-            let count = threads::count(extent.pages);
+            let count = worker_pool::count(extent.pages);
             let workers = (0..count).map(|_| {
                 let mut checker = verifier.checker();
-                move |batch| threads::work(batch, &mut checker)
+                move |batch| check_batch::work(batch, &mut checker)
             });
             let helpers = (count > 0).then(|| Helpers::start(scope, workers));
             Pass {
-                extent,
+                extent: &extent,
                 reader: EntryReader::new(),
                 helpers,
                 spare: Vec::new(),
@@ -139,15 +141,15 @@ pub fn drawn() -> Option<i64> {
 }
 
 /// The one pass over the entries.
-struct Pass {
-    extent: Extent,
+struct Pass<'t> {
+    extent: &'t Extent,
     reader: EntryReader,
-    helpers: Option<Helpers<Batch, Done>>,
+    helpers: Option<Helpers<TupleBatch<'t>, Done<'t>>>,
     /// Batches to be filled again.
-    spare: Vec<Batch>,
+    spare: Vec<TupleBatch<'t>>,
 }
 
-impl Pass {
+impl<'t> Pass<'t> {
     fn run(mut self, verifier: &mut Verifier, wanted: &dyn Fn(i32) -> bool) {
         let mut checker = verifier.checker();
         let mut link = |checked: &Checked| {
@@ -162,30 +164,34 @@ impl Pass {
             spare,
         } = &mut self;
         let Some(helpers) = helpers else {
-            return extent.tuples(|bytes| {
-                link(&match raw_tuple::decode(bytes) {
+            return extent.tuples(|tuple| {
+                link(&match raw_tuple::decode(tuple.bytes()) {
                     Some(entry) => checker.check(&entry),
-                    None => extent.read(reader, bytes, |entry| checker.check(entry)),
+                    None => reader.read(&tuple, |entry| checker.check(entry)),
                 });
             });
         };
-        let mut take_in = |spare: &mut Vec<Batch>, mut done: Done, checker: &mut Checker| {
-            done.checked.iter().for_each(&mut link);
-            for at in &done.left {
-                let bytes = done.batch.tuple(*at);
-                link(&extent.read(reader, bytes, |entry| checker.check(entry)));
-            }
-            done.batch.clear();
-            spare.push(done.batch);
-        };
-        let mut batch = Batch::default();
-        extent.tuples(|bytes| {
-            batch.push(bytes);
+        let mut take_in =
+            |spare: &mut Vec<TupleBatch<'t>>, mut done: Done<'t>, checker: &mut Checker| {
+                done.checked.iter().for_each(&mut link);
+                for at in &done.left {
+                    let checked = done.batch.show(*at, &extent.table, |tuple| {
+                        reader.read(&tuple, |entry| checker.check(entry))
+                    });
+                    link(&checked);
+                }
+                done.batch.clear();
+                spare.push(done.batch);
+            };
+        let mut batch = TupleBatch::of(&extent.table);
+        extent.tuples(|tuple| {
+            batch.push(&tuple);
             if batch.is_full() {
-                let full = std::mem::replace(&mut batch, spare.pop().unwrap_or_default());
+                let next = spare.pop().unwrap_or_else(|| TupleBatch::of(&extent.table));
+                let full = std::mem::replace(&mut batch, next);
                 // Helpers that have enough to do leave the backend free to hash too.
                 if let Err(refused) = helpers.hand_over(full) {
-                    let done = threads::work(refused, &mut checker);
+                    let done = check_batch::work(refused, &mut checker);
                     take_in(spare, done, &mut checker);
                 }
                 while let Some(done) = helpers.finished() {
@@ -193,7 +199,7 @@ impl Pass {
                 }
             }
         });
-        let done = threads::work(batch, &mut checker);
+        let done = check_batch::work(batch, &mut checker);
         take_in(spare, done, &mut checker);
         while let Some(done) = helpers.last() {
             take_in(spare, done, &mut checker);

@@ -2,6 +2,7 @@
 
 pub mod adopted;
 pub mod all;
+mod check_batch;
 pub mod history;
 pub mod links;
 pub mod rows;

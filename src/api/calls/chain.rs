@@ -9,7 +9,7 @@ use crate::attach;
 use crate::auditor;
 use crate::capture::trigger;
 use crate::ledger::append_event::{self, ByHand};
-use crate::pg::dropping;
+use crate::ledger::dropping;
 use crate::verify::all;
 use crate::verify::links::{self, Request};
 

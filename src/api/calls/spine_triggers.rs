@@ -2,9 +2,9 @@
 
 use pgrx::pg_sys;
 
-use crate::pg::spine_trigger_call::{self, Fired, Level};
 use crate::pg::sql_function::{FunctionCall, sql_functions};
 use crate::spine::triggers;
+use crate::spine::triggers::fired::{self, Fired, Level};
 
 sql_functions! {
     pg_finfo_auditspine_spine_count auditspine_spine_count = spine_count;
@@ -17,12 +17,12 @@ sql_functions! {
 
 /// SQL: `proof_spine_count() RETURNS trigger`: a new spine has no segments yet, whatever its row says.
 fn spine_count(call: &FunctionCall) -> pg_sys::Datum {
-    let call = call.trigger_as("proof_spine_count", spine_trigger_call::HINT);
-    spine_trigger_call::with_number(&call, c"segment_count", 0)
+    let call = call.trigger_as("proof_spine_count", fired::HINT);
+    fired::with_number(&call, c"segment_count", 0)
 }
 
-fn fired(call: &FunctionCall, function: &'static str, level: Level) -> Fired {
-    let call = call.trigger_as(function, spine_trigger_call::HINT);
+fn fired<'a>(call: &'a FunctionCall, function: &'static str, level: Level) -> Fired<'a> {
+    let call = call.trigger_as(function, fired::HINT);
     Fired::new(call, function, level)
 }
 

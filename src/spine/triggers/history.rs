@@ -2,7 +2,8 @@
 
 use std::ffi::CStr;
 
-use crate::pg::spine_trigger_call::{Event, Fired};
+use crate::pg::trigger_call::Operation;
+use crate::spine::triggers::fired::Fired;
 
 /// By the clock, so that the order of what one transaction does to a spine is told.
 const CREATED: &str = "
@@ -26,9 +27,9 @@ const VERIFICATION: &str = "
 
 /// Writes what a row of the spines (`spine`) or of the cache (`verification`) tells: that a spine was created,
 /// or superseded for the first time; that it was verified, or invalidated.
-pub fn history(fired: &Fired) {
+pub fn history(fired: &Fired<'_>) {
     let (statement, columns): (_, &[&CStr]) = match (fired.argument().as_str(), fired.event()) {
-        ("spine", Event::Insert) => (
+        ("spine", Operation::Insert) => (
             CREATED,
             &[
                 c"spine_id",
@@ -40,7 +41,7 @@ pub fn history(fired: &Fired) {
                 c"scan_run_id",
             ],
         ),
-        ("spine", Event::Update) => {
+        ("spine", Operation::Update) => {
             let is_news = fired.old(c"superseded_by_spine_id").is_none()
                 && fired.new_row(c"superseded_by_spine_id").is_some();
             if !is_news {
@@ -48,7 +49,7 @@ pub fn history(fired: &Fired) {
             }
             (SUPERSEDED, &[c"spine_id", c"superseded_by_spine_id"])
         }
-        ("verification", Event::Insert | Event::Update) => (
+        ("verification", Operation::Insert | Operation::Update) => (
             VERIFICATION,
             &[
                 c"spine_id",

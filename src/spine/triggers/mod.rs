@@ -2,6 +2,7 @@
 //!
 //! They find the tables beside theirs by their own table's schema, and act as its owner.
 
+pub mod fired;
 mod history;
 mod root;
 mod segments;

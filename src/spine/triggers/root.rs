@@ -3,8 +3,9 @@
 use auditspine_core::spine::{SpineRoot, spine_id};
 
 use crate::error::Failure;
-use crate::pg::spine_trigger_call::{Event, Fired};
+use crate::pg::trigger_call::Operation;
 use crate::spine::checks;
+use crate::spine::triggers::fired::Fired;
 
 const SPINE: &str = "
     SELECT s.artifact_id::text, s.vuln_id::text, s.policy_profile_id::text, s.root_hash::text
@@ -14,13 +15,13 @@ const RESULTS: &str = "
 
 /// Raises 23514 unless the spine that the row is, or belongs to, has the root of its segments and the id
 /// of its decision; a spine that is gone by now has neither.
-pub fn root(fired: &Fired) {
+pub fn root(fired: &Fired<'_>) {
     let event = fired.event();
-    if !matches!(event, Event::Insert | Event::Update) {
+    if !matches!(event, Operation::Insert | Operation::Update) {
         fired.misplaced();
     }
     let spine = fired.new_row(c"spine_id");
-    if event == Event::Update {
+    if event == Operation::Update {
         let before = fired.old(c"spine_id");
         if before != spine {
             check(fired, before.as_deref());
@@ -29,7 +30,7 @@ pub fn root(fired: &Fired) {
     check(fired, spine.as_deref());
 }
 
-fn check(fired: &Fired, spine: Option<&str>) {
+fn check(fired: &Fired<'_>, spine: Option<&str>) {
     let Some(id) = spine else { return };
     if checks::covers(fired.schema(), id, fired.command()) {
         return;

@@ -2,7 +2,8 @@
 
 use super::shown;
 use crate::error::Failure;
-use crate::pg::spine_trigger_call::{Event, Fired};
+use crate::pg::trigger_call::Operation;
+use crate::spine::triggers::fired::Fired;
 
 /// The first new segment that does not continue the one before it. LIMIT keeps the lookup by index.
 const BROKEN: &str = "
@@ -17,8 +18,8 @@ const BROKEN: &str = "
 
 /// Raises 23514 unless each new segment has number 0 and no `prev_segment_hash`, or continues one that is
 /// there: whatever the order of the rows.
-pub fn links(fired: &Fired) {
-    if fired.event() != Event::Insert || fired.transitions() != (false, true) {
+pub fn links(fired: &Fired<'_>) {
+    if fired.event() != Operation::Insert || fired.transitions() != (false, true) {
         fired.misplaced();
     }
     let broken = fired.run(BROKEN, &[]);
@@ -69,12 +70,12 @@ const ADD: &str = "
 const EMPTIED: &str = "UPDATE {}.proof_spines SET segment_count = 0 WHERE segment_count <> 0";
 
 /// Adds the segments that came to their spines' `segment_count`, and takes off those that went.
-pub fn count(fired: &Fired) {
+pub fn count(fired: &Fired<'_>) {
     let changes = match (fired.event(), fired.transitions()) {
-        (Event::Insert, (_, true)) => INSERTED,
-        (Event::Delete, (true, _)) => DELETED,
-        (Event::Update, (true, true)) => MOVED,
-        (Event::Truncate, _) => {
+        (Operation::Insert, (_, true)) => INSERTED,
+        (Operation::Delete, (true, _)) => DELETED,
+        (Operation::Update, (true, true)) => MOVED,
+        (Operation::Truncate, _) => {
             fired.run(EMPTIED, &[]);
             return;
         }

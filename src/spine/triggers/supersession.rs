@@ -2,8 +2,9 @@
 
 use super::shown;
 use crate::error::Failure;
-use crate::pg::spine_trigger_call::{Event, Fired};
 use crate::pg::text_rows::Texts;
+use crate::pg::trigger_call::Operation;
+use crate::spine::triggers::fired::Fired;
 
 const DECISION: &str = "
     SELECT s.artifact_id::text, s.vuln_id::text, s.policy_profile_id::text, s.superseded_by_spine_id::text
@@ -19,16 +20,16 @@ const LOCKED: &str = "
 ///
 /// A spine that is not there yet is passed over at first, since a new one comes after the old one has
 /// made room; the deferred trigger and the foreign key see to it at the end.
-pub fn supersession(fired: &Fired) {
+pub fn supersession(fired: &Fired<'_>) {
     let event = fired.event();
-    if !matches!(event, Event::Insert | Event::Update) {
+    if !matches!(event, Operation::Insert | Operation::Update) {
         fired.misplaced();
     }
     let Some(id) = fired.new_row(c"spine_id") else {
         return;
     };
     let target = fired.new_row(c"superseded_by_spine_id");
-    if event == Event::Update
+    if event == Operation::Update
         && let Some(before) = fired.old(c"superseded_by_spine_id")
         && target.as_ref() != Some(&before)
     {
@@ -69,7 +70,7 @@ pub fn supersession(fired: &Fired) {
 }
 
 /// Follows the spines that supersede the target to the current one.
-fn expect_end(fired: &Fired, id: &str, target: &str, mut next: Option<String>) {
+fn expect_end(fired: &Fired<'_>, id: &str, target: &str, mut next: Option<String>) {
     let mut seen = vec![target.to_owned()];
     while let Some(at) = next {
         if at == id {

@@ -8,7 +8,7 @@ use pgrx::prelude::*;
 use super::read::Tables;
 use super::report::Report;
 use super::stored_spine::{Judged, VERSION};
-use crate::pg::foreign_code::{self, Use};
+use crate::ledger::foreign_code::{self, Use};
 
 /// What is kept of one verdict.
 pub struct Kept {

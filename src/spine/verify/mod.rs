@@ -19,7 +19,7 @@ use self::stored_spine::{Judged, Spine, judge_all};
 use crate::error::Failure;
 use crate::ledger::snapshot::CurrentSnapshot;
 use crate::ledger::visibility;
-use crate::pg::threads::{self, Helpers};
+use crate::pg::worker_pool::{self, Helpers};
 use crate::trust::{self, Trust};
 
 /// Which spines are verified.
@@ -116,7 +116,7 @@ fn judge_each(
     take_in: &mut dyn FnMut(Vec<Judged>),
 ) {
     let count = if ids.len() > CHUNK {
-        threads::most()
+        worker_pool::most()
     } else {
         0
     };

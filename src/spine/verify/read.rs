@@ -7,8 +7,8 @@ use pgrx::{IntoDatum, pg_sys};
 
 use super::stored_spine::{Cached, Segment, Spine, Supersession};
 use crate::error::Failure;
+use crate::ledger::foreign_code::{self, Use};
 use crate::pg::arena::DatumArena;
-use crate::pg::foreign_code::{self, Use};
 use crate::pg::receiver::for_each_row;
 use crate::pg::values::Values;
 

@@ -10,13 +10,13 @@ use auditspine_core::finding::AdoptedKind;
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
+use crate::capture::audited;
 use crate::error::Failure;
 use crate::ledger::catalog::state;
 use crate::ledger::snapshot::CurrentSnapshot;
 use crate::ledger::system_entry;
 use crate::ledger::visibility;
 use crate::pg::arena::DatumArena;
-use crate::pg::audited;
 use crate::pg::privilege::expect_select;
 use crate::pg::receiver::for_each_row;
 use crate::verify::adopted::source::{Problem, Source};

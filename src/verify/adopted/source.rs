@@ -7,10 +7,10 @@ use auditspine_core::finding::AdoptedKind;
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
 
+use crate::capture::audited;
 use crate::error::{Failure, broken};
 use crate::ledger::catalog::verbs_schema;
-use crate::pg::audited;
-use crate::pg::foreign_code::{self, Use};
+use crate::ledger::foreign_code::{self, Use};
 use crate::pg::privilege::{self, expect_select};
 use crate::pg::receiver::for_each_row;
 use crate::pg::relation::{OpenRelation, name_of};

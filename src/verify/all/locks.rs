@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use pgrx::pg_sys;
 
-use crate::pg::audited;
+use crate::capture::audited;
 use crate::pg::lock::{LockTimeoutGuard, lock_relation, try_lock_relation, unlock_relation};
 use crate::pg::table;
 

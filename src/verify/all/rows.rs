@@ -7,9 +7,9 @@ use auditspine_core::finding;
 use auditspine_core::rows::RowFindingKind;
 use pgrx::pg_sys;
 
+use crate::capture::audited;
 use crate::ledger::scan;
 use crate::ledger::snapshot::CurrentSnapshot;
-use crate::pg::audited;
 use crate::pg::relation::OpenRelation;
 use crate::pg::table;
 use crate::verify::all::Line;

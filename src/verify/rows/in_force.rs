@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use auditspine_core::rows::RowFindingKind;
 use pgrx::pg_sys;
 
+use crate::capture::audited::{self, OurTrigger, is_of_extension, symbol};
 use crate::capture::declaration::{self, ChainOf, Declaration};
 use crate::capture::row_spec::kind_of;
 use crate::ledger::scan;
-use crate::pg::audited::{self, OurTrigger, is_of_extension, symbol};
 use crate::pg::relation::OpenRelation;
 use crate::verify::rows::recorded::{Attachment, Recorded};
 use crate::verify::rows::report::Finding;

@@ -32,11 +32,11 @@ pub use crate::verify::rows::recorded::{Ended, Recorded, Tracked};
 pub use crate::verify::rows::report::{Finding, TableReport};
 pub use crate::verify::rows::target::is_audited;
 
+use crate::capture::audited;
 use crate::capture::layouts::KIND as LAYOUT_KIND;
 use crate::ledger::catalog::state;
 use crate::ledger::order::{self, Found};
 use crate::ledger::snapshot::CurrentSnapshot;
-use crate::pg::audited;
 use crate::pg::privilege::expect_select;
 use crate::pg::spill::TempFiles;
 use crate::verify::links::drawn;

@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 use auditspine_core::rows::{Incarnation, Layout, RowFindingKind, split_name};
 use pgrx::pg_sys;
 
+use crate::capture::audited;
 use crate::capture::declaration::{self, Declaration};
 use crate::error::Failure;
 use crate::ledger::scan;
-use crate::pg::audited;
 use crate::pg::registry::split_arguments;
 use crate::pg::relation::OpenRelation;
 use crate::pg::session::system_identifier;

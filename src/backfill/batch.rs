@@ -24,10 +24,11 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use auditspine_core::rows::Place;
 use pgrx::pg_sys;
 
-use super::keyset::{Keyset, Position};
 use crate::backfill::Job;
+use crate::backfill::keyset::{Keyset, Position};
 use crate::backfill::recorded::{Lookup, Recorded};
 use crate::capture::event;
 use crate::capture::row_spec::Spec;
@@ -35,10 +36,13 @@ use crate::error::Failure;
 use crate::ledger::buffer::{self, Buffer};
 use crate::ledger::flush::{self, Chains};
 use crate::ledger::owner::as_table_owner;
+use crate::pg::heap::Fetcher;
 use crate::pg::memory::ScratchContext;
 use crate::pg::query::{Plan, Session};
 use crate::pg::relation::OpenRelation;
+use crate::pg::row_lock::{RowLock, RowLocker};
 use crate::pg::snapshot::ActiveSnapshot;
+use crate::pg::values::Values;
 use crate::settings;
 
 /// Which rows a batch looks at.
@@ -161,10 +165,8 @@ impl<'a> Batch<'a> {
             self.look_at_row(row);
             self.rows += 1;
             let full = self.is_full();
-            if (full || last)
-                && let [_, _, values @ ..] = row
-            {
-                self.outcome.last = Some((self.keyset.position(values), self.key.clone()));
+            if full || last {
+                self.outcome.last = Some((self.keyset.position(row), self.key.clone()));
             }
             if self.rows.is_multiple_of(1024) {
                 pgrx::check_for_interrupts!();
@@ -185,51 +187,53 @@ impl<'a> Batch<'a> {
         buffer::with(Buffer::pending_size) > settings::buffer_bytes() / 2
     }
 
-    fn look_at_row(&mut self, row: &[Option<pg_sys::Datum>]) {
-        let [Some(partition), Some(place), values @ ..] = row else {
+    fn look_at_row(&mut self, found: &Values<'_>) {
+        let (Some(oid), Some((block, offset))) = (found.oid(0), found.place(1)) else {
             return;
         };
-        let job = self.job;
-        let partition = self
-            .partitions
-            .entry(pg_sys::Oid::from(partition.value() as u32))
+        let Batch {
+            job,
+            wait,
+            keyset,
+            lookup,
+            partitions,
+            key,
+            outcome,
+            ..
+        } = self;
+        let Partition { rows, locker, spec } = partitions
+            .entry(oid)
             .or_insert_with_key(|oid| Partition::open(*oid, job));
-        let place = place.cast_mut_ptr::<pg_sys::ItemPointerData>();
         event::with_work(|work| {
-            // SAFETY: the place comes from the query that runs under the active snapshot; the row
-            // stays in its slot until the next is fetched, after the last use of its values.
-            unsafe {
-                if !partition.fetch(place) {
-                    return;
-                }
-                work.new
-                    .load(partition.tuple(), partition.relation.tuple_desc());
-            }
-            partition.spec.write_key(&work.new, &mut self.key);
-            let recorded = self.lookup.find(&self.key);
-            if recorded == Recorded::Present {
-                self.outcome.present += 1;
-                return;
-            }
-            // Recorded now if it is new, while as little as possible is locked.
-            partition.spec.layout_id();
-            // SAFETY: as above.
-            match (unsafe { partition.lock(place, self.wait) }, recorded) {
-                (Lock::Had, Recorded::Never) => {
-                    event::record(&partition.spec, work, b'I');
-                    self.outcome.recorded += 1;
-                }
-                (Lock::Had, _) => self.outcome.gone.push(self.key.clone()),
-                (Lock::Busy, _) => self.outcome.later.push(self.keyset.position(values)),
-                (Lock::Gone, _) => {}
-            }
+            // Taken out, so that what records it can borrow the rest.
+            let mut room = std::mem::take(&mut work.new);
+            rows.fetch(Place { block, offset }, |tuple| {
+                tuple.deform(&mut room, |row| {
+                    spec.write_key(row, key);
+                    let recorded = lookup.find(key);
+                    if recorded == Recorded::Present {
+                        outcome.present += 1;
+                        return;
+                    }
+                    // Recorded now if it is new, while as little as possible is locked.
+                    spec.layout_id();
+                    match (locker.share(&tuple, *wait), recorded) {
+                        (RowLock::Had, Recorded::Never) => {
+                            event::record_row(spec, row, work, b'I');
+                            outcome.recorded += 1;
+                        }
+                        (RowLock::Had, _) => outcome.gone.push(key.clone()),
+                        (RowLock::Busy, _) => outcome.later.push(keyset.position(found)),
+                        (RowLock::Gone, _) => {}
+                    }
+                });
+            });
+            work.new = room;
         });
     }
 
     fn close(self) -> Outcome {
-        for partition in self.partitions.into_values() {
-            partition.close();
-        }
+        drop(self.partitions);
         self.lookup.close();
         self.outcome
     }
@@ -267,107 +271,30 @@ impl<'a> Pages<'a> {
 
 /// A table or partition that holds rows.
 struct Partition {
-    relation: OpenRelation,
+    rows: Fetcher,
+    locker: RowLocker,
     spec: Spec,
-    row: *mut pg_sys::TupleTableSlot,
-    locked: *mut pg_sys::TupleTableSlot,
-}
-
-/// What came of trying to lock a row.
-enum Lock {
-    Had,
-    /// Somebody is changing it, or has changed it.
-    Busy,
-    /// It is deleted.
-    Gone,
 }
 
 impl Partition {
     fn open(oid: pg_sys::Oid, job: &Job) -> Partition {
-        let relation = OpenRelation::table(oid, pg_sys::RowShareLock);
-        // SAFETY: the relation is open; the slots are dropped by `close`, or go with the memory and
-        // the resource owner after an ERROR.
-        unsafe {
-            if (*(*relation.raw()).rd_rel).relkind as u8 != pg_sys::RELKIND_RELATION {
-                Failure::NotAuditable.raise(
-                    format!(
-                        "{} holds rows of table {}, but is no table of this database",
-                        relation.qualified(),
-                        job.name
-                    ),
-                    "rows of a foreign table can be locked and recorded only where they are",
-                );
-            }
-            let slot = || pg_sys::table_slot_create(relation.raw(), std::ptr::null_mut());
-            Partition {
-                row: slot(),
-                locked: slot(),
-                spec: Spec::resolve(&relation, &job.declaration),
-                relation,
-            }
-        }
-    }
-
-    /// Fetches the row version at a place, if the active snapshot shows it.
-    ///
-    /// # Safety
-    /// `place` is valid.
-    unsafe fn fetch(&mut self, place: *mut pg_sys::ItemPointerData) -> bool {
-        // SAFETY: the caller's; a snapshot is active.
-        unsafe {
-            pg_sys::table_tuple_fetch_row_version(
-                self.relation.raw(),
-                place,
-                pg_sys::GetActiveSnapshot(),
-                self.row,
-            )
-        }
-    }
-
-    /// The row fetched last, valid until the next is.
-    fn tuple(&self) -> pg_sys::HeapTuple {
-        let mut copied = false;
-        // SAFETY: the slot holds a row.
-        unsafe { pg_sys::ExecFetchSlotHeapTuple(self.row, false, &mut copied) }
-    }
-
-    /// Locks the row version at a place FOR SHARE, if it is the newest.
-    ///
-    /// # Safety
-    /// `place` is valid.
-    unsafe fn lock(&mut self, place: *mut pg_sys::ItemPointerData, wait: bool) -> Lock {
-        use pg_sys::LockWaitPolicy::{LockWaitBlock, LockWaitSkip};
-        use pg_sys::TM_Result;
-        let policy = if wait { LockWaitBlock } else { LockWaitSkip };
-        // SAFETY: the caller's; a snapshot is active. Without following the row to newer versions,
-        // nothing is waited for but this version's lock, and that only if asked to.
-        unsafe {
-            let mut failure: pg_sys::TM_FailureData = std::mem::zeroed();
-            let result = pg_sys::table_tuple_lock(
-                self.relation.raw(),
-                place,
-                pg_sys::GetActiveSnapshot(),
-                self.locked,
-                pg_sys::GetCurrentCommandId(false),
-                pg_sys::LockTupleMode::LockTupleShare,
-                policy,
-                0,
-                &mut failure,
+        let open = || OpenRelation::table(oid, pg_sys::RowShareLock);
+        let relation = open();
+        if relation.kind() != pg_sys::RELKIND_RELATION {
+            Failure::NotAuditable.raise(
+                format!(
+                    "{} holds rows of table {}, but is no table of this database",
+                    relation.qualified(),
+                    job.name
+                ),
+                "rows of a foreign table can be locked and recorded only where they are",
             );
-            pg_sys::ExecClearTuple(self.locked);
-            match result {
-                TM_Result::TM_Ok => Lock::Had,
-                TM_Result::TM_Deleted | TM_Result::TM_Invisible => Lock::Gone,
-                _ => Lock::Busy,
-            }
         }
-    }
-
-    fn close(self) {
-        // SAFETY: made in `open`.
-        unsafe {
-            pg_sys::ExecDropSingleTupleTableSlot(self.row);
-            pg_sys::ExecDropSingleTupleTableSlot(self.locked);
+        let spec = Spec::resolve(&relation, &job.declaration);
+        Partition {
+            rows: Fetcher::new(relation),
+            locker: RowLocker::new(open()),
+            spec,
         }
     }
 }

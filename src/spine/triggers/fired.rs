@@ -5,32 +5,20 @@ use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
 
-use super::arena::DatumArena;
-use super::foreign_code::{self, Use};
-use super::relation::OpenRelation;
-use super::saved_plans;
-use super::text_rows::{Texts, text_arguments, texts};
-use super::trigger_call::Call;
 use crate::error::Failure;
+use crate::ledger::foreign_code::{self, Use};
 use crate::ledger::owner::as_table_owner_writing;
+use crate::pg::arena::DatumArena;
+use crate::pg::heap::Tuple;
+use crate::pg::relation::OpenRelation;
+use crate::pg::text_rows::{Texts, text_arguments, texts};
+use crate::pg::trigger_call::{Call, Operation};
+use crate::pg::{saved_plans, table};
 use crate::spine::schema;
 
 /// What to do about a trigger that is declared otherwise.
 pub const HINT: &str =
     "create_proof_spine_schema() makes these triggers; see how they are declared there";
-
-/// What fired the trigger.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Event {
-    /// INSERT
-    Insert,
-    /// DELETE
-    Delete,
-    /// UPDATE
-    Update,
-    /// TRUNCATE
-    Truncate,
-}
 
 /// How the trigger is declared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,38 +30,26 @@ pub enum Level {
 }
 
 /// A fired trigger.
-pub struct Fired {
-    call: Call,
+pub struct Fired<'a> {
+    call: Call<'a>,
     function: &'static str,
     /// Quoted where SQL needs it.
     schema: String,
     table: OpenRelation,
 }
 
-impl Fired {
+impl<'a> Fired<'a> {
     /// Of the call of a function of this name; 39P01 unless its trigger fires AFTER at this level.
-    pub fn new(call: Call, function: &'static str, level: Level) -> Fired {
-        const ROW: u32 = 4;
-        const TIMING: u32 = 0x18;
-        let event = call.data().tg_event;
-        let is_row = event & ROW != 0;
-        // SAFETY: the call's relation is open, and its schema there.
-        let (schema, oid) = unsafe {
-            let relation = call.data().tg_relation;
-            let name = pg_sys::get_namespace_name((*(*relation).rd_rel).relnamespace);
-            let quoted = pg_sys::quote_identifier(name);
-            (
-                CStr::from_ptr(quoted).to_string_lossy().into_owned(),
-                (*relation).rd_id,
-            )
-        };
+    pub fn new(call: Call<'a>, function: &'static str, level: Level) -> Fired<'a> {
+        let is_declared = call.is_for_row() == (level == Level::Row) && call.is_after();
+        let relation = call.relation();
         let fired = Fired {
+            schema: relation.quoted_schema(),
+            table: OpenRelation::table(relation.oid(), pg_sys::AccessShareLock),
             call,
             function,
-            schema,
-            table: OpenRelation::table(oid, pg_sys::AccessShareLock),
         };
-        if is_row != (level == Level::Row) || event & TIMING != 0 {
+        if !is_declared {
             fired.misplaced();
         }
         fired
@@ -92,14 +68,8 @@ impl Fired {
     }
 
     /// What happened.
-    pub fn event(&self) -> Event {
-        const OPERATION: u32 = 3;
-        match self.call.data().tg_event & OPERATION {
-            0 => Event::Insert,
-            1 => Event::Delete,
-            2 => Event::Update,
-            _ => Event::Truncate,
-        }
+    pub fn event(&self) -> Operation {
+        self.call.operation()
     }
 
     /// The schema of the table, quoted where SQL needs it.
@@ -123,62 +93,41 @@ impl Fired {
 
     /// A column of the row as it was; only of an UPDATE or DELETE.
     pub fn old(&self, column: &CStr) -> Option<String> {
-        self.value(self.call.data().tg_trigtuple, column)
+        self.value(self.call.old_row(), column)
     }
 
     /// A column of the row as it is; only of an INSERT or UPDATE.
     pub fn new_row(&self, column: &CStr) -> Option<String> {
-        self.value(self.new_tuple(), column)
+        self.value(self.call.new_row(), column)
     }
 
-    fn new_tuple(&self) -> pg_sys::HeapTuple {
-        let data = self.call.data();
-        match self.event() {
-            Event::Update => data.tg_newtuple,
-            _ => data.tg_trigtuple,
-        }
-    }
-
-    fn value(&self, tuple: pg_sys::HeapTuple, column: &CStr) -> Option<String> {
-        if tuple.is_null() {
-            self.misplaced();
-        }
-        // SAFETY: the tuple is a row of the call's relation; the text is palloc'd, or null.
-        unsafe {
-            let desc = self.call.desc();
-            let number = pg_sys::SPI_fnumber(desc, column.as_ptr());
-            if number == pg_sys::SPI_ERROR_NOATTRIBUTE {
-                Failure::UnknownColumn.raise(
-                    format!(
-                        "table {} has no column \"{}\", which {}() needs",
-                        self.table.qualified(),
-                        column.to_string_lossy(),
-                        self.function
-                    ),
-                    "this trigger belongs on the tables that create_proof_spine_schema() makes",
-                );
-            }
-            let text = pg_sys::SPI_getvalue(tuple, desc, number);
-            (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
-        }
+    fn value(&self, row: Option<Tuple<'_>>, column: &CStr) -> Option<String> {
+        let row = row.unwrap_or_else(|| self.misplaced());
+        row.text_of(column).unwrap_or_else(|| {
+            Failure::UnknownColumn.raise(
+                format!(
+                    "table {} has no column \"{}\", which {}() needs",
+                    self.table.qualified(),
+                    column.to_string_lossy(),
+                    self.function
+                ),
+                "this trigger belongs on the tables that create_proof_spine_schema() makes",
+            )
+        })
     }
 
     /// Number of the command, within this transaction, that wrote the row as it is.
     pub fn command(&self) -> pg_sys::CommandId {
-        // SAFETY: the row was written by this transaction: an AFTER trigger fires in it at the latest at
-        // its commit.
-        unsafe { pg_sys::HeapTupleHeaderGetCmin((*self.new_tuple()).t_data) }
+        self.call
+            .command_of_new_row()
+            .unwrap_or_else(|| self.misplaced())
     }
 
     /// Raises 42501 unless the tables beside this one that the statement names are plain tables of the same
     /// owner's, without code of others: the owner of the schema may have put others in their place. They stay
     /// what they are until the transaction ends.
     fn expect_own(&self, statement: &str) {
-        // SAFETY: rd_rel of an open relation is set.
-        let (schema, owner) = unsafe {
-            let form = (*self.table.raw()).rd_rel;
-            ((*form).relnamespace, (*form).relowner)
-        };
+        let owner = self.table.owner();
         for name in schema::NAMES {
             let named = statement.split("{}.").skip(1).any(|rest| {
                 let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_');
@@ -188,8 +137,7 @@ impl Fired {
                 continue;
             }
             let text = CString::new(*name).unwrap_or_default();
-            // SAFETY: looks up a relation by a NUL-terminated name.
-            let beside = unsafe { pg_sys::get_relname_relid(text.as_ptr(), schema) };
+            let beside = table::oid_in(self.table.schema(), &text);
             if beside == pg_sys::InvalidOid {
                 // The statement's own error tells of it.
                 continue;
@@ -220,12 +168,9 @@ impl Fired {
         let arguments = text_arguments(arguments, &mut arena);
         let mut rows = Vec::new();
         as_table_owner_writing(&self.table, || {
-            // SAFETY: the data is that of the running trigger.
-            unsafe {
-                saved_plans::run_in_trigger(self.call.raw(), &statement, &arguments, |row| {
-                    rows.push(texts(row));
-                });
-            }
+            saved_plans::run_in_trigger(&self.call, &statement, &arguments, |row| {
+                rows.push(texts(row));
+            });
         });
         rows
     }
@@ -233,37 +178,18 @@ impl Fired {
 
 /// The row of a trigger that fires BEFORE INSERT, with a number in one of its columns, an integer; 39P01 if
 /// the trigger is another.
-pub fn with_number(call: &Call, column: &CStr, number: i32) -> pg_sys::Datum {
-    /// TRIGGER_EVENT_INSERT, _ROW and _BEFORE.
-    const BEFORE_INSERT: u32 = 0x0c;
-    let data = call.data();
-    if data.tg_event & 0x1f != BEFORE_INSERT {
+pub fn with_number(call: &Call<'_>, column: &CStr, number: i32) -> pg_sys::Datum {
+    if !(call.is_before() && call.is_for_row() && call.operation() == Operation::Insert) {
         Failure::TriggerProtocol
             .raise("the trigger does not fire BEFORE INSERT FOR EACH ROW", HINT);
     }
-    // SAFETY: such a trigger has a row of the call's relation; each array has one member.
-    unsafe {
-        let desc = call.desc();
-        let mut place = pg_sys::SPI_fnumber(desc, column.as_ptr());
-        let is_integer = place > 0 && pg_sys::SPI_gettypeid(desc, place) == pg_sys::INT4OID;
-        if !is_integer {
-            Failure::UnknownColumn.raise(
-                format!(
-                    "the table has no column \"{}\" of type integer",
-                    column.to_string_lossy()
-                ),
-                HINT,
-            );
-        }
-        let mut value = pg_sys::Datum::from(number);
-        let mut null = false;
-        pg_sys::Datum::from(pg_sys::heap_modify_tuple_by_cols(
-            data.tg_trigtuple,
-            desc,
-            1,
-            &mut place,
-            &mut value,
-            &mut null,
-        ))
-    }
+    call.new_row_with(column, number).unwrap_or_else(|| {
+        Failure::UnknownColumn.raise(
+            format!(
+                "the table has no column \"{}\" of type integer",
+                column.to_string_lossy()
+            ),
+            HINT,
+        )
+    })
 }

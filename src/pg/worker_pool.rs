@@ -1,95 +1,17 @@
-//! Helper threads for a verification: they recompute hashes, or check signatures, while the backend
-//! reads on.
+//! Helper threads: they compute while the backend reads on.
 //!
-//! PostgreSQL is not for threads: helpers touch nothing of it. They get copies of what was read (of
-//! entries the tuples, which they decode in plain Rust), work on them, and send the results back; what
-//! takes PostgreSQL to read comes back unfinished. All signals are blocked in them, so that PostgreSQL's handlers run in the backend's own
-//! thread. They end before the verification does, however it ends: an ERROR unwinds through the
-//! scope that they live in.
+//! PostgreSQL is not for threads: helpers touch nothing of it. They get copies of what was read, work on them in
+//! plain Rust, and send the results back; what takes PostgreSQL to read comes back unfinished. All signals are
+//! blocked in them, so that PostgreSQL's handlers run in the backend's own thread. They end before the statement
+//! does, however it ends: an ERROR unwinds through the scope that they live in.
 
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
 
-use auditspine_core::verify::{Checked, Checker};
 use pgrx::pg_sys;
 
-use crate::ledger::raw_tuple;
-
-/// Bytes of tuples that make a batch.
-const BATCH_BYTES: usize = 256 * 1024;
 const STACK_BYTES: usize = 256 * 1024;
-
-/// Copies of tuples, each aligned to 8 bytes.
-#[derive(Default)]
-pub struct Batch {
-    words: Vec<u64>,
-    /// First word and length in bytes.
-    tuples: Vec<(usize, usize)>,
-}
-
-impl Batch {
-    /// Adds a copy of a tuple's bytes.
-    pub fn push(&mut self, tuple: &[u8]) {
-        let first = self.words.len();
-        self.words.resize(first + tuple.len().div_ceil(8), 0);
-        // SAFETY: the words just added have room for the bytes; u64 has no invalid bit patterns.
-        unsafe {
-            let target = self.words.as_mut_ptr().add(first).cast::<u8>();
-            target.copy_from_nonoverlapping(tuple.as_ptr(), tuple.len());
-        }
-        self.tuples.push((first, tuple.len()));
-    }
-
-    /// Whether it is large enough to be handed over.
-    pub fn is_full(&self) -> bool {
-        self.words.len() * 8 >= BATCH_BYTES
-    }
-
-    /// Bytes of a tuple, aligned to 8.
-    pub fn tuple(&self, at: usize) -> &[u8] {
-        let (first, length) = self.tuples[at];
-        // SAFETY: `push` laid that many bytes there.
-        unsafe { std::slice::from_raw_parts(self.words.as_ptr().add(first).cast(), length) }
-    }
-
-    /// Forgets the tuples and keeps the room.
-    pub fn clear(&mut self) {
-        self.words.clear();
-        self.tuples.clear();
-    }
-}
-
-/// A batch that has been worked on.
-pub struct Done {
-    /// What could be checked.
-    pub checked: Vec<Checked>,
-    /// The tuples that could not, by their number in the batch.
-    pub left: Vec<usize>,
-    /// The tuples.
-    pub batch: Batch,
-}
-
-/// Checks the tuples of a batch.
-pub fn work(batch: Batch, checker: &mut Checker) -> Done {
-    let mut done = Done {
-        checked: Vec::with_capacity(batch.tuples.len()),
-        left: Vec::new(),
-        batch,
-    };
-    let Done {
-        checked,
-        left,
-        batch,
-    } = &mut done;
-    for at in 0..batch.tuples.len() {
-        match raw_tuple::decode(batch.tuple(at)) {
-            Some(entry) => checked.push(checker.check(&entry)),
-            None => left.push(at),
-        }
-    }
-    done
-}
 
 /// How many helpers a scan of so many pages gets: as many as PostgreSQL would give a query.
 pub fn count(pages: u32) -> usize {

@@ -8,9 +8,10 @@ use std::ops::ControlFlow;
 
 use pgrx::pg_sys;
 
-use super::relation::OpenRelation;
 use crate::error::Failure;
 use crate::ledger::scan;
+use crate::pg::relation::OpenRelation;
+use crate::pg::{callbacks, session, text_rows};
 
 /// What is to be done with a table.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -174,7 +175,7 @@ pub fn expect_none(table: pg_sys::Oid, role: pg_sys::Oid, usage: Use) {
             format!(
                 "on table {}, {what} is of role \"{owner}\", and would run with the rights of role \"{}\"",
                 relation.qualified(),
-                name_of_role(role),
+                session::role_name(role).unwrap_or_else(|| role.to_u32().to_string()),
             ),
             "become the table's owner (SET ROLE) to do this, or remove it",
         );
@@ -192,8 +193,7 @@ pub fn expect_none(table: pg_sys::Oid, role: pg_sys::Oid, usage: Use) {
 
 /// As [`expect_none`], with the rights of the current user.
 pub fn expect_none_for_caller(table: pg_sys::Oid, usage: Use) {
-    // SAFETY: a plain value of this backend.
-    expect_none(table, unsafe { pg_sys::GetUserId() }, usage);
+    expect_none(table, session::current_user(), usage);
 }
 
 /// Raises 42501 if a schema, by name, is there and its owner does not have the rights of the current user:
@@ -207,25 +207,12 @@ pub fn expect_own_schema(schema: &str) {
             WHEN 'pg_database_owner' THEN d.datdba ELSE n.nspowner END) AS o (owner)
         WHERE n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name
             AND NOT pg_catalog.pg_has_role(o.owner, current_user, 'USAGE')";
-    let owner = super::text_rows::query(OWNER, &[Some(schema)]);
+    let owner = text_rows::query(OWNER, &[Some(schema)]);
     if let Some(Some(owner)) = owner.into_iter().flatten().next() {
         Failure::ForeignCode.raise(
             format!("schema {schema} is owned by role \"{owner}\", who could replace what you make in it"),
             format!("become its owner (SET ROLE {}), or choose another schema", pgrx::spi::quote_identifier(&owner)),
         );
-    }
-}
-
-fn name_of_role(role: pg_sys::Oid) -> String {
-    // SAFETY: the name is palloc'd, or null if there is no such role.
-    unsafe {
-        let name = pg_sys::GetUserNameFromId(role, true);
-        if name.is_null() {
-            return role.to_u32().to_string();
-        }
-        std::ffi::CStr::from_ptr(name)
-            .to_string_lossy()
-            .into_owned()
     }
 }
 
@@ -244,34 +231,25 @@ fn watch() {
     if WATCHING.replace(true) {
         return;
     }
-    // SAFETY: registers callbacks, once, for the backend's life.
-    unsafe {
-        pg_sys::CacheRegisterRelcacheCallback(Some(on_relation), pg_sys::Datum::null());
-        for cache in [
-            pg_sys::SysCacheIdentifier::PROCOID,
-            pg_sys::SysCacheIdentifier::AUTHOID,
-            pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE,
-            pg_sys::SysCacheIdentifier::OPEROID,
-        ] {
-            pg_sys::CacheRegisterSyscacheCallback(
-                cache as i32,
-                Some(on_object),
-                pg_sys::Datum::null(),
-            );
-        }
+    callbacks::on_relation_change(relation_changed);
+    for cache in [
+        pg_sys::SysCacheIdentifier::PROCOID,
+        pg_sys::SysCacheIdentifier::AUTHOID,
+        pg_sys::SysCacheIdentifier::AUTHMEMMEMROLE,
+        pg_sys::SysCacheIdentifier::OPEROID,
+    ] {
+        callbacks::on_catalog_change(cache, catalog_changed);
     }
 }
 
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn on_relation(_arg: pg_sys::Datum, relation: pg_sys::Oid) {
+fn relation_changed(relation: pg_sys::Oid) {
     CHANGES.set(CHANGES.get() + 1);
     CHECKED.with_borrow_mut(|known| {
         known.retain(|(table, ..)| relation != pg_sys::InvalidOid && *table != relation);
     });
 }
 
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn on_object(_arg: pg_sys::Datum, _cache: i32, _hash: u32) {
+fn catalog_changed() {
     CHANGES.set(CHANGES.get() + 1);
     CHECKED.with_borrow_mut(HashSet::clear);
 }

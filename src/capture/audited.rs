@@ -1,22 +1,14 @@
 //! Which tables are audited: `pg_trigger` is the registry, read through the relation's own cache.
 
-use std::ffi::CStr;
-
 use pgrx::pg_sys;
 
-use super::lock::{lock_relation, unlock_relation};
-use super::relation::OpenRelation;
-use super::{registry, table};
 use crate::capture::declaration::{self, Declaration};
 use crate::capture::row_spec::kind_of;
-
-unsafe extern "C-unwind" {
-    /// catalog/partition.h, which pgrx has no binding of.
-    fn get_partition_ancestors(relation: pg_sys::Oid) -> *mut pg_sys::List;
-}
-
-/// catalog/pg_language.dat: functions in C.
-const C_LANGUAGE: u32 = 13;
+use crate::pg::lock::{lock_relation, unlock_relation};
+use crate::pg::relation::OpenRelation;
+use crate::pg::table::ancestors;
+use crate::pg::trigger::c_symbol;
+use crate::pg::{extension, registry, table};
 
 /// A row trigger of ours on a table or partition.
 pub struct Audited {
@@ -70,46 +62,28 @@ pub struct OurTrigger {
 
 /// All triggers of an open relation that audit it.
 pub fn triggers(relation: &OpenRelation) -> Vec<OurTrigger> {
-    // SAFETY: the relation is open; its trigger descriptor, if any, has numtriggers members.
-    let all = unsafe {
-        let desc = (*relation.raw()).trigdesc;
-        if desc.is_null() {
-            return Vec::new();
-        }
-        std::slice::from_raw_parts((*desc).triggers, (*desc).numtriggers.max(0) as usize)
-    };
-    all.iter()
-        .filter_map(|trigger| {
-            let symbol = symbol_of(trigger.tgfoid)
-                .filter(|symbol| [symbol::APPEND, symbol::REFUSE].contains(&symbol.as_str()))?;
-            Some(OurTrigger {
-                oid: trigger.tgoid,
-                // SAFETY: a NUL-terminated string of the relation's cache.
-                name: unsafe { CStr::from_ptr(trigger.tgname) }
-                    .to_string_lossy()
-                    .into_owned(),
-                function: trigger.tgfoid,
-                symbol,
-                events: trigger.tgtype as u32,
-                unconditional: trigger.tgqual.is_null()
-                    && trigger.tgnattr == 0
-                    && !trigger.tgdeferrable,
-                for_row: trigger.tgtype as u32 & pg_sys::TRIGGER_TYPE_ROW != 0,
-                on_every_change: {
-                    let all = pg_sys::TRIGGER_TYPE_INSERT
-                        | pg_sys::TRIGGER_TYPE_UPDATE
-                        | pg_sys::TRIGGER_TYPE_DELETE;
-                    trigger.tgtype as u32 & all == all
-                        && trigger.tgqual.is_null()
-                        && trigger.tgnattr == 0
-                },
-                on_truncate: trigger.tgtype as u32 & pg_sys::TRIGGER_TYPE_TRUNCATE != 0,
-                enabled: trigger.tgenabled as u8,
-                cloned: trigger.tgisclone,
-                arguments: arguments(trigger),
-            })
+    const EVERY_CHANGE: u32 =
+        pg_sys::TRIGGER_TYPE_INSERT | pg_sys::TRIGGER_TYPE_UPDATE | pg_sys::TRIGGER_TYPE_DELETE;
+    let all = relation.triggers().into_iter();
+    all.filter_map(|trigger| {
+        let symbol = c_symbol(trigger.function)
+            .filter(|symbol| [symbol::APPEND, symbol::REFUSE].contains(&symbol.as_str()))?;
+        Some(OurTrigger {
+            oid: trigger.oid,
+            name: trigger.name,
+            function: trigger.function,
+            symbol,
+            events: trigger.events,
+            unconditional: trigger.whatever_row && !trigger.deferrable,
+            for_row: trigger.events & pg_sys::TRIGGER_TYPE_ROW != 0,
+            on_truncate: trigger.events & pg_sys::TRIGGER_TYPE_TRUNCATE != 0,
+            on_every_change: trigger.events & EVERY_CHANGE == EVERY_CHANGE && trigger.whatever_row,
+            enabled: trigger.enabled,
+            cloned: trigger.cloned,
+            arguments: trigger.arguments,
         })
-        .collect()
+    })
+    .collect()
 }
 
 /// The row triggers of ours on an open relation, cloned ones on partitions included. An ERROR if a
@@ -199,30 +173,6 @@ fn lock_if_exists(relation: pg_sys::Oid, lock: u32) -> bool {
     exists
 }
 
-/// The tables that a relation is a partition of, the nearest first.
-pub fn ancestors(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
-    // SAFETY: returns a list of oids.
-    unsafe {
-        take_oids(pg_sys::ffi::pg_guard_ffi_boundary(|| {
-            get_partition_ancestors(relation)
-        }))
-    }
-}
-
-/// # Safety
-/// `list` is null or a valid list of oids that nobody else uses.
-unsafe fn take_oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
-    // SAFETY: the caller's.
-    unsafe {
-        let count = if list.is_null() { 0 } else { (*list).length };
-        let all = (0..count)
-            .map(|at| (*(*list).elements.add(at as usize)).oid_value)
-            .collect();
-        pg_sys::list_free(list);
-        all
-    }
-}
-
 /// The partitioned table that a table belongs to, or itself.
 pub fn root_of_any(table: pg_sys::Oid) -> pg_sys::Oid {
     if table::is_partition(table) {
@@ -237,54 +187,7 @@ pub fn root_of(partition: pg_sys::Oid) -> pg_sys::Oid {
     table::root_of_partition(partition).unwrap_or(partition)
 }
 
-fn arguments(trigger: &pg_sys::Trigger) -> Vec<String> {
-    (0..trigger.tgnargs.max(0) as usize)
-        .map(|at| {
-            // SAFETY: tgargs has tgnargs NUL-terminated strings.
-            let argument = unsafe { CStr::from_ptr(*trigger.tgargs.add(at)) };
-            argument.to_string_lossy().into_owned()
-        })
-        .collect()
-}
-
 /// Whether a function is one that the extension made.
 pub fn is_of_extension(function: pg_sys::Oid) -> bool {
-    // SAFETY: looks up catalogs by oid and by a NUL-terminated name.
-    unsafe {
-        let extension = pg_sys::getExtensionOfObject(pg_sys::ProcedureRelationId, function);
-        extension != pg_sys::InvalidOid
-            && extension == pg_sys::get_extension_oid(c"auditspine".as_ptr(), true)
-    }
-}
-
-/// The symbol of a function of this library; `None` for any other function.
-pub fn symbol_of(function: pg_sys::Oid) -> Option<String> {
-    // SAFETY: looks up a function; the strings are palloc'd copies.
-    unsafe {
-        let tuple = pg_sys::SearchSysCache1(
-            pg_sys::SysCacheIdentifier::PROCOID as i32,
-            pg_sys::Datum::from(function),
-        );
-        if tuple.is_null() {
-            return None;
-        }
-        let text = |attribute: u32| {
-            let mut null = false;
-            let datum = pg_sys::SysCacheGetAttr(
-                pg_sys::SysCacheIdentifier::PROCOID as i32,
-                tuple,
-                attribute as pg_sys::AttrNumber,
-                &mut null,
-            );
-            (!null).then(|| {
-                String::from_utf8_lossy(&super::index_lookup::bytes_of(datum)).into_owned()
-            })
-        };
-        let form = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>();
-        let native = (*form).prolang == pg_sys::Oid::from(C_LANGUAGE);
-        let symbol = text(pg_sys::Anum_pg_proc_prosrc)
-            .filter(|symbol| native && symbol.starts_with("auditspine_"));
-        pg_sys::ReleaseSysCache(tuple);
-        symbol
-    }
+    extension::has(c"auditspine", pg_sys::ProcedureRelationId, function)
 }

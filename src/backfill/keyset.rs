@@ -5,17 +5,20 @@
 //! type that can be ordered, whatever its text looks like. Where no unique index says that a key names
 //! one row, the row's place breaks ties; rows that change theirs are recorded by the trigger.
 
-use std::ffi::CStr;
 use std::fmt::Write;
 
 use pgrx::pg_sys;
 
+use crate::error::{Failure, broken};
 use crate::pg::compat;
-
-use crate::error::Failure;
+use crate::pg::owned_value::OwnedValue;
 use crate::pg::relation::{OpenRelation, index_columns, name_of};
-use crate::pg::varlena::Varlena;
+use crate::pg::table;
+use crate::pg::type_order::TypeOrder;
+use crate::pg::values::Values;
 
+/// What queries return ahead of the columns of a position: table and place.
+const PLACE_COLUMNS: usize = 2;
 /// Rows of a page, where an index finds its beginning.
 const PAGE: usize = 1000;
 
@@ -25,13 +28,8 @@ struct Column {
     name: String,
     /// Type of the values that it is compared with.
     oid: pg_sys::Oid,
-    by_value: bool,
-    length: i16,
     nullable: bool,
-    /// Operators, as SQL.
-    less: String,
-    greater: String,
-    equal: String,
+    order: TypeOrder,
 }
 
 /// How the rows of one table are paged through.
@@ -44,26 +42,13 @@ pub struct Keyset {
     pub page: usize,
 }
 
-/// One value of a key, owned.
-enum Value {
-    Plain(pg_sys::Datum),
-    /// Bytes that the datum refers to, aligned.
-    Bytes(Box<[u64]>),
-}
-
 /// Where a row stands in the order: the values of its columns.
-pub struct Position(Vec<Value>);
+pub struct Position(Vec<OwnedValue>);
 
 impl Position {
     /// The values, valid while `self` lives.
     pub fn datums(&self) -> Vec<pg_sys::Datum> {
-        self.0
-            .iter()
-            .map(|value| match value {
-                Value::Plain(datum) => *datum,
-                Value::Bytes(bytes) => pg_sys::Datum::from(bytes.as_ptr()),
-            })
-            .collect()
+        self.0.iter().map(OwnedValue::datum).collect()
     }
 }
 
@@ -121,7 +106,7 @@ impl Keyset {
         }
         word = " ORDER BY ";
         for column in &self.columns {
-            let _ = write!(query, "{word}{} USING {}", column.name, column.less);
+            let _ = write!(query, "{word}{} USING {}", column.name, column.order.less);
             word = ", ";
         }
         let _ = write!(query, " LIMIT {limit}");
@@ -133,7 +118,8 @@ impl Keyset {
         let mut query = self.select();
         let mut word = " WHERE ";
         for (column, parameter) in self.columns[..self.key].iter().zip(1..) {
-            let _ = write!(query, "{word}{} {} ${parameter}", column.name, column.equal);
+            let equal = &column.order.equal;
+            let _ = write!(query, "{word}{} {equal} ${parameter}", column.name);
             word = " AND ";
         }
         query
@@ -161,12 +147,12 @@ impl Keyset {
         self.columns.iter().map(|column| column.oid).collect()
     }
 
-    /// The position that a row of a query's result has; `values` are those behind the first two.
-    pub fn position(&self, values: &[Option<pg_sys::Datum>]) -> Position {
-        let values = self.columns.iter().zip(values).map(|(column, value)| {
-            let datum = value.unwrap_or(pg_sys::Datum::null());
-            // SAFETY: the datum is a non-null value of the column's type, whose length this is.
-            unsafe { copied(datum, column.by_value, column.length) }
+    /// The position that a row of a query's result has.
+    pub fn position(&self, row: &Values<'_>) -> Position {
+        let columns = self.columns.iter().zip(PLACE_COLUMNS..);
+        let values = columns.map(|(column, at)| {
+            row.owned(at)
+                .unwrap_or_else(|| broken(format!("{} is null where no null is read", column.name)))
         });
         Position(values.collect())
     }
@@ -190,11 +176,14 @@ impl Keyset {
         let parameters: Vec<String> = (from + 1..=self.columns.len())
             .map(|parameter| format!("${parameter}"))
             .collect();
-        let greater = &columns[0].greater;
+        let greater = &columns[0].order.greater;
         if columns.len() == 1 {
             return format!("{} {greater} {}", columns[0].name, parameters[0]);
         }
-        if columns.iter().all(|column| column.greater == *greater) {
+        if columns
+            .iter()
+            .all(|column| column.order.greater == *greater)
+        {
             let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
             return format!(
                 "ROW({}) {greater} ROW({})",
@@ -202,7 +191,8 @@ impl Keyset {
                 parameters.join(", ")
             );
         }
-        let Column { name, equal, .. } = &columns[0];
+        let Column { name, order, .. } = &columns[0];
+        let equal = &order.equal;
         let parameter = &parameters[0];
         format!(
             "({name} {greater} {parameter} OR ({name} {equal} {parameter} AND {}))",
@@ -213,84 +203,42 @@ impl Keyset {
 
 impl Column {
     fn of(table: &OpenRelation, attnum: i16, relation: &str) -> Column {
-        // SAFETY: the descriptor is that of an open relation, and attnum one of its columns.
-        let desc = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(table.tuple_desc()) };
-        let Some(attribute) = desc.get(attnum as usize - 1) else {
-            crate::error::broken(format!("table {relation} has lost column {attnum}"));
+        let attributes = table.attributes();
+        let Some(attribute) = attributes.get(attnum as usize - 1) else {
+            broken(format!("table {relation} has lost column {attnum}"));
         };
-        // SAFETY: looks up the type of a column; the strings are palloc'd copies.
-        let (oid, name) = unsafe {
-            let name = pg_sys::quote_identifier(attribute.attname.data.as_ptr());
-            (
-                pg_sys::getBaseType(attribute.atttypid),
-                CStr::from_ptr(name).to_string_lossy().into_owned(),
-            )
-        };
-        Column {
-            name: format!("t.{name}"),
-            // PostgreSQL 18 has NOT NULL constraints that old rows need not meet.
-            nullable: !attribute.attnotnull || compat::NOT_NULL_MAY_BE_INVALID,
-            ..Column::of_type(oid, &name, relation)
-        }
+        let name = String::from_utf8_lossy(name_of(&attribute.attname));
+        let name = pgrx::spi::quote_identifier(name);
+        // PostgreSQL 18 has NOT NULL constraints that old rows need not meet.
+        let nullable = !attribute.attnotnull || compat::NOT_NULL_MAY_BE_INVALID;
+        Column::new(
+            &name,
+            table::base_type(attribute.atttypid),
+            nullable,
+            relation,
+        )
     }
 
     fn system(name: &str, oid: pg_sys::Oid, relation: &str) -> Column {
-        Column {
-            name: format!("t.{name}"),
-            ..Column::of_type(oid, name, relation)
-        }
+        Column::new(name, oid, false, relation)
     }
 
-    fn of_type(oid: pg_sys::Oid, name: &str, relation: &str) -> Column {
-        let wanted = pg_sys::TYPECACHE_LT_OPR | pg_sys::TYPECACHE_GT_OPR | pg_sys::TYPECACHE_EQ_OPR;
-        // SAFETY: looks up an existing type.
-        let entry = unsafe { &*pg_sys::lookup_type_cache(oid, wanted as i32) };
-        let operators = [entry.lt_opr, entry.gt_opr, entry.eq_opr];
-        if operators.contains(&pg_sys::InvalidOid) {
-            // SAFETY: as above; the text is palloc'd.
-            let of_type = unsafe { CStr::from_ptr(pg_sys::format_type_be(oid)) };
+    fn new(name: &str, oid: pg_sys::Oid, nullable: bool, relation: &str) -> Column {
+        let Some(order) = TypeOrder::of(oid) else {
             Failure::UnorderedKey.raise(
                 format!(
                     "key column {name} of table {relation} is of type {}, which has no order",
-                    of_type.to_string_lossy()
+                    table::type_name(oid)
                 ),
                 "name other columns in the trigger's argument 'pk=…'",
             );
-        }
-        let [less, greater, equal] = operators.map(operator);
+        };
         Column {
-            name: String::new(),
+            name: format!("t.{name}"),
             oid,
-            by_value: entry.typbyval,
-            length: entry.typlen,
-            nullable: false,
-            less,
-            greater,
-            equal,
+            nullable,
+            order,
         }
-    }
-}
-
-/// An operator as SQL, whatever the search path.
-fn operator(oid: pg_sys::Oid) -> String {
-    // SAFETY: looks up an existing operator; the strings are copied before it is released.
-    unsafe {
-        let tuple = pg_sys::SearchSysCache1(
-            pg_sys::SysCacheIdentifier::OPEROID as i32,
-            pg_sys::Datum::from(oid),
-        );
-        if tuple.is_null() {
-            crate::error::broken(format!("there is no operator {oid:?}"));
-        }
-        let form = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_operator>();
-        let schema = pg_sys::get_namespace_name(form.oprnamespace);
-        let text = format!(
-            "OPERATOR({}.{})",
-            CStr::from_ptr(pg_sys::quote_identifier(schema)).to_string_lossy(),
-            String::from_utf8_lossy(name_of(&form.oprname))
-        );
-        pg_sys::ReleaseSysCache(tuple);
-        text
     }
 }
 
@@ -313,9 +261,10 @@ impl Index {
             if !Index::orders_as_types_do(table, &index) {
                 continue;
             }
+            let Some(form) = index.index_form() else {
+                continue;
+            };
             let columns = index_columns(&index);
-            // SAFETY: rd_index of an open index is set.
-            let form = unsafe { &*(*index.raw()).rd_index };
             let unique_columns = columns
                 .iter()
                 .take(form.indnkeyatts.max(0) as usize)
@@ -331,78 +280,10 @@ impl Index {
 
     /// Whether an index is a plain B-tree whose columns are compared as [`Keyset`] compares them.
     fn orders_as_types_do(table: &OpenRelation, index: &OpenRelation) -> bool {
-        // SAFETY: rd_index and rd_rel of an open index are set, the other arrays have a member per
-        // key column; the descriptor is that of the open table.
-        unsafe {
-            let raw = index.raw();
-            let form = &*(*raw).rd_index;
-            let plain = form.indisvalid
-                && (*(*raw).rd_rel).relam == pg_sys::BTREE_AM_OID
-                && !index.is_partial();
-            // A partitioned table's index is of a B-tree, too, and has no operators of its own.
-            let desc = pgrx::PgTupleDesc::from_pg_unchecked(table.tuple_desc());
-            plain
-                && index_columns(index)
-                    .iter()
-                    .take(form.indnkeyatts.max(0) as usize)
-                    .enumerate()
-                    .all(|(at, column)| {
-                        let Some(attribute) = usize::try_from(i32::from(*column) - 1)
-                            .ok()
-                            .and_then(|at| desc.get(at))
-                        else {
-                            return false;
-                        };
-                        let entry = pg_sys::lookup_type_cache(
-                            attribute.atttypid,
-                            pg_sys::TYPECACHE_BTREE_OPFAMILY as i32,
-                        );
-                        (*entry).btree_opf == *(*raw).rd_opfamily.add(at)
-                            && attribute.attcollation == *(*raw).rd_indcollation.add(at)
-                    })
-        }
-    }
-}
-
-/// # Safety
-/// `datum` is a valid non-null value of a type of this length.
-unsafe fn copied(datum: pg_sys::Datum, by_value: bool, length: i16) -> Value {
-    if by_value {
-        return Value::Plain(datum);
-    }
-    // SAFETY: the caller's; a varlena is taken apart from its toasted form first, and its bytes are
-    // copied before that is freed.
-    unsafe {
-        match length {
-            -1 => {
-                let whole = Varlena::packed(datum);
-                let start = whole.as_ptr().cast::<u8>().cast_const();
-                let size = pgrx::varlena::varsize_any(start.cast());
-                Value::Bytes(words(std::slice::from_raw_parts(start, size)))
-            }
-            -2 => {
-                let text = CStr::from_ptr(datum.cast_mut_ptr());
-                Value::Bytes(words(text.to_bytes_with_nul()))
-            }
-            _ => {
-                let start = datum.cast_mut_ptr::<u8>().cast_const();
-                Value::Bytes(words(std::slice::from_raw_parts(
-                    start,
-                    length.max(0) as usize,
-                )))
-            }
-        }
-    }
-}
-
-/// Bytes at an address that suits every type.
-fn words(bytes: &[u8]) -> Box<[u64]> {
-    bytes
-        .chunks(8)
-        .map(|chunk| {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            u64::from_ne_bytes(word)
+        index.order_of_key().is_some_and(|columns| {
+            columns
+                .into_iter()
+                .all(|(attnum, order)| table.order_of_column(attnum) == Some(order))
         })
-        .collect()
+    }
 }

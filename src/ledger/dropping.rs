@@ -6,58 +6,20 @@
 //! called for every object that is dropped. A backend that has pending events has loaded it, and the event
 //! trigger auditspine_drop has others load it.
 
-use std::cell::Cell;
-use std::ffi::{c_int, c_void};
-
-use pgrx::pg_guard;
 use pgrx::pg_sys;
 
-use crate::pg::compat;
-
-use super::ddl::Command;
-use super::text_rows::query;
 use crate::error::Failure;
 use crate::ledger::buffer::{self, Buffer};
+use crate::pg::ddl::Command;
+use crate::pg::text_rows::query;
+use crate::pg::{compat, extension};
 
-thread_local! {
-    /// What was called before us, and is called still.
-    static NEXT: Cell<pg_sys::object_access_hook_type> = const { Cell::new(None) };
-}
-
-/// Puts the hook in; once, when the library is loaded.
-pub fn register() {
-    // SAFETY: a plain global of this backend; the function lives as long as the library, which PostgreSQL
-    // never unloads.
-    unsafe {
-        NEXT.set(pg_sys::object_access_hook);
-        pg_sys::object_access_hook = Some(on_access);
-    }
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn on_access(
-    access: pg_sys::ObjectAccessType::Type,
-    class: pg_sys::Oid,
-    object: pg_sys::Oid,
-    part: c_int,
-    details: *mut c_void,
-) {
-    if let Some(next) = NEXT.get() {
-        // SAFETY: the arguments that PostgreSQL gave.
-        unsafe { next(access, class, object, part, details) };
-    }
-    if access == pg_sys::ObjectAccessType::OAT_DROP
-        && class == pg_sys::ExtensionRelationId
-        && is_ours(object)
-    {
+/// To be called before an object is dropped: its catalog, and its oid.
+pub fn on_drop(class: pg_sys::Oid, object: pg_sys::Oid) {
+    if class == pg_sys::ExtensionRelationId && extension::oid_of(c"auditspine") == object {
         expect_owner(object);
         expect_nothing_pending();
     }
-}
-
-fn is_ours(extension: pg_sys::Oid) -> bool {
-    // SAFETY: a lookup in the catalogs; the name is NUL-terminated.
-    unsafe { pg_sys::get_extension_oid(c"auditspine".as_ptr(), true) == extension }
 }
 
 /// The extension, if its functions are in the schema $1, and the current user does not own it.

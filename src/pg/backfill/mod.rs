@@ -1,4 +1,0 @@
-//! Rows that are read, locked and recorded batch by batch.
-
-pub mod batch;
-pub mod keyset;
