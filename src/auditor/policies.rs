@@ -10,7 +10,7 @@ use pgrx::pg_sys;
 use super::run;
 use crate::error::Failure;
 use crate::ledger::evidence;
-use crate::pg::text_rows::query;
+use crate::ledger::text_rows::query;
 
 /// What an auditor is let see.
 #[derive(Clone, Copy)]

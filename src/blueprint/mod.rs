@@ -9,8 +9,8 @@ pub use catalogue::{BLUEPRINTS, Blueprint, Schema};
 use crate::error::{Failure, broken};
 use crate::ledger::catalog::verbs_schema;
 use crate::ledger::foreign_code::expect_own_schema;
+use crate::ledger::text_rows::query;
 use crate::pg::lock::AdvisoryLock;
-use crate::pg::text_rows::query;
 use crate::sql_template::fill;
 
 /// PostgreSQL's NAMEDATALEN less the NUL: what is longer it would cut.

@@ -10,8 +10,8 @@ use pgrx::pg_sys;
 
 use crate::error::Failure;
 use crate::ledger::buffer::{self, Buffer};
+use crate::ledger::text_rows::query;
 use crate::pg::ddl::Command;
-use crate::pg::text_rows::query;
 use crate::pg::{compat, extension};
 
 /// To be called before an object is dropped: its catalog, and its oid.

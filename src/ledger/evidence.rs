@@ -12,12 +12,12 @@ use crate::ledger::scan;
 use crate::ledger::snapshot::CurrentSnapshot;
 use crate::ledger::system_entry;
 use crate::ledger::system_entry::Object;
+use crate::ledger::text_rows::Texts;
 use crate::ledger::{chains, flush};
 use crate::pg::arena::DatumArena;
 use crate::pg::lock::AdvisoryLock;
 use crate::pg::session;
 use crate::pg::subtransaction::{attempt, is_verdict, message_of};
-use crate::pg::text_rows::Texts;
 
 /// Kind of the evidence of runs, by number.
 pub const RUN: &str = "auditspine.verification";

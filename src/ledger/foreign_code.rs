@@ -10,8 +10,9 @@ use pgrx::pg_sys;
 
 use crate::error::Failure;
 use crate::ledger::scan;
+use crate::ledger::text_rows;
 use crate::pg::relation::OpenRelation;
-use crate::pg::{callbacks, session, text_rows};
+use crate::pg::{callbacks, session};
 
 /// What is to be done with a table.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -22,4 +22,5 @@ pub mod scan;
 pub mod snapshot;
 pub mod stored_entry;
 pub mod system_entry;
+pub mod text_rows;
 pub mod visibility;

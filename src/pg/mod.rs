@@ -37,7 +37,6 @@ pub mod sql_function;
 pub mod sqltypes;
 pub mod subtransaction;
 pub mod table;
-pub mod text_rows;
 pub mod transaction;
 pub mod trigger;
 pub mod trigger_call;

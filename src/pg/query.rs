@@ -161,26 +161,13 @@ pub unsafe fn show_tuple<R>(
 ///
 /// # Safety
 /// `table` is null or a valid result of SPI.
-pub unsafe fn show_all(
-    table: *mut pg_sys::SPITupleTable,
-    mut show: impl FnMut(&[Option<pg_sys::Datum>]),
-) {
-    if table.is_null() {
-        return;
-    }
-    // SAFETY: the caller's; a result has `numvals` rows of its descriptor.
+pub unsafe fn show_all(table: *mut pg_sys::SPITupleTable, mut show: impl FnMut(&Values<'_>)) {
+    // SAFETY: the caller's.
     unsafe {
-        let desc = (*table).tupdesc;
-        let mut row = vec![None; (*desc).natts.max(0) as usize];
-        for at in 0..(*table).numvals as usize {
-            let tuple = *(*table).vals.add(at);
-            for (column, value) in (1..).zip(row.iter_mut()) {
-                let mut null = false;
-                let datum = pg_sys::SPI_getbinval(tuple, desc, column, &mut null);
-                *value = (!null).then_some(datum);
-            }
-            show(&row);
-        }
+        show_table(table, &mut |row, _| {
+            show(row);
+            ControlFlow::Continue(())
+        });
     }
 }
 

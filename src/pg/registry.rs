@@ -1,4 +1,4 @@
-//! The triggers of ours in the whole database, found by what depends on their function, and the partitions
+//! The triggers that call a function, in the whole database, found by what depends on it, and the partitions
 //! of tables. Read from the catalogs as they are now, whatever the transaction's snapshot.
 
 use pgrx::pg_sys;

@@ -8,6 +8,7 @@ use pgrx::pg_sys;
 
 use super::query::{Argument, show_all, split};
 use super::trigger_call::Call;
+use super::values::Values;
 
 /// Plans that are kept. The text of a statement names the schema of what it uses, so there are as many as
 /// there are statements and schemas; those beyond are planned each time.
@@ -19,16 +20,11 @@ thread_local! {
 }
 
 /// Runs a statement that sees what this transaction has done so far, under a snapshot of this moment (at
-/// READ COMMITTED; else that of the transaction), and shows its rows: `None` is NULL, values are valid
-/// while they are shown. Returns how many rows it returned or changed.
+/// READ COMMITTED; else that of the transaction), and shows its rows. Returns how many rows it returned or changed.
 ///
 /// The statement qualifies what it uses, unless the running function pins `search_path`. PostgreSQL plans
 /// it again when something that it uses has changed.
-pub fn run(
-    statement: &str,
-    arguments: &[Argument],
-    show: impl FnMut(&[Option<pg_sys::Datum>]),
-) -> u64 {
+pub fn run(statement: &str, arguments: &[Argument], show: impl FnMut(&Values<'_>)) -> u64 {
     // SAFETY: no trigger's rows are asked for.
     unsafe { run_with(std::ptr::null_mut(), statement, arguments, show) }
 }
@@ -38,7 +34,7 @@ pub fn run_in_trigger(
     call: &Call<'_>,
     statement: &str,
     arguments: &[Argument],
-    show: impl FnMut(&[Option<pg_sys::Datum>]),
+    show: impl FnMut(&Values<'_>),
 ) -> u64 {
     // SAFETY: the data is that of the running trigger.
     unsafe { run_with(call.raw(), statement, arguments, show) }
@@ -50,7 +46,7 @@ unsafe fn run_with(
     data: *mut pg_sys::TriggerData,
     statement: &str,
     arguments: &[Argument],
-    show: impl FnMut(&[Option<pg_sys::Datum>]),
+    show: impl FnMut(&Values<'_>),
 ) -> u64 {
     let types: Vec<pg_sys::Oid> = arguments.iter().map(|(oid, _)| *oid).collect();
     let (mut values, nulls) = split(arguments.iter().map(|(_, value)| *value));

@@ -87,6 +87,11 @@ impl<'a> Values<'a> {
         self.values.get(at).copied().filter(|_| !null)
     }
 
+    /// How many values there are.
+    pub fn columns(&self) -> usize {
+        self.values.len()
+    }
+
     /// All values; `None` is NULL.
     pub fn all(&self) -> Vec<Option<pg_sys::Datum>> {
         (0..self.values.len()).map(|at| self.datum(at)).collect()

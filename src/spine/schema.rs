@@ -8,8 +8,8 @@ use crate::attach::{self, Request};
 use crate::error::{Failure, broken};
 use crate::ledger::catalog::verbs_schema;
 use crate::ledger::foreign_code::expect_own_schema;
+use crate::ledger::text_rows::{Texts, query};
 use crate::pg::lock::AdvisoryLock;
-use crate::pg::text_rows::{Texts, query};
 use crate::sql_template::fill;
 
 /// The tables, and what the audit keeps of each.

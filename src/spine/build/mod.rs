@@ -22,9 +22,9 @@ pub use self::input::{Decision, Outcome, expect_text, expect_verdict};
 use self::input::{Derived, derive};
 use crate::error::Failure;
 use crate::ledger::foreign_code::{self, Use};
+use crate::ledger::text_rows::{Texts, query, text_arguments, texts};
 use crate::pg::arena::DatumArena;
 use crate::pg::sqltypes::JsonbArg;
-use crate::pg::text_rows::{Texts, query, text_arguments, texts};
 use crate::pg::{saved_plans, snapshot};
 
 /// Of the same evidence, be it that somebody else has written it under another id.

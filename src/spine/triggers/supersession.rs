@@ -2,7 +2,7 @@
 
 use super::shown;
 use crate::error::Failure;
-use crate::pg::text_rows::Texts;
+use crate::ledger::text_rows::Texts;
 use crate::pg::trigger_call::Operation;
 use crate::spine::triggers::fired::Fired;
 

@@ -11,9 +11,9 @@ use crate::ledger::evidence::{
     of_kind, row_hash, rows,
 };
 use crate::ledger::snapshot::CurrentSnapshot;
+use crate::ledger::text_rows::Texts;
 use crate::pg::subtransaction::attempt;
 use crate::pg::subtransaction::is_verdict;
-use crate::pg::text_rows::Texts;
 use crate::verify::all::Line;
 use crate::verify::all::breaks::Break;
 use crate::verify::all::guard::{guarded, not_verified};

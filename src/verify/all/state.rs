@@ -12,7 +12,7 @@ use auditspine_core::hash::Hash;
 
 use crate::capture::layouts;
 use crate::ledger::owner::as_owner;
-use crate::pg::text_rows::query;
+use crate::ledger::text_rows::query;
 use crate::verify::all::Line;
 use crate::verify::all::breaks::Break;
 use crate::verify::all::guard::{guarded, not_verified};

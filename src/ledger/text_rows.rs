@@ -2,10 +2,10 @@
 
 use pgrx::pg_sys;
 
-use super::arena::DatumArena;
-use super::index_lookup::bytes_of;
-use super::query::Argument;
-use super::saved_plans;
+use crate::pg::arena::DatumArena;
+use crate::pg::query::Argument;
+use crate::pg::saved_plans;
+use crate::pg::values::Values;
 
 /// A row of texts; `None` is NULL.
 pub type Texts = Vec<Option<String>>;
@@ -30,9 +30,7 @@ pub fn text_arguments(texts: &[Option<&str>], arena: &mut DatumArena) -> Vec<Arg
         .collect()
 }
 
-/// Texts of a row whose columns are all of type text.
-pub fn texts(row: &[Option<pg_sys::Datum>]) -> Texts {
-    row.iter()
-        .map(|value| value.map(|datum| String::from_utf8_lossy(&bytes_of(datum)).into_owned()))
-        .collect()
+/// The values of a row as texts; those that are of no type of variable length are none.
+pub fn texts(row: &Values<'_>) -> Texts {
+    (0..row.columns()).map(|at| row.text(at)).collect()
 }
