@@ -418,7 +418,7 @@ mod tests {
                 "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
             ),
             ("bytea", "\\x5C00", "\\x5c00"),
-            ("numeric", "1.500", "1.5"),
+            ("numeric", "1.500", "1.500"),
             ("numeric", "NaN", "NaN"),
             ("float8", "Infinity", "Infinity"),
             ("date", "2020-02-29", "2020-02-29"),

@@ -44,6 +44,14 @@ REVOKE ALL ON FUNCTION @extschema@.audit_detach_kind(text) FROM PUBLIC;
 COMMENT ON FUNCTION @extschema@.audit_detach_kind(text) IS
     'records that the table of a kind is gone, and its audit with it; false if the kind was not audited';
 
+CREATE FUNCTION @extschema@.audit_rebaseline(target regclass) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE CALLED ON NULL INPUT
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'audit_rebaseline_wrapper';
+REVOKE ALL ON FUNCTION @extschema@.audit_rebaseline(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.audit_rebaseline(regclass) IS
+    'verifies the rows of a table and records each anew, under its present key and columns: verification begins with these entries; answers how many';
+
 -- What the triggers' arguments (pg_trigger.tgargs) declare.
 CREATE FUNCTION auditspine.declared(arguments bytea, part text) RETURNS text[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -156,8 +164,21 @@ REVOKE ALL ON FUNCTION auditspine.on_ddl() FROM PUBLIC;
 COMMENT ON FUNCTION auditspine.on_ddl() IS
     'event trigger: audits partitions that come, records those that leave, and new column layouts';
 
+-- Whatever its tag: ALTER VIEW … RENAME COLUMN renames a table's column as well. The function looks at the command first.
 CREATE EVENT TRIGGER auditspine_ddl ON ddl_command_end
-    WHEN TAG IN ('CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA', 'ALTER TABLE')
     EXECUTE FUNCTION auditspine.on_ddl();
 ALTER EVENT TRIGGER auditspine_ddl ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER auditspine_ddl IS 'keeps partitions and column changes of audited tables in the audit';
+
+-- As above. Anything that is dropped may take columns and partitions with it.
+CREATE FUNCTION auditspine.on_dropped() RETURNS event_trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME', 'auditspine_on_dropped';
+REVOKE ALL ON FUNCTION auditspine.on_dropped() FROM PUBLIC;
+COMMENT ON FUNCTION auditspine.on_dropped() IS
+    'event trigger: records partitions that were dropped, and has triggers not name columns that are gone';
+
+CREATE EVENT TRIGGER auditspine_dropped ON sql_drop
+    EXECUTE FUNCTION auditspine.on_dropped();
+ALTER EVENT TRIGGER auditspine_dropped ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER auditspine_dropped IS 'keeps dropped partitions and columns of audited tables in the audit';

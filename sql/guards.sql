@@ -43,8 +43,8 @@ REVOKE ALL ON FUNCTION auditspine.on_drop() FROM PUBLIC;
 COMMENT ON FUNCTION auditspine.on_drop() IS
     'event trigger: has only the owner of the extension drop it, also with a schema, and rename its schema';
 
+-- Whatever its tag: much can take the partition of an audited table with it, which the library notes as it goes.
 CREATE EVENT TRIGGER auditspine_drop ON ddl_command_start
-    WHEN TAG IN ('DROP SCHEMA', 'DROP OWNED', 'ALTER SCHEMA')
     EXECUTE FUNCTION auditspine.on_drop();
 ALTER EVENT TRIGGER auditspine_drop ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER auditspine_drop IS 'keeps the extension from being dropped with its schema, and its schema from being renamed, by who does not own it';

@@ -24,11 +24,12 @@ CREATE FUNCTION auditspine.removals(kind text) RETURNS SETOF auditspine.audit_ch
         OFFSET 0) t
     UNION
     SELECT a.* FROM ONLY auditspine.audit_chain a
-    WHERE a.event_kind OPERATOR(pg_catalog.=) 'auditspine.partition_detach' AND a.event_pk OPERATOR(pg_catalog.=) removals.kind
+    WHERE a.event_kind OPERATOR(pg_catalog.=) ANY ('{auditspine.partition_detach,auditspine.partition_drop}'::text[])
+      AND a.event_pk OPERATOR(pg_catalog.=) removals.kind
       AND a.op OPERATOR(pg_catalog.=) 'S'
 $$;
 COMMENT ON FUNCTION auditspine.removals(text) IS
-    'entries that removed rows of a kind without naming them: TRUNCATE, and the detaching of partitions';
+    'entries that removed rows of a kind without naming them: TRUNCATE, and partitions that were detached or dropped';
 
 CREATE FUNCTION @extschema@.audit_history(target regclass, VARIADIC key text[])
     RETURNS TABLE (

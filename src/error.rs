@@ -45,6 +45,8 @@ pub enum Failure {
     CannotCommit,
     /// Another session does the same already.
     AlreadyRunning,
+    /// Rows are not as they were recorded, or not audited as declared.
+    NotInOrder,
     /// Row security would hide rows.
     RowSecurity,
     /// A key column's type has no order.
@@ -180,6 +182,7 @@ impl Failure {
             Failure::TriggerDisabled | Failure::RowGone => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Failure::CannotCommit => ERRCODE_INVALID_TRANSACTION_TERMINATION,
             Failure::AlreadyRunning => ERRCODE_LOCK_NOT_AVAILABLE,
+            Failure::NotInOrder => ERRCODE_RESTRICT_VIOLATION,
             Failure::RowSecurity => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::UnorderedKey => ERRCODE_UNDEFINED_FUNCTION,
             Failure::NoPrimaryKey => ERRCODE_INVALID_TABLE_DEFINITION,

@@ -4,7 +4,9 @@
 use pgrx::pg_sys;
 
 use crate::capture::{layouts, trigger};
-use crate::ledger::{attribution, buffer, catalog, chains, dropping, flush, lane};
+use crate::ledger::{
+    attribution, buffer, catalog, chains, dropped_partitions, dropping, flush, lane,
+};
 use crate::pg::callbacks::{self, TransactionEvent};
 use crate::spine::checks;
 
@@ -29,6 +31,7 @@ fn on_transaction(event: TransactionEvent) {
     flush::transaction_ended();
     layouts::transaction_ended();
     checks::transaction_ended();
+    dropped_partitions::forget();
 }
 
 fn on_subtransaction_abort(subid: pg_sys::SubTransactionId) {

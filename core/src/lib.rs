@@ -15,6 +15,8 @@ pub mod hash;
 pub mod order;
 pub mod publication;
 pub mod rows;
+pub mod short_text;
 pub mod spine;
 pub mod time;
 pub mod verify;
+pub mod versions;

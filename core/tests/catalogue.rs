@@ -86,12 +86,14 @@ fn places(layer: Layer) -> (&'static [&'static str], &'static [&'static str]) {
         Layer::Links => (
             &[
                 "verify",
+                "erase",
                 "heads",
                 "planted",
                 "seq_order",
                 "routine",
                 "columns",
                 "rare_findings",
+                "erase",
             ],
             &["core/tests/verify"],
         ),

@@ -5,6 +5,15 @@
 -- @replace blueprints.sql VIEW auditspine.blueprint
 -- @replace history.sql FUNCTION auditspine.removals
 
+COMMENT ON FUNCTION auditspine.removals(text) IS
+    'entries that removed rows of a kind without naming them: TRUNCATE, and partitions that were detached or dropped';
+
+-- What else than ALTER TABLE renames and drops columns, and drops partitions.
+DROP EVENT TRIGGER auditspine_ddl;
+-- @include attach.sql EVENT TRIGGER auditspine_ddl
+-- @include attach.sql FUNCTION auditspine.on_dropped
+-- @include attach.sql EVENT TRIGGER auditspine_dropped
+
 -- For functions that take any types, one that takes these was a better match.
 ALTER TABLE auditspine.auditor
     DROP CONSTRAINT auditor_check,
@@ -65,6 +74,10 @@ $policies$;
 
 COMMENT ON COLUMN auditspine.auditor.chain_setting IS
     'the setting that names the one tenant whose chain it sees; without both, the role sees all';
+
+-- @include attach.sql FUNCTION @extschema@.audit_rebaseline
+
+-- @include erase.sql
 
 -- @include chains.sql VIEW auditspine.lock
 -- @include findings.sql

@@ -70,6 +70,13 @@ fn audit_detach_kind(kind: TextArg) -> bool {
     attach::detach_kind(&kind.as_str())
 }
 
+/// Verifies the rows of a table and records them anew; how many.
+#[pg_extern(sql = false)]
+fn audit_rebaseline(target: Option<pg_sys::Oid>) -> i64 {
+    let rows = attach::rebaseline(expect_target(target));
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
 /// What is wrong with a trigger's arguments, as pg_trigger.tgargs has them; null if nothing is.
 #[pg_extern(sql = false)]
 fn declaration_problem(arguments: &[u8]) -> Option<String> {

@@ -9,6 +9,7 @@ mod auditor;
 mod blueprint;
 pub mod calls;
 mod canonical;
+mod erase;
 mod findings;
 mod keys;
 mod publish;
@@ -37,9 +38,14 @@ mod upgrade;
     requires = ["attach"]
 );
 ::pgrx::extension_sql_file!(
+    "../../sql/erase.sql",
+    name = "erase",
+    requires = ["history"]
+);
+::pgrx::extension_sql_file!(
     "../../sql/backfill.sql",
     name = "backfill",
-    requires = ["history"]
+    requires = ["erase"]
 );
 ::pgrx::extension_sql_file!(
     "../../sql/chains.sql",

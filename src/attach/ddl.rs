@@ -11,6 +11,8 @@ use crate::capture::declaration::Declaration;
 use crate::error::broken;
 use crate::ledger::catalog::verbs_schema;
 use crate::pg::relation::OpenRelation;
+use crate::pg::snapshot::ActiveSnapshot;
+use crate::verify::rows;
 
 /// How a table is to be audited.
 pub struct Policy {
@@ -324,6 +326,31 @@ pub fn warn_of_privileges(table: pg_sys::Oid, name: &str, append_only: bool) {
             pgrx::warning!(
                 "{owner}, who owns table {name}, cannot add partitions to it without a right that the \
                  audit's triggers take: GRANT EXECUTE ON FUNCTION {function} TO {owner}"
+            );
+        }
+    }
+}
+
+/// Warns of tables among `heirs` that inherit from an audited table and are not audited.
+pub fn warn_of_children(table: pg_sys::Oid, heirs: &[pg_sys::Oid]) {
+    // What the command under way has made is to be seen.
+    let _now = ActiveSnapshot::push_latest();
+    let mut name = None;
+    for child in rows::unaudited_children(table) {
+        if !heirs.contains(&child.relation) {
+            continue;
+        }
+        let name = name.get_or_insert_with(|| qualified(table));
+        let child_name = &child.name;
+        if child.is_foreign {
+            pgrx::warning!(
+                "foreign table {child_name} inherits from table {name}, which is audited: its rows are read and changed \
+                 through {name}, unrecorded"
+            );
+        } else {
+            pgrx::warning!(
+                "table {child_name} inherits from table {name} and is not audited: its rows are read and changed \
+                 through {name}, unrecorded, until it is attached as well"
             );
         }
     }

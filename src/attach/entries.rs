@@ -3,6 +3,7 @@
 use super::ddl::Policy;
 use crate::capture::declaration::ChainOf;
 use crate::ledger::system_entry::Object;
+use crate::verify::rows::TableReport;
 
 /// `auditspine.attach`: a table is audited from here on, as told.
 pub fn attached(table: &str, policy: &Policy, key: &[String]) {
@@ -60,6 +61,19 @@ pub fn backfilled(table: &str, kind: &str, rows: u64, skipped: u64) {
         .push("auditspine.backfill", kind);
 }
 
+/// `auditspine.baseline`: all rows are recorded anew behind this entry, and held against what follows alone.
+/// `verified` is what was verified of them before.
+pub fn rebaselined(table: &str, kind: &str, verified: Option<&TableReport>) {
+    let count = |count: fn(&TableReport) -> u64| verified.map_or(0, count).to_string();
+    Object::new()
+        .raw("entries", &count(|report| report.entries))
+        .text("kind", kind)
+        .raw("rows", &count(|report| report.rows))
+        .text("table", table)
+        .raw("unverifiable", &count(|report| report.unverifiable))
+        .push("auditspine.baseline", kind);
+}
+
 /// `auditspine.partition_attach`: a table became a partition, and its rows were recorded.
 pub fn partition_attached(table: &str, kind: &str, rows: u64) {
     Object::new()
@@ -71,10 +85,19 @@ pub fn partition_attached(table: &str, kind: &str, rows: u64) {
 
 /// `auditspine.partition_detach`: rows whose last entry names one of these layouts left the table.
 pub fn partition_detached(table: &str, kind: &str, layouts: &[i32]) {
+    partition_gone("auditspine.partition_detach", table, kind, layouts);
+}
+
+/// `auditspine.partition_drop`: they went with a partition that was dropped.
+pub fn partition_dropped(table: &str, kind: &str, layouts: &[i32]) {
+    partition_gone("auditspine.partition_drop", table, kind, layouts);
+}
+
+fn partition_gone(entry: &str, table: &str, kind: &str, layouts: &[i32]) {
     let layouts: Vec<String> = layouts.iter().map(i32::to_string).collect();
     Object::new()
         .text("kind", kind)
         .raw("layouts", &format!("[{}]", layouts.join(",")))
         .text("table", table)
-        .push("auditspine.partition_detach", kind);
+        .push(entry, kind);
 }

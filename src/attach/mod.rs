@@ -3,10 +3,13 @@
 
 mod ddl;
 mod detach;
+mod dropped;
 mod ended;
 mod entries;
+mod heirs;
 pub mod history_of_attach;
 mod partitions;
+mod rebaseline;
 mod target;
 
 use std::collections::HashSet;
@@ -24,11 +27,12 @@ use crate::ledger::{chains, flush, lane};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::with_plain_names;
 use crate::pg::{registry, table};
-use crate::verify::rows;
+use crate::verify::rows::older::OlderNames;
 use ddl::Policy;
 
 pub use detach::{detach, detach_kind};
-pub use partitions::follow;
+pub use partitions::{follow, follow_dropped};
+pub use rebaseline::rebaseline;
 
 /// What `audit_attach()` is asked for; names and texts as given.
 pub struct Request {
@@ -97,12 +101,7 @@ fn attach_plainly(target: pg_sys::Oid, request: &Request) -> &'static str {
         if partitioned {
             ddl::warn_of_privileges(target, &name, policy.append_only);
         }
-        for child in rows::unaudited_children(target) {
-            pgrx::warning!(
-                "table {child} inherits from table {name} and is not audited: its rows are read and changed \
-                 through {name}, unrecorded, until it is attached as well"
-            );
-        }
+        ddl::warn_of_children(target, &registry::inheritors(target));
         left.tell(&name, &kind, ended.as_ref());
         entries::attached(&name, &policy, &key);
         if before.iter().any(ddl::Member::has_triggers) {
@@ -140,18 +139,28 @@ fn resolve_leaves(
 fn backfill(target: pg_sys::Oid, declaration: &Declaration, name: &str) -> (u64, u64) {
     let kind = declaration.kind.as_deref().unwrap_or_default();
     flush::flush();
-    let mut known = history_of_attach::has_entries(kind).then(|| Lookup::open(kind.as_bytes()));
+    let mut known = history_of_attach::has_entries(kind).then(|| {
+        let mut older = OlderNames::of(kind);
+        resolve_leaves(target, declaration, |spec, table| older.add(table, spec));
+        (Lookup::open(kind.as_bytes()), older)
+    });
     let (mut rows, mut skipped) = (0, 0);
     resolve_leaves(target, declaration, |spec, table| {
-        let counts = existing_rows::record_rows(table, spec, |key| {
-            known
-                .as_mut()
-                .is_some_and(|known| known.find(key) == Recorded::Present)
+        let recipes = known.as_ref().map(|(_, older)| older.recipes(table, spec));
+        let counts = existing_rows::record_rows(table, spec, |key, row| {
+            let Some(((known, older), recipes)) = known.as_mut().zip(recipes.as_deref()) else {
+                return Some(b'I');
+            };
+            match known.find_row(key, older.newest(), recipes, spec, row) {
+                // One whose older name cannot be read may have been edited: audit_rebaseline() verifies it first.
+                Recorded::Present | Recorded::Unknown => None,
+                Recorded::Never | Recorded::Gone => Some(b'I'),
+            }
         });
         rows += counts.0;
         skipped += counts.1;
     });
-    if let Some(known) = known {
+    if let Some((known, _)) = known {
         known.close();
     }
     pgrx::notice!("table {name}: {rows} rows recorded, {skipped} were recorded already");

@@ -5,16 +5,20 @@
 use pgrx::pg_sys;
 
 use super::ddl::{self, Policy, Role};
+use super::dropped::Dropped;
+use super::heirs::reach_heirs;
 use super::{entries, target};
 use crate::capture::audited::{self, Audited, OurTrigger, leaves, members, symbol};
 use crate::capture::declaration::{ChainOf, Declaration};
 use crate::capture::existing_rows;
 use crate::capture::layouts;
 use crate::capture::row_spec::Spec;
+use crate::capture::upon::Upon;
 use crate::error::Failure;
 use crate::ledger::catalog::verbs_schema;
+use crate::ledger::dropped_partitions::{self, DroppedPartition};
 use crate::ledger::owner::as_owner;
-use crate::pg::ddl::{ColumnChange, Command, Touched};
+use crate::pg::ddl::{ColumnChange, ColumnValues, Command, Touched};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::with_plain_names;
 use crate::pg::table::ancestors;
@@ -30,20 +34,73 @@ pub fn follow(command: &Command) {
     }
     // Here, where names mean what they mean to the command.
     let mut touched = command.touched();
+    reach_heirs(&mut touched);
     keep_audited(&mut touched);
     if !touched.is_empty() {
         as_owner(|| with_plain_names(|| follow_each(touched)));
     }
 }
 
+/// Does what a command calls for that has dropped something, be it by CASCADE: columns are gone that triggers name,
+/// and partitions with their rows.
+pub fn follow_dropped(command: &Command) {
+    let mut dropped = Dropped::by_this_command();
+    if command.may_matter() {
+        // New columns and keys are seen to when it ends.
+        dropped.altered.clear();
+    }
+    let partitions: Vec<(DroppedPartition, Vec<String>)> =
+        dropped_partitions::take(&dropped.relations)
+            .into_iter()
+            .map(|partition| {
+                // Of a table that is gone as well nothing is told: that it is, is for verification to tell.
+                let above = &partition.ancestors;
+                let kinds = above.iter().flat_map(|above| audited::kinds_on(*above));
+                let kinds = kinds.collect();
+                (partition, kinds)
+            })
+            .filter(|(_, kinds): &(_, Vec<String>)| !kinds.is_empty())
+            .collect();
+    dropped.columns.retain(|change| is_audited(change.relation));
+    dropped.altered.retain(|relation| is_audited(*relation));
+    if partitions.is_empty() && dropped.columns.is_empty() && dropped.altered.is_empty() {
+        return;
+    }
+    as_owner(|| {
+        with_plain_names(|| {
+            for (partition, mut kinds) in partitions {
+                let ids = layouts::of_relation(partition.relation);
+                kinds.sort_unstable();
+                kinds.dedup();
+                for kind in kinds {
+                    entries::partition_dropped(&partition.name, &kind, &ids);
+                }
+            }
+            for change in &dropped.columns {
+                column_changed(change);
+            }
+            for relation in dropped.altered {
+                altered(relation, &[]);
+            }
+        });
+    });
+}
+
+/// Whether a table, which a command has locked, has a row trigger of ours.
+fn is_audited(relation: pg_sys::Oid) -> bool {
+    let kinds = [
+        pg_sys::RELKIND_RELATION,
+        pg_sys::RELKIND_PARTITIONED_TABLE,
+        pg_sys::RELKIND_FOREIGN_TABLE,
+    ];
+    kinds.contains(&table::kind_of_oid(relation))
+        && audited::triggers(&OpenRelation::table(relation, LOCK))
+            .iter()
+            .any(records)
+}
+
 /// Leaves out what concerns no audited table, so that the state of the audit is none of its business.
 fn keep_audited(touched: &mut Touched) {
-    let is_audited = |relation: pg_sys::Oid| {
-        table::exists(relation)
-            && audited::triggers(&OpenRelation::table(relation, LOCK))
-                .iter()
-                .any(records)
-    };
     let comes = |relation: &pg_sys::Oid| table::exists(*relation) && source(*relation).is_some();
     touched.created.retain(comes);
     touched.attached.retain(comes);
@@ -53,7 +110,25 @@ fn keep_audited(touched: &mut Touched) {
     });
     touched.altered.retain(|relation| is_audited(*relation));
     touched.columns.retain(|change| is_audited(change.relation));
+    touched.values.retain(|values| is_audited(values.relation));
     touched.unlogged.retain(|relation| is_audited(*relation));
+    touched
+        .inheriting
+        .retain(|relation| !audited_parents(*relation).is_empty());
+}
+
+/// The audited tables that a table inherits from, at any depth.
+fn audited_parents(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    let mut above = registry::parents_of(relation);
+    let mut at = 0;
+    while let Some(table) = above.get(at).copied() {
+        at += 1;
+        above.extend(registry::parents_of(table));
+    }
+    above.sort_unstable_by_key(|oid| oid.to_u32());
+    above.dedup();
+    above.retain(|table| !audited::kinds_on(*table).is_empty());
+    above
 }
 
 fn follow_each(touched: Touched) {
@@ -70,7 +145,16 @@ fn follow_each(touched: Touched) {
         column_changed(&change);
     }
     for relation in touched.altered {
-        altered(relation);
+        let of_it = |values: &&ColumnValues| values.relation == relation;
+        altered(
+            relation,
+            &touched.values.iter().filter(of_it).collect::<Vec<_>>(),
+        );
+    }
+    for relation in touched.inheriting {
+        for parent in audited_parents(relation) {
+            ddl::warn_of_children(parent, &registry::inheritors(relation));
+        }
     }
     for relation in touched.unlogged {
         let table = OpenRelation::table(relation, LOCK);
@@ -122,11 +206,12 @@ fn came(relation: pg_sys::Oid, with_rows: bool) {
         let leaf = OpenRelation::table(leaf, LOCK);
         for audited in audited::of(&leaf) {
             if !with_rows {
-                warn_once(note_layout(&leaf, &audited.declaration), &name, &mut warned);
+                let missing = note_layout(&leaf, &audited.declaration, &[]);
+                warn_once(missing, &name, &mut warned);
             } else {
                 let spec = Spec::resolve(&leaf, &audited.declaration);
                 spec.layout_id();
-                let (recorded, _) = existing_rows::record_rows(&leaf, &spec, |_| false);
+                let (recorded, _) = existing_rows::record_rows(&leaf, &spec, |_, _| Some(b'I'));
                 match rows.iter_mut().find(|(kind, _)| *kind == audited.kind) {
                     Some((_, count)) => *count += recorded,
                     None => rows.push((audited.kind, recorded)),
@@ -186,7 +271,12 @@ fn kinds(audited: &[Audited]) -> Vec<Vec<u8>> {
 /// them, what it recorded is recorded anew.
 fn column_changed(change: &ColumnChange) {
     let mut policy = None;
-    for member in members(change.relation, LOCK) {
+    // What was dropped is told of each partition.
+    let members = match change.new {
+        Some(_) => members(change.relation, LOCK),
+        None => vec![change.relation],
+    };
+    for member in members {
         let table = OpenRelation::table(member, LOCK);
         let triggers = audited::triggers(&table);
         let append_only = triggers
@@ -200,7 +290,7 @@ fn column_changed(change: &ColumnChange) {
                 .and_then(|before| before.after_change(&change.old, change.new.as_deref()));
             let Some(declaration) = after else { continue };
             registry::set_arguments(trigger.oid, &declaration.arguments());
-            if member == change.relation && trigger.name == Role::Audit.name() {
+            if !trigger.cloned && trigger.name == Role::Audit.name() {
                 policy = Some(Policy {
                     declaration,
                     append_only,
@@ -219,24 +309,30 @@ fn column_changed(change: &ColumnChange) {
     }
 }
 
-/// Columns of a table changed, and of its partitions with it.
-fn altered(relation: pg_sys::Oid) {
+/// Columns of a table changed, and of its partitions with it: their values in rows that are there did so, too.
+fn altered(relation: pg_sys::Oid, values: &[&ColumnValues]) {
     let name = ddl::qualified(relation);
     let mut warned = false;
     for leaf in leaves(relation, LOCK) {
         let leaf = OpenRelation::table(leaf, LOCK);
         for audited in audited::of(&leaf) {
-            warn_once(note_layout(&leaf, &audited.declaration), &name, &mut warned);
+            let missing = note_layout(&leaf, &audited.declaration, values);
+            warn_once(missing, &name, &mut warned);
         }
     }
 }
 
 /// Records the layout of a table's rows, so that the first writers find it. Answers what the table lacks
 /// that its declaration names.
-fn note_layout(table: &OpenRelation, declaration: &Declaration) -> Option<String> {
+fn note_layout(
+    table: &OpenRelation,
+    declaration: &Declaration,
+    values: &[&ColumnValues],
+) -> Option<String> {
     let missing = missing(table, declaration);
     if missing.is_none() {
-        Spec::resolve(table, declaration).layout_id();
+        let spec = Spec::resolve(table, declaration);
+        spec.note_layout(&Upon::of(table, &spec, values));
     }
     missing
 }

@@ -30,8 +30,8 @@ use pgrx::pg_sys;
 use crate::backfill::Job;
 use crate::backfill::keyset::{Keyset, Position};
 use crate::backfill::recorded::{Lookup, Recorded};
-use crate::capture::event;
 use crate::capture::row_spec::Spec;
+use crate::capture::{audited, event};
 use crate::error::Failure;
 use crate::ledger::buffer::{self, Buffer};
 use crate::ledger::flush::{self, Chains};
@@ -44,6 +44,8 @@ use crate::pg::row_lock::{RowLock, RowLocker};
 use crate::pg::snapshot::ActiveSnapshot;
 use crate::pg::values::Values;
 use crate::settings;
+use crate::verify::rows::older::OlderNames;
+use crate::verify::rows::renamed::Recipe;
 
 /// Which rows a batch looks at.
 #[derive(Clone, Copy)]
@@ -97,6 +99,7 @@ struct Batch<'a> {
     wait: bool,
     keyset: Keyset,
     lookup: Lookup,
+    older: OlderNames,
     partitions: HashMap<pg_sys::Oid, Partition>,
     key: Vec<u8>,
     /// Rows looked at.
@@ -107,8 +110,14 @@ struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn new(job: &'a Job, table: &OpenRelation, wait: bool) -> Batch<'a> {
         let key = Spec::resolve(table, &job.declaration).key;
+        let mut older = OlderNames::of(&String::from_utf8_lossy(&job.kind));
+        for leaf in audited::leaves(job.target, pg_sys::RowShareLock) {
+            let leaf = OpenRelation::table(leaf, pg_sys::NoLock);
+            older.add(&leaf, &Spec::resolve(&leaf, &job.declaration));
+        }
         Batch {
             job,
+            older,
             wait,
             keyset: Keyset::new(table, &key, job.batch_size),
             lookup: Lookup::open(&job.kind),
@@ -199,19 +208,26 @@ impl<'a> Batch<'a> {
             partitions,
             key,
             outcome,
+            older,
             ..
         } = self;
-        let Partition { rows, locker, spec } = partitions
+        let Partition {
+            rows,
+            locker,
+            spec,
+            older: recipes,
+        } = partitions
             .entry(oid)
-            .or_insert_with_key(|oid| Partition::open(*oid, job));
+            .or_insert_with_key(|oid| Partition::open(*oid, job, older));
         event::with_work(|work| {
             // Taken out, so that what records it can borrow the rest.
             let mut room = std::mem::take(&mut work.new);
             rows.fetch(Place { block, offset }, |tuple| {
                 tuple.deform(&mut room, |row| {
                     spec.write_key(row, key);
-                    let recorded = lookup.find(key);
-                    if recorded == Recorded::Present {
+                    let recorded = lookup.find_row(key, older.newest(), recipes, spec, row);
+                    // One whose older name cannot be read may have been edited: audit_rebaseline() verifies it first.
+                    if matches!(recorded, Recorded::Present | Recorded::Unknown) {
                         outcome.present += 1;
                         return;
                     }
@@ -274,10 +290,12 @@ struct Partition {
     rows: Fetcher,
     locker: RowLocker,
     spec: Spec,
+    /// How its rows were called before.
+    older: Vec<(Recipe, i64, i64)>,
 }
 
 impl Partition {
-    fn open(oid: pg_sys::Oid, job: &Job) -> Partition {
+    fn open(oid: pg_sys::Oid, job: &Job, older: &OlderNames) -> Partition {
         let open = || OpenRelation::table(oid, pg_sys::RowShareLock);
         let relation = open();
         if relation.kind() != pg_sys::RELKIND_RELATION {
@@ -292,6 +310,7 @@ impl Partition {
         }
         let spec = Spec::resolve(&relation, &job.declaration);
         Partition {
+            older: older.recipes(&relation, &spec),
             rows: Fetcher::new(relation),
             locker: RowLocker::new(open()),
             spec,

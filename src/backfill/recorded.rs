@@ -3,17 +3,21 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 
+use auditspine_core::rows::OldName;
 use pgrx::pg_sys;
 
 use crate::pg::index_scan::{Condition, IndexScan, Under};
 use crate::pg::values::Values;
 
+use crate::capture::row_spec::Spec;
 use crate::error::Failure;
 use crate::ledger::catalog::{column, state};
 use crate::ledger::owner::as_owner;
 use crate::pg::arena::DatumArena;
 use crate::pg::query;
 use crate::pg::relation::{OpenRelation, index_columns};
+use crate::pg::row_json::DeformedRow;
+use crate::verify::rows::renamed::Recipe;
 
 /// What the latest entry of a key says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,9 @@ pub enum Recorded {
     Present,
     /// The row is gone: deleted, truncated, or in a partition that was detached.
     Gone,
+    /// There may be one that names the row as it was called under an earlier key, and as it cannot be called
+    /// any more.
+    Unknown,
 }
 
 /// What removed rows of a kind without naming them: TRUNCATE, and the detaching of partitions.
@@ -70,8 +77,36 @@ impl Lookup {
         }
     }
 
-    /// What the chain says of a key.
-    pub fn find(&mut self, key: &[u8]) -> Recorded {
+    /// What the chain says of a row, however it was called: `key` is what it is called now.
+    pub fn find_row(
+        &mut self,
+        key: &[u8],
+        newest: i64,
+        older: &[(Recipe, i64, i64)],
+        spec: &Spec,
+        row: &DeformedRow,
+    ) -> Recorded {
+        let found = self.find(key, newest, i64::MAX);
+        if found != Recorded::Never {
+            return found;
+        }
+        for (recipe, from, until) in older {
+            match recipe.read(spec, row) {
+                OldName::Is(name) => {
+                    let found = self.find(&name, *from, *until);
+                    if found != Recorded::Never {
+                        return found;
+                    }
+                }
+                OldName::Lost => return Recorded::Unknown,
+                OldName::None => {}
+            }
+        }
+        Recorded::Never
+    }
+
+    /// What the chain says of a key, from one entry on and before another.
+    fn find(&mut self, key: &[u8], from: i64, until: i64) -> Recorded {
         self.arena.clear();
         let values = [self.arena.varlena(&self.kind), self.arena.varlena(key)];
         let mut latest: Option<(i64, u8, Option<i32>)> = None;
@@ -84,7 +119,11 @@ impl Lookup {
             let (Some(seq), Some(op)) = (row.int8(column::SEQ), row.char(column::OP)) else {
                 return;
             };
-            if b"IUD".contains(&op) && latest.is_none_or(|(last, ..)| seq > last) {
+            if b"IUD".contains(&op)
+                && from <= seq
+                && seq < until
+                && latest.is_none_or(|(last, ..)| seq > last)
+            {
                 latest = Some((seq, op, row.int4(column::LAYOUT)));
             }
         };

@@ -119,6 +119,23 @@ fn declared(
         .collect()
 }
 
+/// The kinds that row triggers of ours made on a table, and not cloned to it, record changes under; the table is not
+/// opened, locked or waited for.
+pub fn kinds_on(relation: pg_sys::Oid) -> Vec<String> {
+    registry::triggers_on(relation)
+        .into_iter()
+        .filter(|trigger| {
+            trigger.for_row && c_symbol(trigger.function).as_deref() == Some(symbol::APPEND)
+        })
+        .filter_map(|trigger| {
+            let declaration = declaration::try_parse(&trigger.arguments).ok()?;
+            declaration
+                .kind
+                .or_else(|| table::name_of_oid(root_of_any(relation)))
+        })
+        .collect()
+}
+
 /// The partitions of a table that hold rows, or the table itself. The partitions are locked; the table
 /// is locked by the caller.
 pub fn leaves(root: pg_sys::Oid, lock: u32) -> Vec<pg_sys::Oid> {

@@ -98,7 +98,16 @@ pub fn try_parse(arguments: &[String]) -> Result<Declaration, String> {
     Ok(declaration)
 }
 
+/// The longest kind that a trigger may name, in bytes: it must fit into an index entry together with a key.
+const MAX_KIND: usize = 1500;
+
 fn kind(kind: &str) -> Result<String, String> {
+    if kind.len() > MAX_KIND {
+        return Err(format!(
+            "kind \"{kind:.60}…\" is {} bytes long, and at most {MAX_KIND} are allowed",
+            kind.len()
+        ));
+    }
     if is_reserved(kind) {
         return Err(format!(
             "kind \"{kind}\" is reserved for auditspine's own entries"

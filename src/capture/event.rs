@@ -2,13 +2,25 @@
 
 use std::cell::RefCell;
 
+use auditspine_core::canonical::storable;
 use auditspine_core::hash::{Hash, HashSink};
 
 use crate::capture::row_spec::{ChainColumns, Spec, write_chain};
 use crate::ledger::attribution;
-use crate::ledger::buffer::{self, Fields};
-use crate::ledger::chains;
+use crate::ledger::buffer::{self, Fields, RowChange};
 use crate::pg::row_json::DeformedRow;
+
+/// What is known of when a row that is being recorded was changed.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Told {
+    /// Nothing: it is recorded because it is there.
+    #[default]
+    Present,
+    /// Its versions.
+    Changed(RowChange),
+    /// It is what a key has in the end.
+    Restated,
+}
 
 /// Rows being recorded, and buffers reused from row to row.
 #[derive(Default)]
@@ -17,6 +29,8 @@ pub struct Work {
     pub old: DeformedRow,
     /// The row after the change.
     pub new: DeformedRow,
+    /// What is known of when the row was changed.
+    pub told: Told,
     old_key: Vec<u8>,
     new_key: Vec<u8>,
     chain: Vec<u8>,
@@ -38,6 +52,7 @@ pub fn with_work<R>(f: impl FnOnce(&mut Work) -> R) -> R {
     // Taken, not borrowed: a type's own code runs meanwhile, and may come back here.
     let mut work = WORK.with(RefCell::take);
     let answer = f(&mut work);
+    work.told = Told::Present;
     let values = work.values.iter().map(Vec::capacity).sum::<usize>();
     if work.text.capacity() + values < KEEP_BYTES {
         WORK.with(|spare| spare.replace(work));
@@ -45,9 +60,9 @@ pub fn with_work<R>(f: impl FnOnce(&mut Work) -> R) -> R {
     answer
 }
 
-/// Records an UPDATE. A change of the key, or of the chain that it selects, is a row that goes and a
-/// row that comes.
-pub fn record_update(spec: &Spec, work: &mut Work) {
+/// Records an UPDATE, unless it is no event. A change of the key, or of the chain that it selects, is a row
+/// that goes and a row that comes.
+pub fn record_update(spec: &Spec, work: &mut Work) -> bool {
     spec.write_key(&work.old, &mut work.old_key);
     spec.write_key(&work.new, &mut work.new_key);
     let mut moved = work.old_key != work.new_key;
@@ -61,7 +76,10 @@ pub fn record_update(spec: &Spec, work: &mut Work) {
         record(spec, work, b'I');
     } else if !spec.skip_unchanged || spec.layout.differs(&work.old, &work.new, &mut work.values) {
         record(spec, work, b'U');
+    } else {
+        return false;
     }
+    true
 }
 
 /// Records the new row with op `I` or `U`, or the old one with `D`.
@@ -85,6 +103,7 @@ pub fn record(spec: &Spec, work: &mut Work, op: u8) {
 /// Records a row with this op.
 pub fn record_row(spec: &Spec, row: &DeformedRow, work: &mut Work, op: u8) {
     let Work {
+        told,
         new_key: key,
         chain: chain_name,
         text,
@@ -96,9 +115,6 @@ pub fn record_row(spec: &Spec, row: &DeformedRow, work: &mut Work, op: u8) {
         ChainColumns::Named(chain) => *chain,
         ChainColumns::By(columns) => {
             write_chain(&spec.layout, columns, row, chain_name);
-            if *chain_name != chains::MAIN {
-                chains::check_tenant(&chain_name[1..]);
-            }
             buffer::intern(chain_name)
         }
     };
@@ -113,7 +129,18 @@ pub fn record_row(spec: &Spec, row: &DeformedRow, work: &mut Work, op: u8) {
         payload_hash,
     };
     let payload = spec.full_payload.then_some(&text[..]);
-    buffer::with_mut(|buffer| buffer.push(fields, Some(key), payload));
+    buffer::with_mut(|buffer| match told {
+        Told::Present => buffer.push(fields, Some(key), payload),
+        Told::Changed(change) => {
+            let change = RowChange {
+                ended: change.ended.filter(|_| op != b'I'),
+                began: change.began.filter(|_| op != b'D'),
+                ..*change
+            };
+            buffer.push_row(fields, &change, Some(key), payload);
+        }
+        Told::Restated => buffer.push_restated(fields, Some(key), payload),
+    });
 }
 
 /// The hash of a row; `text` then holds the row itself, if that is kept.
@@ -121,6 +148,9 @@ fn hash_of(spec: &Spec, row: &DeformedRow, text: &mut Vec<u8>, scratch: &mut Vec
     if spec.full_payload {
         text.clear();
         spec.layout.write(row, text);
+        if !storable::surely_fits(text) {
+            spec.expect_storable(text);
+        }
         return Hash::of(text);
     }
     let mut sink = HashSink::with_buffer(std::mem::take(scratch));

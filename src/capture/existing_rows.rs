@@ -5,40 +5,41 @@ use crate::capture::row_spec::Spec;
 use crate::ledger::flush;
 use crate::pg::heap::TableScan;
 use crate::pg::relation::OpenRelation;
+use crate::pg::row_json::DeformedRow;
 use crate::pg::snapshot::ActiveSnapshot;
 use crate::settings;
 
-/// Records the rows of an open table as inserted, less those that `skip` answers true for, given their
-/// key; returns how many were recorded and how many skipped. Nobody writes to the table meanwhile: the
+/// Records the rows of an open table with the op that `op` tells, less those that it tells none for, given
+/// their key; returns how many were recorded and how many skipped. Nobody writes to the table meanwhile: the
 /// caller holds a lock that keeps writers out.
 pub fn record_rows(
     table: &OpenRelation,
     spec: &Spec,
-    mut skip: impl FnMut(&[u8]) -> bool,
+    mut op: impl FnMut(&[u8], &DeformedRow) -> Option<u8>,
 ) -> (u64, u64) {
     let _snapshot = ActiveSnapshot::push_latest();
     let (mut recorded, mut skipped) = (0u64, 0u64);
     let mut key = Vec::new();
     let mut scan = TableScan::begin(table, false);
     loop {
-        let skip = scan.next(|tuple| {
+        let told = scan.next(|tuple| {
             event::with_work(|work| {
                 // Taken out, so that what records it can borrow the rest.
                 let mut row = std::mem::take(&mut work.new);
-                let skip = tuple.deform(&mut row, |row| {
+                let op = tuple.deform(&mut row, |row| {
                     spec.write_key(row, &mut key);
-                    let skip = skip(&key);
-                    if !skip {
-                        event::record_row(spec, row, work, b'I');
+                    let op = op(&key, row);
+                    if let Some(op) = op {
+                        event::record_row(spec, row, work, op);
                     }
-                    skip
+                    op
                 });
                 work.new = row;
-                skip
+                op
             })
         });
-        let Some(skip) = skip else { break };
-        if skip {
+        let Some(op) = told else { break };
+        if op.is_none() {
             skipped += 1;
         } else {
             recorded += 1;

@@ -8,20 +8,23 @@
 //! Nobody waits for anybody here: two first writers at a time may record one layout twice.
 
 use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use auditspine_core::canonical::write_string;
 use auditspine_core::entry::write_integer;
 use auditspine_core::hash::{Hash, Sink};
+use auditspine_core::rows::{CurrentColumns, Layout};
 use pgrx::pg_sys;
 
+use crate::capture::upon::Upon;
 use crate::ledger::catalog::{layout_column, state};
 use crate::ledger::system_entry;
 use crate::pg::arena::DatumArena;
 use crate::pg::index_lookup::{Condition, last_row};
 use crate::pg::insert::Inserter;
 use crate::pg::relation::OpenRelation;
-use crate::pg::row_json::is_virtual;
-use crate::pg::shape::write_shape;
+use crate::pg::row_json::{is_virtual, with_plain_names};
+use crate::pg::shape::{Shapes, write_column};
 use crate::pg::{clock, index_lookup, sequence, session};
 
 /// Kind of the entries that tell layouts.
@@ -39,29 +42,71 @@ pub struct Description {
     pub depends_on: Vec<pg_sys::Oid>,
 }
 
+/// What of a declaration a layout tells, as attribute numbers.
+pub struct Declared<'a> {
+    /// Kind of the events.
+    pub kind: &'a [u8],
+    /// Columns that are not hashed.
+    pub exclude: &'a [i16],
+    /// Columns of the key, in order.
+    pub key: &'a [i16],
+    /// Columns that name the chain.
+    pub chain: &'a [i16],
+    /// Whether entries keep the row.
+    pub full_payload: bool,
+}
+
 impl Description {
-    /// Describes the columns that an open relation has now, less the attribute numbers in `exclude`.
-    pub fn of(relation: &OpenRelation, kind: &[u8], exclude: &[i16]) -> Description {
-        let mut text = Vec::new();
-        let mut depends_on = Vec::new();
-        text.put(b"{\"columns\":[");
-        let mut first = true;
-        for column in relation.attributes() {
-            if column.attisdropped || is_virtual(column) || exclude.contains(&column.attnum) {
-                continue;
-            }
-            if !first {
+    /// Describes how an open relation's rows are recorded now.
+    pub fn of(relation: &OpenRelation, declared: &Declared<'_>) -> Description {
+        with_plain_names(|| Description::of_plainly(relation, declared))
+    }
+
+    fn of_plainly(relation: &OpenRelation, declared: &Declared<'_>) -> Description {
+        let attributes = relation.attributes();
+        let present = || {
+            let all = attributes.iter().copied();
+            all.filter(|column| !column.attisdropped && !is_virtual(column))
+        };
+        let hashed = || present().filter(|column| !declared.exclude.contains(&column.attnum));
+        let others: Vec<_> = present()
+            .filter(|column| {
+                let named = declared.key.contains(&column.attnum)
+                    || declared.chain.contains(&column.attnum);
+                named && declared.exclude.contains(&column.attnum)
+            })
+            .collect();
+        let mut shapes = Shapes::default();
+        for column in hashed().chain(others.iter().copied()) {
+            shapes.take_in(column.atttypid);
+        }
+        let mut text = b"{\"columns\":[".to_vec();
+        write_columns(hashed(), false, &mut text);
+        text.put(b"],\"encoding\":2,\"key\":[");
+        for (at, attnum) in declared.key.iter().enumerate() {
+            if at > 0 {
                 text.put_byte(b',');
             }
-            first = false;
-            write_column(column, &mut text, &mut depends_on);
+            write_integer(i64::from(*attnum), &mut text);
         }
         text.put(b"],\"kind\":");
-        write_string(kind, &mut text);
+        write_string(declared.kind, &mut text);
         let relid = relation.oid();
         text.put(b",\"oid\":\"");
         write_integer(i64::from(relid.to_u32()), &mut text);
-        text.put(b"\",\"system\":\"");
+        text.put_byte(b'"');
+        if !others.is_empty() {
+            text.put(b",\"others\":[");
+            write_columns(others.into_iter(), false, &mut text);
+            text.put_byte(b']');
+        }
+        text.put(if declared.full_payload {
+            b",\"payload\":\"full\",\"shapes\":"
+        } else {
+            b",\"payload\":\"hash\",\"shapes\":"
+        });
+        shapes.write(&mut text);
+        text.put(b",\"system\":\"");
         text.put(session::system_identifier().to_string().as_bytes());
         text.put_byte(b'"');
         let mut without_table = text.clone();
@@ -71,17 +116,77 @@ impl Description {
         text.put_byte(b'}');
         Description {
             relation: relid,
-            kind: kind.into(),
+            kind: declared.kind.into(),
             payload: text.into(),
             digest: Hash::of(&without_table),
-            depends_on,
+            depends_on: shapes.depends_on,
         }
+    }
+}
+
+/// All columns that an open relation has now, as layouts of either encoding would tell them, with what
+/// their values contain. Those that `is_hashed` are told from the others.
+pub fn present_columns(relation: &OpenRelation, is_hashed: impl Fn(i16) -> bool) -> CurrentColumns {
+    let mut shapes = Shapes::default();
+    let (mut contains, mut refers) = (BTreeMap::new(), BTreeSet::new());
+    let mut text = b"{\"columns\":[".to_vec();
+    let attributes = relation.attributes();
+    let present = || {
+        let all = attributes.iter().copied();
+        all.filter(|column| !column.attisdropped && !is_virtual(column))
+    };
+    with_plain_names(|| {
+        for column in present() {
+            let contents = shapes.take_in(column.atttypid);
+            contains.insert(column.attnum, contents.shaped);
+            if contents.refers {
+                refers.insert(column.attnum);
+            }
+        }
+        write_columns(present(), true, &mut text);
+        text.put(b"],\"encoding\":2,\"key\":[],\"kind\":\"\",\"oid\":\"");
+        write_integer(i64::from(relation.oid().to_u32()), &mut text);
+        text.put(b"\",\"payload\":\"hash\",\"shapes\":");
+        shapes.write(&mut text);
+        text.put(b",\"system\":\"");
+        text.put(session::system_identifier().to_string().as_bytes());
+        text.put(b"\",\"table\":\"\"}");
+    });
+    let Ok(all) = Layout::read(0, 0, &text) else {
+        // What is written here, the layout reads.
+        unreachable!("a description that is no layout")
+    };
+    let (columns, excluded) = all
+        .columns
+        .into_iter()
+        .partition(|column| is_hashed(column.attnum));
+    CurrentColumns {
+        incarnation: all.incarnation,
+        columns,
+        excluded,
+        shapes: all.shapes,
+        contains,
+        refers,
+    }
+}
+
+fn write_columns<'a>(
+    columns: impl Iterator<Item = &'a pg_sys::FormData_pg_attribute>,
+    first_encoding: bool,
+    out: &mut Vec<u8>,
+) {
+    for (at, column) in columns.enumerate() {
+        if at > 0 {
+            out.put_byte(b',');
+        }
+        write_column(column, first_encoding, out);
     }
 }
 
 /// Digest of a layout, as auditspine.layout has it, whose payload an entry tells; `None` if that is none.
 pub fn digest_of(payload: &[u8]) -> Option<Hash> {
-    // The table's name is the last member, and no text within JSON holds a bare quote.
+    // Nothing but the table's name and what called for the layout come behind, and no text within JSON holds a
+    // bare quote.
     let member = b",\"table\":";
     let at = payload
         .windows(member.len())
@@ -89,24 +194,6 @@ pub fn digest_of(payload: &[u8]) -> Option<Hash> {
     let mut without_table = payload.get(..at)?.to_vec();
     without_table.put_byte(b'}');
     Some(Hash::of(&without_table))
-}
-
-fn write_column(
-    column: &pg_sys::FormData_pg_attribute,
-    out: &mut Vec<u8>,
-    depends_on: &mut Vec<pg_sys::Oid>,
-) {
-    out.put(b"{\"attnum\":");
-    write_integer(i64::from(column.attnum), out);
-    out.put(b",\"name\":");
-    write_string(crate::pg::relation::name_of(&column.attname), out);
-    write_shape(column.atttypid, out, depends_on);
-    out.put(b",\"type\":");
-    write_string(
-        &crate::pg::shape::type_name(column.atttypid, column.atttypmod),
-        out,
-    );
-    out.put_byte(b'}');
 }
 
 thread_local! {
@@ -122,7 +209,15 @@ thread_local! {
 /// changed its values, which a verifier must be able to tell.
 pub fn ensure(description: &Description) -> Option<i32> {
     let table = state().layouts?.table;
-    Some(find(table, description).unwrap_or_else(|| record(table, description)))
+    Some(find(table, description).unwrap_or_else(|| record(table, description, None)))
+}
+
+/// As [`ensure`], at the end of a command that did this to the rows that are there. Where their values changed
+/// without their columns, the layout is recorded anew all the same.
+pub fn ensure_upon(description: &Description, upon: &Upon) -> Option<i32> {
+    let table = state().layouts?.table;
+    let known = find(table, description).filter(|_| !upon.changes_unseen());
+    Some(known.unwrap_or_else(|| record(table, description, upon.member())))
 }
 
 fn find(table: pg_sys::Oid, description: &Description) -> Option<i32> {
@@ -142,7 +237,7 @@ fn find(table: pg_sys::Oid, description: &Description) -> Option<i32> {
     id.filter(|id| *id > 0 && digest == Some(description.digest))
 }
 
-fn record(table: pg_sys::Oid, description: &Description) -> i32 {
+fn record(table: pg_sys::Oid, description: &Description, upon: Option<Vec<u8>>) -> i32 {
     let Some(layouts) = state().layouts else {
         crate::error::broken("relation auditspine.layout does not exist".to_owned())
     };
@@ -160,7 +255,14 @@ fn record(table: pg_sys::Oid, description: &Description) -> i32 {
     inserter.insert(&[(&values, &[false; layout_column::COUNT])]);
     inserter.close();
     CREATED.set(true);
-    system_entry::push(KIND, id.to_string().as_bytes(), &description.payload);
+    let mut payload = description.payload.to_vec();
+    if let Some(upon) = upon {
+        // Behind the table's name, where the digest does not reach.
+        payload.pop();
+        payload.extend_from_slice(&upon);
+        payload.put_byte(b'}');
+    }
+    system_entry::push(KIND, id.to_string().as_bytes(), &payload);
     id
 }
 

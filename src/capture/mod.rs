@@ -5,5 +5,8 @@ pub mod declaration;
 pub mod event;
 pub mod existing_rows;
 pub mod layouts;
+pub mod restate;
 pub mod row_spec;
 pub mod trigger;
+pub mod truncate;
+pub mod upon;

@@ -1,16 +1,20 @@
 //! How the rows of one table or partition are recorded: a declaration, resolved against the
 //! relation's columns.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
-use auditspine_core::canonical::write_string;
+use auditspine_core::canonical::{storable, write_string};
 use auditspine_core::hash::Sink;
+use auditspine_core::short_text;
 use pgrx::pg_sys;
 
 use crate::capture::declaration::{ChainOf, Declaration};
-use crate::capture::layouts::{self, Description};
+use crate::capture::layouts::{self, Declared, Description};
+use crate::capture::upon::Upon;
 use crate::error::Failure;
 use crate::ledger::{buffer, chains};
+use crate::pg::builtin::jsonb_problem;
 use crate::pg::relation::{OpenRelation, name_of};
 use crate::pg::row_json::{DeformedRow, RowLayout};
 use crate::pg::table;
@@ -21,6 +25,8 @@ pub struct Spec {
     pub kind: buffer::NameId,
     /// Attribute numbers of the key.
     pub key: Vec<i16>,
+    /// Whether several rows may have one key for a while.
+    pub shared_keys: bool,
     /// Where events go.
     pub chain: ChainColumns,
     /// Whether the row is kept beside its hash.
@@ -31,7 +37,8 @@ pub struct Spec {
     pub layout: RowLayout,
     /// The columns that rows are hashed under.
     pub description: Description,
-    /// The relation's name, for messages.
+    /// The relation, and its name, for messages.
+    relation: pg_sys::Oid,
     table: String,
     /// Names of the key's columns, for messages.
     key_names: Vec<String>,
@@ -51,8 +58,9 @@ impl Spec {
     ///
     /// Raises 42P16 without a key, 42703 for a column that is not there, 42704 for an unknown chain.
     pub fn resolve(relation: &OpenRelation, declaration: &Declaration) -> Spec {
-        let table = relation.name();
+        let table = relation.qualified();
         let columns = Columns {
+            relation: relation.oid(),
             table: &table,
             attributes: relation.attributes(),
         };
@@ -70,16 +78,28 @@ impl Spec {
         let exclude = columns.numbers(&declaration.exclude, "exclude");
         let kind = kind_of(relation, declaration);
         let layout = RowLayout::of(relation, &exclude);
-        let description = Description::of(relation, kind.as_bytes(), &exclude);
+        let declared = Declared {
+            kind: kind.as_bytes(),
+            exclude: &exclude,
+            key: &key,
+            chain: match &chain {
+                ChainColumns::By(columns) => columns,
+                ChainColumns::Named(_) => &[],
+            },
+            full_payload: declaration.full_payload,
+        };
+        let description = Description::of(relation, &declared);
         Spec {
             kind: buffer::intern(kind.as_bytes()),
             key_names: key.iter().map(|column| columns.name(*column)).collect(),
+            shared_keys: relation.may_share_key(&key),
             key,
             chain,
             full_payload: declaration.full_payload,
             skip_unchanged: declaration.skip_unchanged,
             layout,
             description,
+            relation: relation.oid(),
             table,
             layout_id: Cell::new(None),
         }
@@ -94,6 +114,12 @@ impl Spec {
         self.layout_id.get()
     }
 
+    /// As [`Spec::layout_id`], at the end of a command that did this to the rows that are there.
+    pub fn note_layout(&self, upon: &Upon) {
+        self.layout_id
+            .set(layouts::ensure_upon(&self.description, upon));
+    }
+
     /// Names of the key's columns.
     pub fn key_names(&self) -> &[String] {
         &self.key_names
@@ -104,19 +130,49 @@ impl Spec {
         self.layout.is_current()
     }
 
-    /// Writes the key: the value's text, or a JSON array of texts for several columns. Raises 23502
-    /// if one is null.
+    /// Writes the key: the value's text, or a JSON array of texts for several columns, [`shorten`]ed. Raises
+    /// 23502 if one is null.
+    ///
+    /// [`shorten`]: short_text::shorten
     pub fn write_key(&self, row: &DeformedRow, out: &mut Vec<u8>) {
         if let Some(at) = self.key.iter().position(|column| row.is_null(*column)) {
             Failure::NullKey.raise(
                 format!(
-                    "key column \"{}\" of table \"{}\" is null, so the row cannot be named in the audit chain",
+                    "key column \"{}\" of table {} is null, so the row cannot be named in the audit chain",
                     self.key_names[at], self.table
                 ),
                 "name columns that are never null in the trigger's argument 'pk=…'",
             );
         }
         write_texts(&self.layout, &self.key, row, out);
+    }
+
+    /// Raises 54000 if jsonb cannot take a row, which is to be kept: now, and not when it is stored, at the commit.
+    pub fn expect_storable(&self, row: &[u8]) {
+        let Some(problem) = jsonb_problem(row) else {
+            return;
+        };
+        let of_column = storable::members(row)
+            .into_iter()
+            .find_map(|(name, value)| {
+                let problem = (!storable::surely_fits(value)).then(|| jsonb_problem(value))??;
+                Some((String::from_utf8_lossy(name).into_owned(), problem))
+            });
+        let what = match of_column {
+            Some((column, problem)) => format!("column \"{column}\": {problem}"),
+            None => problem,
+        };
+        Failure::ResultTooLarge.raise(
+            format!(
+                "a row of table {} is too large to be kept in the audit chain, as payload => 'full' asks for: {what}",
+                self.table
+            ),
+            format!(
+                "attach it with payload => 'hash', which has no such limit, or leave the column out with exclude => …: \
+                 SELECT audit_attach({}, …)",
+                whole(self.relation)
+            ),
+        );
     }
 
     /// Whether a column of the row's key is null.
@@ -133,12 +189,16 @@ pub fn write_chain(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: 
     } else {
         chains::begin_tenant(out);
         append_texts(layout, columns, row, out);
+        chains::end_tenant(out);
     }
 }
 
 fn write_texts(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
     out.clear();
     append_texts(layout, columns, row, out);
+    if let Cow::Owned(short) = short_text::shorten(out) {
+        *out = short;
+    }
 }
 
 fn append_texts(layout: &RowLayout, columns: &[i16], row: &DeformedRow, out: &mut Vec<u8>) {
@@ -169,6 +229,7 @@ pub fn kind_of(relation: &OpenRelation, declaration: &Declaration) -> String {
 
 /// Columns of an open relation, by name.
 struct Columns<'a> {
+    relation: pg_sys::Oid,
     table: &'a str,
     attributes: Vec<&'a pg_sys::FormData_pg_attribute>,
 }
@@ -187,10 +248,14 @@ impl Columns<'_> {
                         || {
                             Failure::UnknownColumn.raise(
                                 format!(
-                                    "table \"{}\" has no column \"{name}\", which the trigger's argument '{argument}=' names",
+                                    "table {} has no column \"{name}\", which the trigger's argument '{argument}=' names",
                                     self.table
                                 ),
-                                "recreate the trigger with the columns that the table has now",
+                                format!(
+                                    "attach it again with the columns that it has now: SELECT audit_attach({}, …); or recreate \
+                                     the trigger, if it was written by hand",
+                                    whole(self.relation)
+                                ),
                             )
                         },
                         |attribute| attribute.attnum,
@@ -208,12 +273,22 @@ impl Columns<'_> {
     }
 }
 
+/// What audit_attach() is to be called with for a table, or a partition: a literal.
+fn whole(relation: pg_sys::Oid) -> String {
+    let root = table::root_of_partition(relation).unwrap_or(relation);
+    let name = OpenRelation::table(root, pg_sys::AccessShareLock).qualified();
+    pgrx::spi::quote_literal(name)
+}
+
 fn primary_key(relation: &OpenRelation, table: &str) -> Vec<i16> {
     relation.key_of_identity().unwrap_or_else(|| {
         Failure::NoPrimaryKey.raise(
-            format!("table \"{table}\" has no primary key"),
-            "name the columns that identify a row in the trigger's arguments: \
-             audit_chain_append('kind', 'pk=column,…')",
+            format!("table {table} has no primary key, and its audit trigger names no key"),
+            format!(
+                "name the columns that identify a row: SELECT audit_attach({}, pk => '{{column,…}}'), or in a trigger \
+                 written by hand audit_chain_append('kind', 'pk=column,…')",
+                whole(relation.oid())
+            ),
         )
     })
 }

@@ -6,18 +6,29 @@
 
 use std::cell::Cell;
 
-use auditspine_core::canonical::{Numbers, cmp_utf16, utf16_prefix, write_string};
+use auditspine_core::canonical::{
+    Numbers, cmp_utf16, reads_like_other_json, utf16_prefix, write_string,
+};
 use auditspine_core::hash::Sink;
 
 use crate::encoding::embedded::embedded_content;
-use crate::encoding::numeric::{Written, write_numeric};
+use crate::encoding::numeric::{Written, tells_scale, write_numeric, write_numeric_text};
 use crate::error::Failure;
 
 /// Writes the canonical JSON of `content`, a detoasted jsonb without its varlena header.
 ///
 /// Raises XX001 for damaged data, and is interruptible.
 pub fn write_jsonb<S: Sink>(content: &[u8], numbers: Numbers, out: &mut S) {
-    let mut walk = Walk {
+    write_as::<_, false>(content, numbers, out);
+}
+
+/// Writes `content` as jsonb's output function prints it.
+pub fn write_jsonb_text<S: Sink>(content: &[u8], out: &mut S) {
+    write_as::<_, true>(content, Numbers::Exact, out);
+}
+
+fn write_as<S: Sink, const PRINTED: bool>(content: &[u8], numbers: Numbers, out: &mut S) {
+    let mut walk = Walk::<PRINTED> {
         content,
         numbers,
         members: MEMBERS.take(),
@@ -39,6 +50,62 @@ pub fn write_jsonb<S: Sink>(content: &[u8], numbers: Numbers, out: &mut S) {
     }
     if done.is_none() {
         damaged(content);
+    }
+}
+
+/// Whether the canonical JSON of `content` tells the document from every other, and from a null: numbers
+/// whose zeros behind the point it leaves out, and some documents that are a mere string or null, are not.
+pub fn tells_all(content: &[u8]) -> bool {
+    find_loss(content).unwrap_or_else(|| damaged(content))
+}
+
+/// The content of a document that is nothing but a string.
+pub fn root_string(content: &[u8]) -> Option<&[u8]> {
+    let header = word(content, 0)?;
+    if header & SCALAR == 0 {
+        return None;
+    }
+    let node = children(header, 0, content.len(), 1)?.next(content)?;
+    content.get(node.range()).filter(|_| node.kind() == STRING)
+}
+
+fn find_loss(content: &[u8]) -> Option<bool> {
+    u32::try_from(content.len()).ok()?;
+    let header = word(content, 0)?;
+    let per_item = |header: u32| if header & OBJECT != 0 { 2 } else { 1 };
+    let mut all = children(header, 0, content.len(), per_item(header))?;
+    // Containers whose children are not all seen: most documents are flat.
+    let mut open = Vec::new();
+    let is_scalar = header & SCALAR != 0;
+    loop {
+        pgrx::check_for_interrupts!();
+        while all.left > 0 {
+            let node = all.next(content)?;
+            let range = node.range();
+            match node.kind() {
+                NUMERIC => {
+                    let number = content.get(range.start.next_multiple_of(4)..range.end)?;
+                    if !tells_scale(embedded_content(number)?, None) {
+                        return Some(false);
+                    }
+                }
+                CONTAINER => {
+                    let start = range.start.next_multiple_of(4);
+                    let header = word(content.get(..range.end)?, start)?;
+                    open.push(all);
+                    all = children(header, start, range.end, per_item(header))?;
+                }
+                NULL if is_scalar => return Some(false),
+                STRING if is_scalar && reads_like_other_json(content.get(range)?) => {
+                    return Some(false);
+                }
+                _ => {}
+            }
+        }
+        match open.pop() {
+            Some(outer) => all = outer,
+            None => return Some(true),
+        }
     }
 }
 
@@ -162,7 +229,7 @@ pub(super) fn children(header: u32, start: usize, end: usize, per_item: u32) -> 
     })
 }
 
-struct Walk<'a> {
+struct Walk<'a, const PRINTED: bool> {
     content: &'a [u8],
     numbers: Numbers,
     /// Of the objects being written, outermost first; each object's in order.
@@ -170,7 +237,9 @@ struct Walk<'a> {
     frames: Vec<Frame>,
 }
 
-impl Walk<'_> {
+impl<const PRINTED: bool> Walk<'_, PRINTED> {
+    const COMMA: &'static [u8] = if PRINTED { b", " } else { b"," };
+
     fn write<S: Sink>(&mut self, out: &mut S) -> Option<()> {
         // One JEntry's length bounds what a child may be, not the root; offsets are kept in 32 bits.
         u32::try_from(self.content.len()).ok()?;
@@ -198,7 +267,7 @@ impl Walk<'_> {
                         continue;
                     }
                     if *started {
-                        out.put_byte(b',');
+                        out.put(Self::COMMA);
                     }
                     *started = true;
                     children.next(self.content)?
@@ -211,11 +280,11 @@ impl Walk<'_> {
                         continue;
                     };
                     if *next > *first {
-                        out.put_byte(b',');
+                        out.put(Self::COMMA);
                     }
                     *next += 1;
                     write_string(self.content.get(member.name.range())?, out);
-                    out.put_byte(b':');
+                    out.put(if PRINTED { b": " } else { b":" });
                     member.value
                 }
             };
@@ -271,11 +340,13 @@ impl Walk<'_> {
             member.value = children.next(self.content)?;
         }
         let text = |name: Node| self.content.get(name.range()).unwrap_or_default();
-        self.members[first..].sort_unstable_by(|left, right| {
-            left.prefix
-                .cmp(&right.prefix)
-                .then_with(|| cmp_utf16(text(left.name), text(right.name)))
-        });
+        if !PRINTED {
+            self.members[first..].sort_unstable_by(|left, right| {
+                left.prefix
+                    .cmp(&right.prefix)
+                    .then_with(|| cmp_utf16(text(left.name), text(right.name)))
+            });
+        }
         self.frames.push(Frame::Object { first, next: first });
         Some(())
     }
@@ -289,7 +360,13 @@ impl Walk<'_> {
                 let number = self
                     .content
                     .get(range.start.next_multiple_of(4)..range.end)?;
-                match write_numeric(embedded_content(number)?, self.numbers, out) {
+                let number = embedded_content(number)?;
+                let written = if PRINTED {
+                    write_numeric_text(number, out)
+                } else {
+                    write_numeric(number, self.numbers, out)
+                };
+                match written {
                     Written::Number => {}
                     // No way to build a jsonb lets these in.
                     Written::Special(_) | Written::Corrupt => return None,

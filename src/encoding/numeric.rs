@@ -1,6 +1,8 @@
 //! PostgreSQL's binary `numeric` (utils/adt/numeric.c, NumericData).
 
-use auditspine_core::canonical::{Numbers, write_base10000};
+use auditspine_core::canonical::{
+    Numbers, fraction_digits, write_base10000, write_base10000_scaled,
+};
 use auditspine_core::entry::write_integer;
 use auditspine_core::hash::Sink;
 
@@ -28,62 +30,115 @@ const SPECIAL: u16 = 0xC000;
 const NEGATIVE: u16 = 0x4000;
 const SHORT: u16 = 0x8000;
 const SHORT_NEGATIVE: u16 = 0x2000;
+const SCALE: u16 = 0x3FFF;
+const SHORT_SCALE: u16 = 0x1F80;
+const SHORT_SCALE_SHIFT: u16 = 7;
 const SHORT_WEIGHT_SIGN: u16 = 0x0040;
 const SHORT_WEIGHT: u16 = 0x003F;
 
-/// Writes the number that `content`, the bytes after the varlena header, holds.
+/// The parts of a finite number.
+struct Parts<'a> {
+    negative: bool,
+    weight: i32,
+    /// Digits behind the point, as they are shown.
+    scale: u16,
+    /// Base-10000 digits, two bytes each.
+    digits: &'a [u8],
+}
+
 #[inline]
-pub fn write_numeric<S: Sink>(content: &[u8], numbers: Numbers, out: &mut S) -> Written {
-    let Some((header, rest)) = content.split_first_chunk() else {
-        return Written::Corrupt;
-    };
+fn parts(content: &[u8]) -> Result<Parts<'_>, Written> {
+    let (header, rest) = content.split_first_chunk().ok_or(Written::Corrupt)?;
     let header = u16::from_ne_bytes(*header);
-    let (negative, weight, digits) = match header & SPECIAL {
-        SPECIAL => {
-            return match header & 0xF000 {
-                0xC000 => Written::Special(Special::NaN),
-                0xD000 => Written::Special(Special::Infinity),
-                0xF000 => Written::Special(Special::MinusInfinity),
-                _ => Written::Corrupt,
-            };
-        }
+    match header & SPECIAL {
+        SPECIAL => Err(match header & 0xF000 {
+            0xC000 => Written::Special(Special::NaN),
+            0xD000 => Written::Special(Special::Infinity),
+            0xF000 => Written::Special(Special::MinusInfinity),
+            _ => Written::Corrupt,
+        }),
         SHORT => {
             let mut weight = i32::from(header & SHORT_WEIGHT);
             if header & SHORT_WEIGHT_SIGN != 0 {
                 weight -= i32::from(SHORT_WEIGHT_SIGN);
             }
-            (header & SHORT_NEGATIVE != 0, weight, rest)
+            Ok(Parts {
+                negative: header & SHORT_NEGATIVE != 0,
+                weight,
+                scale: (header & SHORT_SCALE) >> SHORT_SCALE_SHIFT,
+                digits: rest,
+            })
         }
         sign => {
-            let Some((weight, digits)) = rest.split_first_chunk() else {
-                return Written::Corrupt;
-            };
-            (
-                sign == NEGATIVE,
-                i32::from(i16::from_ne_bytes(*weight)),
+            let (weight, digits) = rest.split_first_chunk().ok_or(Written::Corrupt)?;
+            Ok(Parts {
+                negative: sign == NEGATIVE,
+                weight: i32::from(i16::from_ne_bytes(*weight)),
+                scale: header & SCALE,
                 digits,
-            )
+            })
         }
+    }
+}
+
+/// Writes the number that `content`, the bytes after the varlena header, holds.
+#[inline]
+pub fn write_numeric<S: Sink>(content: &[u8], numbers: Numbers, out: &mut S) -> Written {
+    let parts = match parts(content) {
+        Ok(parts) => parts,
+        Err(written) => return written,
     };
+    with_digits(&parts, |digits| match small_integer(parts.weight, digits) {
+        Some(value) => write_integer(if parts.negative { -value } else { value }, out),
+        None => write_base10000(parts.negative, parts.weight, digits, numbers, out),
+    })
+}
+
+/// Writes the number in plain decimal digits, with all those behind the point that it is shown with.
+pub fn write_numeric_text<S: Sink>(content: &[u8], out: &mut S) -> Written {
+    let parts = match parts(content) {
+        Ok(parts) => parts,
+        Err(written) => return written,
+    };
+    with_digits(&parts, |digits| {
+        let scale = usize::from(parts.scale);
+        write_base10000_scaled(parts.negative, parts.weight, digits, scale, out);
+    })
+}
+
+/// Whether the number itself tells with how many digits behind the point it is shown: as many as its type
+/// says, or, if that does not say, as many as the number needs. Also of what is no number.
+#[inline]
+pub fn tells_scale(content: &[u8], enforced: Option<u16>) -> bool {
+    let Ok(parts) = parts(content) else {
+        return true;
+    };
+    if let Some(enforced) = enforced {
+        return parts.scale == enforced;
+    }
+    if parts.scale == 0 {
+        return true;
+    }
+    let mut needed = 0;
+    with_digits(&parts, |digits| {
+        needed = fraction_digits(parts.weight, digits)
+    });
+    usize::from(parts.scale) == needed
+}
+
+#[inline]
+fn with_digits(parts: &Parts<'_>, show: impl FnOnce(&[i16])) -> Written {
     const STACK_DIGITS: usize = 32;
-    let count = digits.len() / 2;
+    let count = parts.digits.len() / 2;
     if count <= STACK_DIGITS {
-        let mut buffer = [0; STACK_DIGITS];
-        write_digits(negative, weight, digits, &mut buffer[..count], numbers, out)
+        show_digits(parts.digits, &mut [0; STACK_DIGITS][..count], show)
     } else {
-        write_digits(negative, weight, digits, &mut vec![0; count], numbers, out)
+        show_digits(parts.digits, &mut vec![0; count], show)
     }
 }
 
 #[inline]
-fn write_digits<S: Sink>(
-    negative: bool,
-    weight: i32,
-    bytes: &[u8],
-    digits: &mut [i16],
-    numbers: Numbers,
-    out: &mut S,
-) -> Written {
+fn show_digits(bytes: &[u8], digits: &mut [i16], show: impl FnOnce(&[i16])) -> Written {
     let (pairs, odd) = bytes.as_chunks::<2>();
     if !odd.is_empty() {
         return Written::Corrupt;
@@ -94,10 +149,7 @@ fn write_digits<S: Sink>(
             return Written::Corrupt;
         }
     }
-    match small_integer(weight, digits) {
-        Some(value) => write_integer(if negative { -value } else { value }, out),
-        None => write_base10000(negative, weight, digits, numbers, out),
-    }
+    show(digits);
     Written::Number
 }
 
@@ -146,6 +198,34 @@ mod tests {
         assert_eq!(text(&[0xC000]).as_deref(), Some("NaN"));
         assert_eq!(text(&[0xD000]).as_deref(), Some("Infinity"));
         assert_eq!(text(&[0xF000]).as_deref(), Some("-Infinity"));
+    }
+
+    #[test]
+    fn scales_are_told() {
+        let plain = |words: &[u16]| {
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            let mut out = Vec::new();
+            assert!(matches!(
+                write_numeric_text(&bytes, &mut out),
+                Written::Number
+            ));
+            let tells = [None, Some(0), Some(2)].map(|scale| tells_scale(&bytes, scale));
+            (String::from_utf8(out).unwrap(), tells)
+        };
+        let scaled = |scale: u16| 0x8000 | scale << 7;
+        let text = |text: &str| text.to_owned();
+        assert_eq!(plain(&[scaled(0), 1]), (text("1"), [true, true, false]));
+        assert_eq!(plain(&[scaled(2), 1]), (text("1.00"), [false, false, true]));
+        assert_eq!(plain(&[scaled(2)]), (text("0.00"), [false, false, true]));
+        let half = [scaled(2), 1, 5000];
+        assert_eq!(plain(&half), (text("1.50"), [false, false, true]));
+        let quarter = [scaled(2), 1, 2500];
+        assert_eq!(plain(&quarter), (text("1.25"), [true, false, true]));
+        // The long header.
+        assert_eq!(
+            plain(&[0x4003, 0, 7]),
+            (text("-7.000"), [false, false, false])
+        );
     }
 
     #[test]

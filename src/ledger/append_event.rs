@@ -13,6 +13,7 @@ use crate::ledger::system_entry::is_reserved;
 use crate::ledger::{chains, flush};
 use crate::pg::index_lookup::{Condition, last_row};
 use crate::pg::relation::OpenRelation;
+use crate::pg::session;
 
 /// Arguments of `audit_chain_append(kind, pk, payload, chain)`; `None` for NULL.
 pub struct ByHand<'a> {
@@ -26,8 +27,8 @@ pub struct ByHand<'a> {
     pub chain: Option<&'a [u8]>,
 }
 
-/// Appends the event at once, behind all pending ones, and returns the entry as a row of
-/// auditspine.audit_chain.
+/// Appends the event at once, behind all pending ones (within a trigger ahead of them), and returns the
+/// entry as a row of auditspine.audit_chain.
 pub fn by_hand(arguments: &ByHand<'_>) -> pg_sys::Datum {
     let Some(kind) = arguments.kind.filter(|kind| !kind.is_empty()) else {
         Failure::InvalidValue.raise(
@@ -67,10 +68,16 @@ pub fn by_hand(arguments: &ByHand<'_>) -> pg_sys::Datum {
     };
     // JSON null and SQL NULL have one hash, so they are stored alike.
     let stored = payload.as_deref().filter(|payload| *payload != b"null");
-    buffer::with_mut(|buffer| buffer.push(fields, arguments.pk, stored));
-    match flush::flush() {
-        (_, Some(place)) => row_at(place),
-        (_, None) => broken("an event that was just buffered was not linked".to_owned()),
+    // What the statements around a trigger have changed before may still have to be told.
+    let place = if session::trigger_depth() > 0 {
+        flush::link_alone(fields, arguments.pk, stored)
+    } else {
+        buffer::with_mut(|buffer| buffer.push(fields, arguments.pk, stored));
+        flush::flush().1
+    };
+    match place {
+        Some(place) => row_at(place),
+        None => broken("an event that was just buffered was not linked".to_owned()),
     }
 }
 

@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use std::ffi::CString;
 use std::rc::Rc;
 
-use auditspine_core::canonical::{Numbers, canonicalize};
+use auditspine_core::canonical::{Numbers, canonicalize, storable};
 
 use crate::error::Failure;
+use crate::pg::builtin::jsonb_problem;
 use crate::settings;
 
 /// One pair of actor and context that the current transaction used.
@@ -42,14 +43,14 @@ thread_local! {
     static USED: RefCell<Used> = RefCell::default();
 }
 
-/// The attribution in force now. An ERROR if `auditspine.context` is not JSON.
+/// The attribution in force now. An ERROR if `auditspine.context` is not JSON that can be stored.
 pub fn current() -> AttributionId {
     let (actor, context) = (settings::actor(), settings::context());
     USED.with(|used| {
         let mut used = used.borrow_mut();
         if used.all.is_empty() || used.actor != actor || used.context != context {
             let attribution = Attribution {
-                actor: actor.as_ref().map(|actor| actor.to_bytes().into()),
+                actor: actor.as_ref().map(|actor| readable_actor(actor.to_bytes())),
                 context: context
                     .as_ref()
                     .map(|context| canonical_context(context.to_bytes()))
@@ -63,18 +64,51 @@ pub fn current() -> AttributionId {
     })
 }
 
-fn canonical_context(text: &[u8]) -> Box<[u8]> {
-    let mut canonical = Vec::with_capacity(text.len());
-    if let Err(error) = canonicalize(text, Numbers::Exact, &mut canonical) {
+/// A setting may come from where nobody looks at its encoding: a file, or the client's first packet.
+fn readable_actor(actor: &[u8]) -> Box<[u8]> {
+    if let Err(error) = std::str::from_utf8(actor) {
         Failure::InvalidValue.raise(
             format!(
-                "setting auditspine.context is not a JSON value: {error}: {}",
-                String::from_utf8_lossy(text)
+                "setting auditspine.actor is not UTF-8 from byte {} on: {}",
+                error.valid_up_to() + 1,
+                shown(actor)
             ),
-            "set it to a JSON value, such as {\"request\": \"42\"}, or to '' for none",
+            "set it to a text in UTF-8, or to '' for none",
         );
     }
+    actor.into()
+}
+
+fn canonical_context(text: &[u8]) -> Box<[u8]> {
+    let refuse = |why: &str| -> ! {
+        Failure::InvalidValue.raise(
+            format!(
+                "setting auditspine.context is not a JSON value: {why}: {}",
+                shown(text)
+            ),
+            "set it to a JSON value, such as {\"request\": \"42\"}, or to '' for none",
+        )
+    };
+    let mut canonical = Vec::with_capacity(text.len());
+    if let Err(error) = canonicalize(text, Numbers::Exact, &mut canonical) {
+        refuse(&error.to_string());
+    }
+    // Now, and not when it is stored, at the commit.
+    if (storable::may_hold_nul(&canonical) || !storable::surely_fits(&canonical))
+        && let Some(problem) = jsonb_problem(&canonical)
+    {
+        refuse(&format!("jsonb does not take it: {problem}"));
+    }
     canonical.into()
+}
+
+fn shown(text: &[u8]) -> String {
+    const MOST: usize = 200;
+    let cut = if text.len() > MOST { "…" } else { "" };
+    format!(
+        "{}{cut}",
+        String::from_utf8_lossy(&text[..text.len().min(MOST)])
+    )
 }
 
 /// The attribution of that number.

@@ -8,20 +8,21 @@
 //! become pending again with the rollback. They always lead the list: a subtransaction that is rolled
 //! back is still open, so whatever was flushed since it began was flushed after all that was flushed
 //! before.
+//!
+//! Events lie in the order in which they came. [`crate::ledger::arrange`] says in which they are linked,
+//! where that may be another one.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
 
 use auditspine_core::hash::Hash;
+use auditspine_core::versions::{Change, Untold, Version};
 use pgrx::pg_sys;
 
 use crate::ledger::attribution::AttributionId;
+pub use crate::ledger::names::{NameId, intern, name};
+use crate::ledger::origin::Origins;
+pub use crate::ledger::origin::{Origin, RowChange};
 use crate::pg::session;
-
-/// A text that many events share (a kind, a chain's name), by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct NameId(u32);
 
 /// What an event is made of, beside its key and payload.
 #[derive(Clone, Copy, Debug)]
@@ -42,11 +43,30 @@ pub struct Fields {
     pub payload_hash: Hash,
 }
 
+/// What is known of when an event happened, beside that it came.
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    /// Nothing.
+    Nothing,
+    /// A row was changed; the origin by its number.
+    Row {
+        origin: u32,
+        command: u32,
+        ended: Option<Version>,
+        began: Option<Version>,
+    },
+    /// It says what row a key has when all else is told; made anew if that is to be told again.
+    Restated,
+    /// A table was emptied ahead of what so many events before it tell.
+    Emptied { relation: pg_sys::Oid, ahead: u32 },
+}
+
 /// An event before it is linked.
 #[derive(Clone, Copy, Debug)]
 pub struct Pending {
     /// What it is made of.
     pub fields: Fields,
+    known: Known,
     has_pk: bool,
     has_payload: bool,
     /// The subtransaction that flushed it; 0 for none.
@@ -65,6 +85,22 @@ pub struct Buffer {
     /// How many leading events are flushed, and kept only in case of a rollback.
     flushed: usize,
     flushed_bytes: usize,
+    origins: Origins,
+    /// Versions begun by UPDATEs that are no events.
+    untold: Vec<UntoldVersion>,
+    /// The largest command number so far.
+    command: u32,
+    /// That number at the last flush of the transaction.
+    flushed_command: Option<u32>,
+    /// Whether the pending events may have to be put in order.
+    disordered: bool,
+}
+
+struct UntoldVersion {
+    subid: pg_sys::SubTransactionId,
+    file: u32,
+    ended: Version,
+    began: Version,
 }
 
 /// A capacity worth keeping from one transaction to the next.
@@ -73,11 +109,71 @@ const KEEP_BYTES: usize = 1024 * 1024;
 impl Buffer {
     /// Appends an event of the current subtransaction.
     pub fn push(&mut self, fields: Fields, pk: Option<&[u8]>, payload: Option<&[u8]>) {
+        self.append(fields, Known::Nothing, pk, payload);
+    }
+
+    /// Appends the change of a row.
+    pub fn push_row(
+        &mut self,
+        fields: Fields,
+        change: &RowChange,
+        pk: Option<&[u8]>,
+        payload: Option<&[u8]>,
+    ) {
+        let RowChange { origin, .. } = *change;
+        let last = self.events.last().and_then(|event| match event.known {
+            Known::Row { origin, .. } => Some(origin),
+            _ => None,
+        });
+        let known = Known::Row {
+            origin: self.origins.number(origin, last),
+            command: change.command,
+            ended: change.ended,
+            began: change.began,
+        };
+        if change.command < self.command || origin.shared_keys {
+            self.disordered = true;
+        }
+        self.command = self.command.max(change.command);
+        self.append(fields, known, pk, payload);
+    }
+
+    /// Appends what row a key has now: that is told when all else of the transaction is.
+    pub fn push_restated(&mut self, fields: Fields, pk: Option<&[u8]>, payload: Option<&[u8]>) {
+        self.disordered = true;
+        self.append(fields, Known::Restated, pk, payload);
+    }
+
+    /// Appends that a table was emptied, ahead of what the last `ahead` pending events tell.
+    pub fn push_emptied(
+        &mut self,
+        fields: Fields,
+        (relation, ahead): (pg_sys::Oid, usize),
+        pk: Option<&[u8]>,
+        payload: Option<&[u8]>,
+    ) {
+        let ahead = ahead as u32;
+        self.disordered |= ahead > 0;
+        self.append(fields, Known::Emptied { relation, ahead }, pk, payload);
+    }
+
+    /// Notes that an UPDATE which is no event ended one version of a row and began another.
+    pub fn note_untold(&mut self, file: u32, ended: Version, began: Version) {
+        self.untold.push(UntoldVersion {
+            subid: current_subtransaction(),
+            file,
+            ended,
+            began,
+        });
+    }
+
+    fn append(&mut self, fields: Fields, known: Known, pk: Option<&[u8]>, payload: Option<&[u8]>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(pk.unwrap_or_default());
         self.bytes.extend_from_slice(payload.unwrap_or_default());
         self.events.push(Pending {
             fields,
+            known,
             has_pk: pk.is_some(),
             has_payload: payload.is_some(),
             flushed_by: 0,
@@ -88,16 +184,65 @@ impl Buffer {
         });
     }
 
-    /// Events to be linked, in the order in which they were made.
+    /// Events to be linked, in the order in which they came.
     pub fn pending(&self) -> &[Pending] {
         &self.events[self.flushed..]
+    }
+
+    /// Whether these may have to be linked in another order.
+    pub fn is_disordered(&self) -> bool {
+        self.disordered
+    }
+
+    /// Whether entries of this transaction are linked.
+    pub fn has_flushed(&self) -> bool {
+        self.flushed_command.is_some()
+    }
+
+    /// Whether a change was made ahead of others that are linked already.
+    pub fn is_late(&self, change: &Change) -> bool {
+        self.flushed_command
+            .is_some_and(|command| change.command < command)
+    }
+
+    /// The change that an event tells of, and where it was told; `None` if it is not known what versions of
+    /// the row it ended or began.
+    pub fn change(&self, event: &Pending) -> Option<(Change, Origin)> {
+        let Known::Row {
+            origin,
+            command,
+            ended,
+            began,
+        } = event.known
+        else {
+            return None;
+        };
+        let origin = self.origins.get(origin);
+        let change = Change {
+            command,
+            relation: origin.relation.to_u32(),
+            file: origin.file,
+            ended,
+            began,
+        };
+        Some((change, origin))
+    }
+
+    /// Versions that were begun by no event.
+    pub fn untold(&self) -> Untold {
+        self.untold
+            .iter()
+            .map(|untold| ((untold.file, untold.began), untold.ended))
+            .collect()
     }
 
     /// Notes that all pending events have been linked by the current subtransaction.
     pub fn mark_flushed(&mut self) {
         let subid = current_subtransaction();
+        self.flushed_command = Some(self.command);
+        self.disordered = false;
         if self.events.iter().all(|event| event.subid >= subid) {
-            return self.clear();
+            return self.forget_events();
         }
         for event in &mut self.events[self.flushed..] {
             event.flushed_by = subid;
@@ -136,7 +281,9 @@ impl Buffer {
         while self.flushed > 0 && self.events[self.flushed - 1].flushed_by >= subid {
             self.flushed -= 1;
             self.events[self.flushed].flushed_by = 0;
+            self.disordered = true;
         }
+        while self.untold.pop_if(|it| it.subid >= subid).is_some() {}
         self.flushed_bytes = self
             .events
             .get(self.flushed)
@@ -145,7 +292,14 @@ impl Buffer {
 
     /// Drops everything, keeping a modest allocation.
     pub fn clear(&mut self) {
+        self.forget_events();
+        self.origins.trim();
+        (self.command, self.flushed_command, self.disordered) = (0, None, false);
+    }
+
+    fn forget_events(&mut self) {
         self.events.clear();
+        self.untold.clear();
         self.bytes.clear();
         (self.flushed, self.flushed_bytes) = (0, 0);
         self.events.shrink_to(KEEP_BYTES / size_of::<Pending>());
@@ -153,19 +307,32 @@ impl Buffer {
     }
 }
 
+impl Pending {
+    /// Whether it says what row a key has, all else being told.
+    pub fn is_restated(&self) -> bool {
+        matches!(self.known, Known::Restated)
+    }
+
+    /// The table that it says was emptied, and ahead of how many events that came before it.
+    pub fn emptied(&self) -> Option<(pg_sys::Oid, usize)> {
+        match self.known {
+            Known::Emptied { relation, ahead } => Some((relation, ahead as usize)),
+            _ => None,
+        }
+    }
+
+    /// Whether its payload is kept.
+    pub fn has_payload(&self) -> bool {
+        self.has_payload
+    }
+}
+
 fn current_subtransaction() -> pg_sys::SubTransactionId {
     session::subtransaction()
 }
 
-#[derive(Default)]
-struct Names {
-    ids: HashMap<Rc<[u8]>, NameId>,
-    texts: Vec<Rc<[u8]>>,
-}
-
 thread_local! {
     static BUFFER: RefCell<Buffer> = RefCell::default();
-    static NAMES: RefCell<Names> = RefCell::default();
 }
 
 /// Takes the backend's buffer out, leaving an empty one.
@@ -186,24 +353,4 @@ pub fn with_mut<R>(f: impl FnOnce(&mut Buffer) -> R) -> R {
 /// As [`with_mut`], for reading.
 pub fn with<R>(f: impl FnOnce(&Buffer) -> R) -> R {
     BUFFER.with(|buffer| f(&buffer.borrow()))
-}
-
-/// The number of a name; the same for the life of the backend.
-pub fn intern(name: &[u8]) -> NameId {
-    NAMES.with(|names| {
-        let mut names = names.borrow_mut();
-        if let Some(id) = names.ids.get(name) {
-            return *id;
-        }
-        let id = NameId(names.texts.len() as u32);
-        let text: Rc<[u8]> = name.into();
-        names.texts.push(text.clone());
-        names.ids.insert(text, id);
-        id
-    })
-}
-
-/// The text of a name.
-pub fn name(id: NameId) -> Rc<[u8]> {
-    NAMES.with(|names| names.borrow().texts[id.0 as usize].clone())
 }

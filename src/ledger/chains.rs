@@ -1,9 +1,11 @@
 //! The chains that exist: found by name or tenant, created at their first event where a trigger asks for it.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use auditspine_core::short_text;
 use pgrx::{IntoDatum, pg_sys};
 
 use crate::error::Failure;
@@ -26,8 +28,8 @@ pub const MAIN: &[u8] = b"main";
 pub const EVIDENCE: &[u8] = b"auditspine.evidence";
 /// What names of the extension's own chains begin with.
 const RESERVED: &[u8] = b"auditspine.";
-/// The longest name, in bytes.
-const MAX_NAME: usize = 1000;
+/// The longest name, in bytes; those of tenants' chains may be a little longer.
+const MAX_NAME: usize = short_text::LIMIT;
 
 /// What the name of a tenant's chain begins with where the tenant's own is taken, or could be.
 const TENANTS: &[u8] = b"tenant:";
@@ -41,7 +43,15 @@ pub fn begin_tenant(out: &mut Vec<u8>) {
     out.push(TENANT_MARK);
 }
 
-/// The key of a tenant's chain.
+/// Ends the key that [`begin_tenant`] has begun: a value that is too long for a name stands in its short form.
+pub fn end_tenant(key: &mut Vec<u8>) {
+    if let Cow::Owned(short) = short_text::shorten(&key[1..]) {
+        key.truncate(1);
+        key.extend_from_slice(&short);
+    }
+}
+
+/// The key of a tenant's chain: of the value as it stands in a name.
 pub fn key_of_tenant(value: &[u8]) -> Vec<u8> {
     [&[TENANT_MARK], value].concat()
 }
@@ -361,13 +371,6 @@ pub fn check_name(name: &[u8]) {
     }
 }
 
-/// Refuses a value that cannot have a chain of its own.
-pub fn check_tenant(value: &[u8]) {
-    if !value.is_empty() {
-        check_name(value);
-    }
-}
-
 /// A name for the chain of a tenant: its own, unless that is taken, or looks like a name made here.
 fn name_for(tenant: &[u8]) -> Vec<u8> {
     let made_here = [TENANTS, RESERVED].iter().any(|it| tenant.starts_with(it));
@@ -387,10 +390,7 @@ fn name_for(tenant: &[u8]) -> Vec<u8> {
 fn insert(key: &[u8], lanes: i16) -> Chain {
     let state = state();
     let (name, owner) = match tenant_of(key) {
-        Some(tenant) if state.has_tenants => {
-            check_tenant(tenant);
-            (name_for(tenant), Owner::Tenant(tenant.into()))
-        }
+        Some(tenant) if state.has_tenants => (name_for(tenant), Owner::Tenant(tenant.into())),
         named => {
             let name = named.unwrap_or(key);
             check_name(name);

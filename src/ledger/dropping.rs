@@ -10,12 +10,16 @@ use pgrx::pg_sys;
 
 use crate::error::Failure;
 use crate::ledger::buffer::{self, Buffer};
+use crate::ledger::dropped_partitions;
 use crate::ledger::text_rows::query;
 use crate::pg::ddl::Command;
 use crate::pg::{compat, extension};
 
-/// To be called before an object is dropped: its catalog, and its oid.
-pub fn on_drop(class: pg_sys::Oid, object: pg_sys::Oid) {
+/// To be called before an object is dropped: its catalog, its oid, and its column, if it is none but that.
+pub fn on_drop(class: pg_sys::Oid, object: pg_sys::Oid, part: i32) {
+    if class == pg_sys::RelationRelationId && part == 0 {
+        dropped_partitions::note(object);
+    }
     if class == pg_sys::ExtensionRelationId && extension::oid_of(c"auditspine") == object {
         expect_owner(object);
         expect_nothing_pending();

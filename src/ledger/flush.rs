@@ -2,8 +2,10 @@
 //! [`crate::ledger::lane`].
 //!
 //! Numbers are given in the order in which the changes were made, across all chains: the later of
-//! two changes of one row has the larger `seq`, also where the row moved from one chain to another.
+//! two changes of one row has the larger `seq`, also where the row moved from one chain to another, and
+//! whatever the order in which triggers told of them ([`crate::ledger::arrange`]).
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -19,6 +21,7 @@ use crate::ledger::catalog::{State, column, state};
 use crate::ledger::chains;
 use crate::ledger::head::{self, Head};
 use crate::ledger::lane;
+use crate::ledger::settle;
 use crate::pg::arena::DatumArena;
 use crate::pg::insert::{BATCH, Inserter};
 use crate::pg::memory::ScratchContext;
@@ -53,12 +56,22 @@ pub fn transaction_ended() {
 }
 
 /// Links pending events if they should not wait: `limit` bytes are exceeded, or the commit is under
-/// way.
+/// way. Inside a trigger that another one's change has fired the limit is [`NESTED`] times as large: of
+/// what the outer statements have changed before, something may still have to be told.
 pub fn flush_if_due(limit: usize) {
-    if COMMITTING.get() || buffer::with(Buffer::pending_size) > limit {
+    if settle::is_settling() {
+        return;
+    }
+    let size = buffer::with(Buffer::pending_size);
+    let is_full =
+        || size > limit && (size > NESTED.saturating_mul(limit) || session::trigger_depth() < 2);
+    if COMMITTING.get() || is_full() {
         flush();
     }
 }
+
+/// How many times as much as otherwise may be pending within nested triggers.
+const NESTED: usize = 4;
 
 /// Links all pending events; returns how many, and the place of the last one.
 ///
@@ -79,14 +92,27 @@ pub fn flush_unless_busy() -> Result<(), Chains> {
 }
 
 fn link_pending(wait: bool) -> Option<(usize, Option<Place>)> {
+    let arranged = settle::settle();
     let mut taken = Taken(buffer::take());
-    let count = taken.0.pending().len();
+    let events = match arranged {
+        Some(arranged) => Cow::Owned(arranged),
+        None => Cow::Borrowed(taken.0.pending()),
+    };
+    let count = events.len();
     if count == 0 {
         return Some((0, None));
     }
-    let last = link(&taken.0, wait)?;
+    let last = link(&taken.0, &events, wait)?;
+    drop(events);
     taken.0.mark_flushed();
     Some((count, Some(last)))
+}
+
+/// Links an event by itself, ahead of those that are pending.
+pub fn link_alone(fields: Fields, pk: Option<&[u8]>, payload: Option<&[u8]>) -> Option<Place> {
+    let mut alone = Buffer::default();
+    alone.push(fields, pk, payload);
+    link(&alone, alone.pending(), true)
 }
 
 /// The chains that events go to.
@@ -160,21 +186,16 @@ struct Lane {
     head: Head,
 }
 
-/// Links what is pending; `None`, and nothing is done, if that takes waiting and `wait` is false.
-fn link(buffer: &Buffer, wait: bool) -> Option<Place> {
+/// Links events of a buffer; `None`, and nothing is done, if that takes waiting and `wait` is false.
+fn link(buffer: &Buffer, events: &[Pending], wait: bool) -> Option<Place> {
     let scratch = ScratchContext::enter();
-    let mut inserter = Inserter::open(
-        state().audit_chain,
-        buffer.pending().len(),
-        Some(column::SEQ),
-    );
+    let mut inserter = Inserter::open(state().audit_chain, events.len(), Some(column::SEQ));
     // Anew: only under the lock on the table does an index stay the one to search.
     let state = state();
-    let Some(mut lanes) = Lanes::take(buffer.pending(), &state, &inserter, wait) else {
+    let Some(mut lanes) = Lanes::take(events, &state, &inserter, wait) else {
         inserter.close();
         return None;
     };
-    let events = buffer.pending();
     let mut batch = Batch::new(&state, events.len());
     // Indexes and slots of the inserter live in `scratch`; tuples live in one that is reset.
     batch.share_attributions(events);

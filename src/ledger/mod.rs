@@ -1,11 +1,14 @@
 //! The chains: their state, appending to them, and reading them as they are stored.
 
 pub mod append_event;
+pub mod arrange;
 pub mod attribution;
 pub mod buffer;
 pub mod catalog;
 pub mod chains;
+pub mod dropped_partitions;
 pub mod dropping;
+pub mod erasure;
 pub mod evidence;
 pub mod extent;
 pub mod flush;
@@ -14,11 +17,14 @@ pub mod head;
 pub mod heads;
 pub mod lane;
 pub mod lane_scan;
+pub mod names;
 pub mod order;
+pub mod origin;
 pub mod owner;
 pub mod raw_tuple;
 pub mod replicated;
 pub mod scan;
+pub mod settle;
 pub mod snapshot;
 pub mod stored_entry;
 pub mod system_entry;

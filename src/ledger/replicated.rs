@@ -10,7 +10,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
 use crate::error::Failure;
 use crate::pg::session;
 use crate::pg::sql_function::{FunctionCall, sql_functions};
-use crate::pg::trigger_call::{Call, Operation};
+use crate::pg::trigger_call::Call;
 
 sql_functions! {
     pg_finfo_auditspine_keep_replicated_out auditspine_keep_replicated_out = keep_replicated_out;
@@ -24,7 +24,7 @@ const HINT: &str = "let the publication list its tables, without those of schema
 
 /// SQL: `auditspine.keep_replicated_out() RETURNS trigger`.
 fn keep_replicated_out(call: &FunctionCall) -> pg_sys::Datum {
-    judge(&call.trigger(
+    judge(&call.trigger_as(
         "auditspine.keep_replicated_out",
         "it is a trigger of the extension's own tables",
     ))
@@ -32,9 +32,13 @@ fn keep_replicated_out(call: &FunctionCall) -> pg_sys::Datum {
 
 /// The row that is to be written; none if it is replicated.
 fn judge(call: &Call<'_>) -> pg_sys::Datum {
-    let (data, operation) = (call.data(), call.operation());
+    const OPERATION: u32 = 3;
+    const UPDATE: u32 = 2;
+    const TRUNCATE: u32 = 3;
+    let data = call.data();
+    let operation = data.tg_event & OPERATION;
     if !session::is_logical_worker() {
-        let row = if operation == Operation::Update {
+        let row = if operation == UPDATE {
             data.tg_newtuple
         } else {
             data.tg_trigtuple
@@ -42,7 +46,7 @@ fn judge(call: &Call<'_>) -> pg_sys::Datum {
         return pg_sys::Datum::from(row);
     }
     let table = call.table();
-    if operation == Operation::Truncate {
+    if operation == TRUNCATE {
         // A statement cannot be passed over.
         Failure::StateIsAppendOnly.raise(
             format!("TRUNCATE of auditspine.{table} is refused to logical replication"),

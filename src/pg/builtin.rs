@@ -1,6 +1,12 @@
 //! Calls of PostgreSQL's own functions, by their C symbols.
 
+use std::panic::AssertUnwindSafe;
+
 use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
+
+use super::memory::ScratchContext;
+use super::subtransaction::is_verdict_code;
 
 /// jsonb of canonical JSON text, in the current memory context.
 pub fn jsonb_of(canonical: &[u8]) -> pg_sys::Datum {
@@ -15,6 +21,37 @@ pub fn jsonb_of(canonical: &[u8]) -> pg_sys::Datum {
         )
     };
     jsonb.unwrap_or_else(|| crate::error::broken("jsonb_in returned null".to_owned()))
+}
+
+/// Longer texts are no values of PostgreSQL's.
+const LONGEST: usize = 0x3fff_ffff;
+
+/// Why canonical JSON text cannot be stored as jsonb, in PostgreSQL's words; `None` if it can.
+pub fn jsonb_problem(canonical: &[u8]) -> Option<String> {
+    if canonical.len() >= LONGEST {
+        return Some(format!("its JSON has {} bytes", canonical.len()));
+    }
+    // It takes nothing but memory, which goes with the transaction.
+    let _scratch = ScratchContext::enter();
+    let outcome = pgrx::PgTryBuilder::new(AssertUnwindSafe(|| {
+        jsonb_of(canonical);
+        None
+    }))
+    .catch_others(|raised| Some(Box::new(raised)))
+    .execute();
+    match *outcome? {
+        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
+            if is_verdict_code(report.sql_error_code()) =>
+        {
+            let detail = report.detail().map(|detail| format!(" ({detail})"));
+            Some(format!(
+                "{}{}",
+                report.message(),
+                detail.unwrap_or_default()
+            ))
+        }
+        other => other.rethrow(),
+    }
 }
 
 /// numeric of a plain decimal number; `None` if it is none.

@@ -50,8 +50,9 @@ pub fn on_catalog_change(cache: pg_sys::SysCacheIdentifier::Type, f: fn()) {
     unsafe { pg_sys::CacheRegisterSyscacheCallback(cache as i32, Some(catalog), f) };
 }
 
-/// Takes an object's class, which is the catalog that it is in, and its oid.
-type OnDrop = fn(pg_sys::Oid, pg_sys::Oid);
+/// Takes an object's class, which is the catalog that it is in, its oid, and its part: the number of a column,
+/// or 0.
+type OnDrop = fn(pg_sys::Oid, pg_sys::Oid, i32);
 
 thread_local! {
     static DROPPED: Cell<Option<OnDrop>> = const { Cell::new(None) };
@@ -129,6 +130,6 @@ unsafe extern "C-unwind" fn access(
     if access == pg_sys::ObjectAccessType::OAT_DROP
         && let Some(dropped) = DROPPED.get()
     {
-        dropped(class, object);
+        dropped(class, object, part);
     }
 }

@@ -13,6 +13,14 @@ pub const NOT_NULL_MAY_BE_INVALID: bool = cfg!(not(any(
     feature = "pg17"
 )));
 
+/// ALTER COLUMN … SET EXPRESSION; none up to 16.
+#[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16"))]
+pub const SET_EXPRESSION: Option<pg_sys::AlterTableType::Type> = None;
+/// ALTER COLUMN … SET EXPRESSION; none up to 16.
+#[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16")))]
+pub const SET_EXPRESSION: Option<pg_sys::AlterTableType::Type> =
+    Some(pg_sys::AlterTableType::AT_SetExpression);
+
 /// The kinds of ALTER TABLE commands up to 15 that a DROP COLUMN, ADD COLUMN or DROP CONSTRAINT becomes for
 /// partitions; none from 16 on.
 pub mod recursing {
@@ -81,6 +89,15 @@ pub unsafe fn attribute<'a>(
         let attribute = pg_sys::TupleDescAttr(desc, index as i32).cast_const();
         &*attribute
     }
+}
+
+/// The number of a relation's file within its tablespace and database.
+pub fn number_of(file: &FileId) -> u32 {
+    #[cfg(any(feature = "pg14", feature = "pg15"))]
+    let number: pg_sys::Oid = file.relNode;
+    #[cfg(not(any(feature = "pg14", feature = "pg15")))]
+    let number: pg_sys::Oid = file.relNumber;
+    number.to_u32()
 }
 
 /// Begins an index scan of a table with so many conditions.

@@ -3,7 +3,7 @@
 
 use pgrx::pg_sys;
 
-use crate::pg::compat::recursing;
+use crate::pg::compat::{SET_EXPRESSION, recursing};
 
 use crate::error::Failure;
 
@@ -18,16 +18,44 @@ pub struct Touched {
     pub detached: Vec<(pg_sys::Oid, pg_sys::Oid)>,
     /// Tables whose columns changed, or whose key may have.
     pub altered: Vec<pg_sys::Oid>,
-    /// Columns that are called otherwise now, or are gone.
+    /// Columns that are called otherwise now.
     pub columns: Vec<ColumnChange>,
+    /// Tables that inherit from another one from here on.
+    pub inheriting: Vec<pg_sys::Oid>,
+    /// Columns whose values in rows that are there were made, or made anew.
+    pub values: Vec<ColumnValues>,
     /// Tables that a crash empties from here on.
     pub unlogged: Vec<pg_sys::Oid>,
 }
 
+/// How values came into a column of rows that were there already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnValues {
+    /// The table, whose partitions and children went along.
+    pub relation: pg_sys::Oid,
+    /// The column's name.
+    pub column: String,
+    /// What the command did.
+    pub made: Made,
+}
+
+/// What a command did to the values of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// The column is new, and has nothing that could have filled it.
+    Empty,
+    /// The column is new; a default, an identity or an expression filled it.
+    Filled,
+    /// Its type changed, and values were converted as assignments are.
+    Converted,
+    /// An expression made its values anew.
+    Computed,
+}
+
 /// What became of a column.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnChange {
-    /// The table, whose partitions went along.
+    /// The table; or the type, whose attribute it is.
     pub relation: pg_sys::Oid,
     /// What it was called.
     pub old: String,
@@ -88,7 +116,7 @@ impl Command {
         unsafe {
             match (*self.parsetree).type_ {
                 pg_sys::NodeTag::T_CreateStmt | pg_sys::NodeTag::T_CreateForeignTableStmt => {
-                    makes_partition(self.parsetree)
+                    makes_partition(self.parsetree) || inherits(self.parsetree)
                 }
                 pg_sys::NodeTag::T_CreateSchemaStmt => {
                     !(*self.parsetree.cast::<pg_sys::CreateSchemaStmt>())
@@ -127,12 +155,8 @@ impl Command {
                         let table = command.d.alterTable.objectId;
                         for subcommand in nodes(command.d.alterTable.subcmds) {
                             let subcommand = &*subcommand.cast::<pg_sys::CollectedATSubcmd>();
-                            let dropped = dropped_column(subcommand.parsetree.cast());
-                            touched.columns.extend(dropped.map(|old| ColumnChange {
-                                relation: table,
-                                old,
-                                new: None,
-                            }));
+                            let values = values_of(table, subcommand.parsetree.cast());
+                            touched.values.extend(values);
                             match Effect::of(subcommand.parsetree.cast()) {
                                 Some(Effect::Attach) => {
                                     touched.attached.extend(partition_of(subcommand));
@@ -142,6 +166,7 @@ impl Command {
                                     touched.detached.extend(child.map(|child| (child, table)));
                                 }
                                 Some(Effect::Unlogged) => touched.unlogged.push(table),
+                                Some(Effect::Inherit) => touched.inheriting.push(table),
                                 Some(Effect::Columns) if !touched.altered.contains(&table) => {
                                     touched.altered.push(table);
                                 }
@@ -191,6 +216,7 @@ enum Effect {
     /// Of columns, or of a key.
     Columns,
     Unlogged,
+    Inherit,
 }
 
 impl Effect {
@@ -210,9 +236,15 @@ impl Effect {
             AT_AttachPartition => Some(Effect::Attach),
             AT_DetachPartition | AT_DetachPartitionFinalize => Some(Effect::Detach),
             AT_SetUnLogged => Some(Effect::Unlogged),
-            AT_AddColumn | AT_DropColumn | AT_AlterColumnType | AT_DropConstraint => {
-                Some(Effect::Columns)
-            }
+            AT_AddInherit => Some(Effect::Inherit),
+            AT_AddColumn
+            | AT_DropColumn
+            | AT_AlterColumnType
+            | AT_DropConstraint
+            | AT_AddConstraint
+            | AT_AddIndex
+            | AT_AddIndexConstraint => Some(Effect::Columns),
+            other if SET_EXPRESSION == Some(other) => Some(Effect::Columns),
             other => {
                 let recursing = [
                     recursing::ADD_COLUMN,
@@ -225,23 +257,72 @@ impl Effect {
     }
 }
 
-/// The column that a DROP COLUMN names.
+/// The column whose values a command made, and how.
 ///
 /// # Safety
 /// `command` is null or a node of an ALTER TABLE's commands.
 #[allow(non_upper_case_globals)]
-unsafe fn dropped_column(command: *const pg_sys::AlterTableCmd) -> Option<String> {
+unsafe fn values_of(
+    relation: pg_sys::Oid,
+    command: *const pg_sys::AlterTableCmd,
+) -> Option<ColumnValues> {
     use pg_sys::AlterTableType::*;
-    // SAFETY: the caller's; such a command names a column.
-    unsafe {
+    // SAFETY: the caller's; commands that add or retype a column define it.
+    let (column, made) = unsafe {
         if command.is_null() || (*command).type_ != pg_sys::NodeTag::T_AlterTableCmd {
             return None;
         }
+        let definition = (*command).def.cast::<pg_sys::ColumnDef>();
+        let is_defined =
+            !definition.is_null() && (*definition).type_ == pg_sys::NodeTag::T_ColumnDef;
         match (*command).subtype {
-            AT_DropColumn => Some(text((*command).name)),
-            other if recursing::DROP_COLUMN == Some(other) => Some(text((*command).name)),
-            _ => None,
+            AT_AlterColumnType if is_defined => {
+                let using =
+                    !(*definition).raw_default.is_null() || !(*definition).cooked_default.is_null();
+                let made = if using {
+                    Made::Computed
+                } else {
+                    Made::Converted
+                };
+                (text((*command).name), made)
+            }
+            kind if is_defined && (kind == AT_AddColumn || recursing::ADD_COLUMN == Some(kind)) => {
+                let made = if is_filled(definition) {
+                    Made::Filled
+                } else {
+                    Made::Empty
+                };
+                (text((*definition).colname), made)
+            }
+            kind if SET_EXPRESSION == Some(kind) => (text((*command).name), Made::Computed),
+            _ => return None,
         }
+    };
+    Some(ColumnValues {
+        relation,
+        column,
+        made,
+    })
+}
+
+/// Whether the definition of a new column says what is in it.
+///
+/// # Safety
+/// `definition` is a valid node.
+unsafe fn is_filled(definition: *const pg_sys::ColumnDef) -> bool {
+    use pg_sys::ConstrType::{CONSTR_DEFAULT, CONSTR_GENERATED, CONSTR_IDENTITY};
+    // SAFETY: the caller's; each node is of the type that its tag says.
+    unsafe {
+        let definition = &*definition;
+        !definition.raw_default.is_null()
+            || !definition.cooked_default.is_null()
+            || definition.identity != 0
+            || definition.generated != 0
+            || nodes(definition.constraints).into_iter().any(|constraint| {
+                (*constraint).type_ == pg_sys::NodeTag::T_Constraint
+                    && [CONSTR_DEFAULT, CONSTR_GENERATED, CONSTR_IDENTITY]
+                        .contains(&(*constraint.cast::<pg_sys::Constraint>()).contype)
+            })
     }
 }
 
@@ -266,10 +347,26 @@ unsafe fn makes_partition(statement: *const pg_sys::Node) -> bool {
 }
 
 /// # Safety
+/// `statement` is a valid CREATE TABLE or CREATE FOREIGN TABLE, which begins as one.
+unsafe fn inherits(statement: *const pg_sys::Node) -> bool {
+    // SAFETY: the caller's. A partition names its table there too.
+    unsafe {
+        let statement = statement.cast::<pg_sys::CreateStmt>();
+        (*statement).partbound.is_null() && !(*statement).inhRelations.is_null()
+    }
+}
+
+/// # Safety
 /// `statement` is a valid node.
 unsafe fn renames_column(statement: *const pg_sys::RenameStmt) -> bool {
+    // Whatever sort of relation the command names: PostgreSQL does not look. Attributes are those of a type, which
+    // tables may be of.
+    let of_column = [
+        pg_sys::ObjectType::OBJECT_COLUMN,
+        pg_sys::ObjectType::OBJECT_ATTRIBUTE,
+    ];
     // SAFETY: the caller's.
-    unsafe { (*statement).renameType == pg_sys::ObjectType::OBJECT_COLUMN }
+    of_column.contains(unsafe { &(*statement).renameType })
 }
 
 /// # Safety
@@ -286,6 +383,11 @@ unsafe fn note_simple(
                 if makes_partition(statement) =>
             {
                 touched.created.push(relation);
+            }
+            pg_sys::NodeTag::T_CreateStmt | pg_sys::NodeTag::T_CreateForeignTableStmt
+                if inherits(statement) =>
+            {
+                touched.inheriting.push(relation);
             }
             pg_sys::NodeTag::T_RenameStmt if renames_column(statement.cast()) => {
                 let statement = statement.cast::<pg_sys::RenameStmt>();

@@ -26,6 +26,7 @@ pub mod relation;
 pub mod result_rows;
 pub mod row_json;
 pub mod row_lock;
+pub mod row_version;
 pub mod saved_plans;
 pub mod sequence;
 pub mod server_file;

@@ -22,14 +22,20 @@ mod depend {
 mod inherits {
     pub const RELATION: u32 = 2611;
     pub const PARENT_INDEX: u32 = 2187;
-    pub const INHRELID: i32 = 1;
+    pub const CHILD_INDEX: u32 = 2680;
+    pub const INHRELID: u32 = 1;
     pub const INHPARENT: u32 = 2;
 }
+
+/// The index of pg_trigger on tgrelid and tgname.
+const TRIGGERS_BY_TABLE: u32 = 2701;
 
 /// A trigger on a table, not one cloned to a partition.
 pub struct Registered {
     /// The table.
     pub relation: pg_sys::Oid,
+    /// Its function.
+    pub function: pg_sys::Oid,
     /// Whether it fires for each row.
     pub for_row: bool,
     /// The trigger's arguments.
@@ -66,19 +72,78 @@ pub fn triggers_of(function: pg_sys::Oid) -> Vec<Registered> {
     found
 }
 
-/// The partitions of a partitioned table, not theirs, in the order of their oids; those too that are being
-/// detached concurrently.
-pub fn partitions_of(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+/// The triggers on a table, which is not opened, locked or waited for.
+pub fn triggers_on(relation: pg_sys::Oid) -> Vec<Registered> {
     let lock = pg_sys::AccessShareLock;
-    let catalog = OpenRelation::table(pg_sys::Oid::from(inherits::RELATION), lock).briefly(lock);
-    let by_parent = [(inherits::INHPARENT, pg_sys::Datum::from(table))];
-    let mut partitions = Vec::new();
-    scan(&catalog, inherits::PARENT_INDEX, &by_parent, |tuple| {
-        // SAFETY: a tuple of pg_inherits, and a column that is an oid.
-        partitions.push(unsafe { oid_of(&catalog, tuple, inherits::INHRELID) });
+    let catalog = OpenRelation::table(pg_sys::TriggerRelationId, lock).briefly(lock);
+    let by_table = [(
+        pg_sys::Anum_pg_trigger_tgrelid,
+        pg_sys::Datum::from(relation),
+    )];
+    let mut found = Vec::new();
+    scan(&catalog, TRIGGERS_BY_TABLE, &by_table, |tuple| {
+        found.extend(read(&catalog, tuple));
     });
+    found
+}
+
+/// The partitions of a partitioned table, not theirs, or the tables that inherit from a table, in the order of
+/// their oids; those too that are being detached concurrently.
+pub fn partitions_of(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    let mut partitions = inheriting(
+        inherits::PARENT_INDEX,
+        (inherits::INHPARENT, table),
+        inherits::INHRELID,
+    );
     partitions.sort_unstable_by_key(|oid| oid.to_u32());
     partitions
+}
+
+/// The tables that a relation is a partition of, or inherits from, not theirs.
+pub fn parents_of(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    inheriting(
+        inherits::CHILD_INDEX,
+        (inherits::INHRELID, relation),
+        inherits::INHPARENT,
+    )
+}
+
+/// The table that a relation is a partition of, also of one that is being detached concurrently.
+pub fn parent_of(partition: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    parents_of(partition).first().copied()
+}
+
+/// A table and all that inherits from it at any depth, partitions and others.
+pub fn inheritors(table: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    let mut all = vec![table];
+    let mut at = 0;
+    while let Some(parent) = all.get(at).copied() {
+        at += 1;
+        for child in partitions_of(parent) {
+            // By two ways perhaps.
+            if !all.contains(&child) {
+                all.push(child);
+            }
+        }
+    }
+    all
+}
+
+/// One column of pg_inherits where another one is an oid.
+fn inheriting(index: u32, by: (u32, pg_sys::Oid), column: u32) -> Vec<pg_sys::Oid> {
+    let lock = pg_sys::AccessShareLock;
+    let catalog = OpenRelation::table(pg_sys::Oid::from(inherits::RELATION), lock).briefly(lock);
+    let mut found = Vec::new();
+    scan(
+        &catalog,
+        index,
+        &[(by.0, pg_sys::Datum::from(by.1))],
+        |tuple| {
+            // SAFETY: a tuple of pg_inherits, and a column that is an oid.
+            found.push(unsafe { oid_of(&catalog, tuple, column as i32) });
+        },
+    );
+    found
 }
 
 /// # Safety
@@ -111,6 +176,7 @@ fn read(table: &OpenRelation, tuple: pg_sys::HeapTuple) -> Option<Registered> {
         };
         Some(Registered {
             relation: form.tgrelid,
+            function: form.tgfoid,
             for_row: form.tgtype as u32 & pg_sys::TRIGGER_TYPE_ROW != 0,
             arguments: split_arguments(&arguments),
         })
@@ -172,10 +238,11 @@ pub fn split_arguments(bytes: &[u8]) -> Vec<String> {
 /// Calls `show` with each tuple of a catalog that has these oids in these columns.
 fn scan(
     catalog: &OpenRelation,
-    index: u32,
+    index: impl Into<pg_sys::Oid>,
     conditions: &[(u32, pg_sys::Datum)],
     mut show: impl FnMut(pg_sys::HeapTuple),
 ) {
+    let index = index.into();
     // SAFETY: the catalog is open; each condition's column is of type oid; a tuple is valid until the
     // next is fetched; the scan is ended here, or by the resource owner on an ERROR.
     unsafe {
@@ -191,7 +258,7 @@ fn scan(
         }
         let scan = pg_sys::systable_beginscan(
             catalog.raw(),
-            pg_sys::Oid::from(index),
+            index,
             true,
             std::ptr::null_mut(),
             conditions.len() as i32,

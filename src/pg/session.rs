@@ -41,12 +41,23 @@ pub fn current_user_name() -> String {
 }
 
 /// The name of the session user, as its bytes.
+///
+/// Roles are those of the whole cluster: one that was made in a database of another encoding may have a name that is
+/// no text here. Bytes that are not UTF-8 then stand as `\xNN`.
 pub fn session_user_name() -> Vec<u8> {
     // SAFETY: the session user exists; the name is palloc'd.
-    unsafe {
+    let name = unsafe {
         let name = pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false);
-        CStr::from_ptr(name).to_bytes().to_vec()
+        CStr::from_ptr(name).to_bytes()
+    };
+    let mut text = Vec::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        text.extend_from_slice(chunk.valid().as_bytes());
+        for byte in chunk.invalid() {
+            text.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
+        }
     }
+    text
 }
 
 /// The id of the whole transaction, given to it now if it has none.
@@ -71,6 +82,12 @@ pub fn is_in_subtransaction() -> bool {
 pub fn command() -> pg_sys::CommandId {
     // SAFETY: reads the state of the current transaction.
     unsafe { pg_sys::GetCurrentCommandId(false) }
+}
+
+/// How many triggers are running, one inside the other.
+pub fn trigger_depth() -> i32 {
+    // SAFETY: takes no argument, and returns an int4.
+    unsafe { pgrx::direct_function_call(pg_sys::pg_trigger_depth, &[]) }.unwrap_or(0)
 }
 
 /// Makes what this transaction did visible to what it does next.

@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 use crate::pg::compat;
 
 use super::relation::{OpenRelation, index_columns, name_of, take_oids};
-use super::row_json::attributes;
+use super::row_json::{attributes, with_plain_names};
 
 unsafe extern "C-unwind" {
     /// catalog/partition.h, which pgrx has no binding of.
@@ -223,12 +223,15 @@ impl OpenRelation {
     /// Schema and name, quoted where SQL needs it, as bytes.
     pub fn qualified_name(&self) -> Vec<u8> {
         let form = self.form();
-        // SAFETY: the relation is open; the names are palloc'd or belong to it.
-        unsafe {
-            let schema = pg_sys::get_namespace_name(form.relnamespace);
-            let name = pg_sys::quote_qualified_identifier(schema, form.relname.data.as_ptr());
-            CStr::from_ptr(name).to_bytes().to_vec()
-        }
+        // Recorded, and held against what is recorded: whatever the session wants to have quoted.
+        with_plain_names(|| {
+            // SAFETY: the relation is open; the names are palloc'd or belong to it.
+            unsafe {
+                let schema = pg_sys::get_namespace_name(form.relnamespace);
+                let name = pg_sys::quote_qualified_identifier(schema, form.relname.data.as_ptr());
+                CStr::from_ptr(name).to_bytes().to_vec()
+            }
+        })
     }
 
     /// As [`OpenRelation::qualified_name`], for messages.
@@ -307,19 +310,11 @@ impl OpenRelation {
             .collect()
     }
 
-    /// The columns of the index that PostgreSQL takes for its primary key.
+    /// The columns of its primary key, deferrable or not, if that is valid.
     pub fn key_of_identity(&self) -> Option<Vec<i16>> {
-        // SAFETY: the relation is open; asking for its indexes fills rd_pkindex.
-        let index = unsafe {
-            pg_sys::list_free(pg_sys::RelationGetIndexList(self.raw()));
-            (*self.raw()).rd_pkindex
-        };
-        if index == pg_sys::InvalidOid {
-            return None;
-        }
-        let index = OpenRelation::index(index, pg_sys::AccessShareLock);
-        let keys = index.index_form()?.indnkeyatts as usize;
-        Some(index_columns(&index).into_iter().take(keys).collect())
+        self.keys_of(|form| form.indisprimary && form.indisvalid)
+            .into_iter()
+            .next()
     }
 
     /// The columns of its primary key.
@@ -327,22 +322,39 @@ impl OpenRelation {
         self.unique_keys(true).into_iter().next()
     }
 
-    /// The columns of each unique index that holds at any time, for all rows; or just of the primary
-    /// key's.
+    /// The columns of each unique index on all rows, deferrable or not; or just of the primary key's.
     pub fn unique_keys(&self, primary_only: bool) -> Vec<Vec<i16>> {
+        self.keys_of(|form| {
+            if primary_only {
+                form.indisprimary
+            } else {
+                form.indisunique && form.indisvalid
+            }
+        })
+    }
+
+    /// Whether several rows may have one key until the statement or the transaction ends: what keeps rows
+    /// from having the same is a deferrable constraint.
+    pub fn may_share_key(&self, key: &[i16]) -> bool {
+        let is_within = |unique: &Vec<i16>| unique.iter().all(|column| key.contains(column));
+        let valid = |form: &pg_sys::FormData_pg_index| form.indisunique && form.indisvalid;
+        !self
+            .keys_of(|form| valid(form) && form.indimmediate)
+            .iter()
+            .any(is_within)
+            && self.keys_of(valid).iter().any(is_within)
+    }
+
+    /// The key columns of those indexes on all rows that are wanted.
+    fn keys_of(&self, wanted: impl Fn(&pg_sys::FormData_pg_index) -> bool) -> Vec<Vec<i16>> {
         self.index_oids()
             .into_iter()
             .filter_map(|oid| {
                 let index = OpenRelation::index(oid, pg_sys::AccessShareLock);
                 let form = index.index_form()?;
-                let partial = index.is_partial();
-                let wanted = if primary_only {
-                    form.indisprimary
-                } else {
-                    form.indisunique && form.indisvalid && form.indimmediate && !partial
-                };
                 let keys = form.indnkeyatts as usize;
-                wanted.then(|| index_columns(&index).into_iter().take(keys).collect())
+                (wanted(form) && !index.is_partial())
+                    .then(|| index_columns(&index).into_iter().take(keys).collect())
             })
             .collect()
     }

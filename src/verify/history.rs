@@ -1,12 +1,14 @@
 //! The history of one row.
 //!
-//! Entries of the row are found by kind and key. What ended it without naming it (a TRUNCATE, the
+//! Entries of the row are found by kind and key, those from before the key changed by what the row was called
+//! then, as far as its present name tells. What ended it without naming it (a TRUNCATE, the
 //! detaching of its partition) is what auditspine.removals() finds.
 
 use std::ffi::CStr;
 
 use auditspine_core::canonical::{Numbers, canonicalize, write_string};
 use auditspine_core::hash::Sink;
+use auditspine_core::short_text;
 use pgrx::{IntoDatum, pg_sys};
 
 use crate::capture::audited::{self, Audited};
@@ -18,16 +20,20 @@ use crate::ledger::owner::as_owner;
 use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
 use crate::pg::query;
-use crate::pg::relation::OpenRelation;
+use crate::pg::relation::{OpenRelation, name_of};
 use crate::pg::result_rows::RowStore;
+use crate::pg::row_json::with_plain_names;
+use crate::verify::rows::older::OlderNames;
 
 const COLUMNS: usize = 12;
 
 const HISTORY: &CStr = c"
-WITH own AS (
-    SELECT a.* FROM ONLY auditspine.audit_chain a
-    WHERE a.event_kind = $1 AND a.event_pk = $2 AND a.op IN ('I', 'U', 'D')
-      AND ($3::int4[] IS NULL OR a.chain_id = ANY ($3))
+WITH named AS (
+    SELECT a.* FROM unnest($2::text[], $4::int8[], $5::int8[]) n(pk, since, until) JOIN ONLY auditspine.audit_chain a
+        ON a.event_kind = $1 AND a.event_pk = n.pk AND a.seq >= n.since AND a.seq <= n.until
+    WHERE $3::int4[] IS NULL OR a.chain_id = ANY ($3)
+), own AS (
+    SELECT * FROM named WHERE op IN ('I', 'U', 'D')
 ), version AS (
     SELECT own.*, lag(op) OVER w AS old_op, lag(xid) OVER w AS old_xid, lag(payload) OVER w AS old
     FROM own WINDOW w AS (ORDER BY seq)
@@ -50,8 +56,7 @@ WITH own AS (
     FROM version
     UNION ALL
     SELECT seq, op, appended_at, db_user, actor, context, xid, chain_id, layout, payload_hash, payload, NULL
-    FROM ONLY auditspine.audit_chain WHERE event_kind = $1 AND event_pk = $2 AND op = 'A'
-      AND ($3::int4[] IS NULL OR chain_id = ANY ($3))
+    FROM named WHERE op = 'A'
     UNION ALL
     SELECT seq, op, appended_at, db_user, actor, context, xid, chain_id, layout, payload_hash, payload, NULL
     FROM ended
@@ -72,6 +77,8 @@ struct Naming {
     kind: Vec<u8>,
     /// Number of key columns.
     parts: usize,
+    /// Their attribute numbers, if all of them are there.
+    key: Option<Vec<i16>>,
 }
 
 /// Puts the entries of one row, oldest first, into the function's result. `key` holds the texts of
@@ -80,6 +87,11 @@ struct Naming {
 /// Raises 42704 if the table was never audited, 22023 for another number of key columns than the
 /// table's, 22004 for a null.
 pub fn history(target: pg_sys::Oid, key: &[Option<Vec<u8>>], rows: &mut RowStore) {
+    // Names are looked for as they were recorded, whatever the session wants to have quoted.
+    with_plain_names(|| history_plainly(target, key, rows));
+}
+
+fn history_plainly(target: pg_sys::Oid, key: &[Option<Vec<u8>>], rows: &mut RowStore) {
     expect_privileges();
     // What ended the row stands in the main chain, and has to be told of to those who see another.
     let chains = match Sight::of_caller() {
@@ -90,11 +102,24 @@ pub fn history(target: pg_sys::Oid, key: &[Option<Vec<u8>>], rows: &mut RowStore
     let table = OpenRelation::table(target, pg_sys::AccessShareLock);
     let naming = naming(&table);
     let key = event_pk(&table, &naming, key);
+    let (mut names, mut since, mut until) = (Vec::new(), Vec::new(), Vec::new());
+    for named in names_of(&table, &naming, &key) {
+        let short = short_text::shorten(&named.name).into_owned();
+        // As it stood in entries up to 0.4, however long.
+        let whole = (short != named.name).then_some(named.name);
+        for name in [Some(short), whole].into_iter().flatten() {
+            names.push(String::from_utf8_lossy(&name).into_owned());
+            since.push(named.since);
+            until.push(named.until);
+        }
+    }
     let mut arena = DatumArena::default();
     let arguments = [
         (pg_sys::TEXTOID, Some(arena.varlena(&naming.kind))),
-        (pg_sys::TEXTOID, Some(arena.varlena(&key))),
+        (pg_sys::TEXTARRAYOID, names.into_datum()),
         (pg_sys::INT4ARRAYOID, chains),
+        (pg_sys::INT8ARRAYOID, since.into_datum()),
+        (pg_sys::INT8ARRAYOID, until.into_datum()),
     ];
     as_owner(|| {
         query::run(HISTORY, &arguments, |row| {
@@ -103,6 +128,83 @@ pub fn history(target: pg_sys::Oid, key: &[Option<Vec<u8>>], rows: &mut RowStore
             }
         })
     });
+}
+
+/// What the row was called in the entries from one number to another.
+struct Named {
+    name: Vec<u8>,
+    since: i64,
+    until: i64,
+}
+
+const LAYOUTS: &CStr = c"SELECT FROM ONLY auditspine.layout WHERE kind = $1 LIMIT 2";
+
+const FIRST_OP: &CStr = c"
+SELECT op = 'I' FROM ONLY auditspine.audit_chain
+WHERE event_kind = $1 AND event_pk = ANY (ARRAY[$2, $3]) AND op IN ('I', 'U', 'D') AND seq >= $4 ORDER BY seq LIMIT 1";
+
+/// All names of the row that has this key now. Where the present one does not tell an earlier one, it is looked
+/// for as it is.
+fn names_of(table: &OpenRelation, naming: &Naming, key: &[u8]) -> Vec<Named> {
+    let mut all = vec![Named {
+        name: key.to_vec(),
+        since: i64::MIN,
+        until: i64::MAX,
+    }];
+    let mut arena = DatumArena::default();
+    let kind = (pg_sys::TEXTOID, Some(arena.varlena(&naming.kind)));
+    let Some(columns) = &naming.key else {
+        return all;
+    };
+    // While there is one layout, there is one key.
+    if as_owner(|| query::run(LAYOUTS, &[kind], |_| {})) < 2 {
+        return all;
+    }
+    let mut older = OlderNames::of_all(&String::from_utf8_lossy(&naming.kind));
+    older.add_key(table, columns);
+    for called in older.called(key) {
+        let Some(last) = all.last_mut() else { break };
+        // From the first entry on that has the name of the epoch behind.
+        last.since = called.until.saturating_add(1);
+        let from = last.since;
+        let earlier = match called.name {
+            // Several rows had it: it is this one's if this was there already.
+            Some(_) if called.names_others && begins_with_insert(&kind, key, from, &mut arena) => {
+                break;
+            }
+            Some(name) => name,
+            None => key.to_vec(),
+        };
+        all.push(Named {
+            name: earlier,
+            since: i64::MIN,
+            until: called.until,
+        });
+    }
+    all
+}
+
+/// Whether the first entry of this name, from one on, says that the row came.
+fn begins_with_insert(
+    kind: &query::Argument,
+    name: &[u8],
+    from: i64,
+    arena: &mut DatumArena,
+) -> bool {
+    let short = short_text::shorten(name).into_owned();
+    let arguments = [
+        *kind,
+        (pg_sys::TEXTOID, Some(arena.varlena(&short))),
+        (pg_sys::TEXTOID, Some(arena.varlena(name))),
+        (pg_sys::INT8OID, from.into_datum()),
+    ];
+    let mut came = false;
+    as_owner(|| {
+        query::run(FIRST_OP, &arguments, |row| {
+            came = row.bool(0).unwrap_or(false)
+        });
+    });
+    came
 }
 
 fn naming(table: &OpenRelation) -> Naming {
@@ -114,7 +216,11 @@ fn naming(table: &OpenRelation) -> Naming {
             Some(columns) => columns.len(),
             None => Spec::resolve(table, &declaration).key.len(),
         };
-        return Naming { kind, parts };
+        let key = match &declaration.pk {
+            Some(names) => numbers(table, names),
+            None => table.key_of_identity(),
+        };
+        return Naming { kind, parts, key };
     }
     let name = table.qualified();
     let mut arena = DatumArena::default();
@@ -126,6 +232,7 @@ fn naming(table: &OpenRelation) -> Naming {
                 found = Some(Naming {
                     kind,
                     parts: usize::try_from(parts).unwrap_or(0),
+                    key: None,
                 });
             }
         })
@@ -136,6 +243,17 @@ fn naming(table: &OpenRelation) -> Naming {
             "attach it with audit_attach(), or name a table that is: see auditspine.audited_table",
         )
     })
+}
+
+/// The attribute numbers of columns, if all of them are there.
+fn numbers(table: &OpenRelation, names: &[String]) -> Option<Vec<i16>> {
+    let attributes = table.attributes();
+    let number = |name: &String| {
+        let mut all = attributes.iter().filter(|column| !column.attisdropped);
+        let column = all.find(|column| name_of(&column.attname) == name.as_bytes())?;
+        Some(column.attnum)
+    };
+    names.iter().map(number).collect()
 }
 
 /// The key as entries have it.

@@ -30,6 +30,7 @@ use crate::pg::sequence;
 use crate::pg::tuple_batch::TupleBatch;
 use crate::pg::worker_pool::{self, Helpers};
 use crate::verify::check_batch::{self, Done};
+use crate::verify::kept;
 
 /// What is to be verified.
 pub struct Request<'a> {
@@ -59,7 +60,8 @@ pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<Chain
         );
     }
     let window = Window::new(request.start, request.end);
-    let verifier = Verifier::new(Arc::new(scan::names(&chains)), window, Limits::default());
+    let verifier = Verifier::new(Arc::new(scan::names(&chains)), window, Limits::default())
+        .keeping(kept::read());
     let ids = chains.iter().map(|(id, ..)| *id).collect::<HashSet<i32>>();
     if request.chain.is_some() || !sight.is_whole() {
         let by_lane = ByLane::open();

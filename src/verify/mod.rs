@@ -4,5 +4,6 @@ pub mod adopted;
 pub mod all;
 mod check_batch;
 pub mod history;
+mod kept;
 pub mod links;
 pub mod rows;

@@ -101,7 +101,31 @@ RESET ROLE;
 -- A value that an error quotes is not told.
 CREATE TABLE quoting (id integer PRIMARY KEY, j json);
 SELECT audit_attach('quoting');
-CALL tamper($$INSERT INTO quoting VALUES (1, '{"secret": 1, "secret": 2}')$$, 'quoting');
+CALL tamper($$INSERT INTO quoting VALUES (1, '{"secret": 1}')$$, 'quoting');
+-- As 0.4 recorded it, which read the json.
+CREATE FUNCTION as_before(target regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    id integer := nextval('auditspine.layout_id_seq');
+    kind text := (SELECT relname FROM pg_class WHERE oid = target);
+    key text := (SELECT attname FROM pg_attribute WHERE attrelid = target AND attnum = 1);
+    described jsonb := jsonb_build_object('kind', kind, 'table', 'public.' || kind, 'oid', target::oid::text,
+        'system', (SELECT system_identifier::text FROM pg_control_system()),
+        'columns', (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('attnum', attnum, 'name', attname, 'type', CASE WHEN typnamespace = 'pg_catalog'::regnamespace THEN format_type(atttypid, atttypmod) ELSE 'public.' || format_type(atttypid, atttypmod) END,
+            'shape', (SELECT jsonb_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = atttypid))) ORDER BY attnum)
+            FROM pg_attribute JOIN pg_type t ON t.oid = atttypid WHERE attrelid = target AND attnum > 0 AND NOT attisdropped));
+    append text := $q$INSERT INTO auditspine.audit_chain (seq, chain_id, lane, pos, version, op, event_kind, event_pk, xid, appended_at, db_user, layout, payload, payload_hash, event_hash, prev_hash, chain_hash)
+        SELECT nextval('auditspine.audit_seq'), 1, 0, (SELECT coalesce(max(pos), 0) + 1 FROM auditspine.audit_chain WHERE chain_id = 1 AND lane = 0), 1, $1, $2, $3, '7', now(), 'alice', $4, $5, $6, sha256(''), sha256(''), sha256('')$q$;
+    row_key text;
+    row_hash bytea;
+BEGIN
+    INSERT INTO auditspine.layout (layout_id, relation, digest, kind, created_at) VALUES (id, target, canonical_json_hash(described - 'table'), kind, now());
+    EXECUTE append USING 'S'::"char", 'auditspine.layout', id::text, NULL::integer, described, canonical_json_hash(described);
+    FOR row_key, row_hash IN EXECUTE format('SELECT %I::text, canonical_row_hash(t) FROM %s t', key, target) LOOP
+        EXECUTE append USING 'I'::"char", kind, row_key, id, NULL::jsonb, row_hash;
+    END LOOP;
+END $$;
+SELECT as_before('quoting');
+CALL tamper($$UPDATE quoting SET j = '{"secret": 1, "secret": 2}'$$, 'quoting');
 SELECT layer, detail FROM verify_all() WHERE subject = 'public.quoting';
 
 REVOKE ALL ON ALL TABLES IN SCHEMA auditspine FROM alerts_auditor;

@@ -139,7 +139,7 @@ DELETE FROM event WHERE id = 14;
 COMMIT;
 SELECT * FROM look();
 TABLE verdict;
--- Dropped with its rows, without a word: these are deleted rows.
+-- Dropped with its rows: an entry says so (dropped_partitions).
 DROP TABLE more.event_2027;
 SELECT * FROM look();
 TABLE verdict;

@@ -93,6 +93,7 @@ SELECT * FROM everything;
 -- Columns that are gone: no finding.
 UPDATE app."order" SET what = 'x' WHERE id < 95;
 ALTER TABLE app."order" DROP COLUMN what;
+VACUUM FULL app."order";
 SELECT * FROM everything;
 SELECT unverifiable, findings, ok FROM auditspine.verification ORDER BY verification_id DESC LIMIT 1;
 SELECT table_name, finding, detail FROM alerts OFFSET 7;

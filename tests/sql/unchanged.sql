@@ -65,14 +65,14 @@ INSERT INTO stored VALUES
 SELECT set, events('UPDATE stored SET ' || set || ' WHERE id = 1')
 FROM unnest(ARRAY[
     -- The same, written anew or stored otherwise.
-    'id = id', 'seen = 1', 'seen = NULL', 't = t, seen = 2', 't = t || '''', seen = 3', 'n = 1.000', 'c = ''c   ''', 'js = ''{"a":1}''',
+    'id = id', 'seen = 1', 'seen = NULL', 't = t, seen = 2', 't = t || '''', seen = 3', 'n = round(1.2)', 'c = ''c   ''', 'js = js::text::json',
     'a = ARRAY[1, 2], p = ROW(1, ''x'')', 'f = ''0e0'', u = upper(u::text)::uuid', 'j = j || ''{"a": 1}''',
     'at = at AT TIME ZONE ''UTC'' AT TIME ZONE ''UTC''',
     -- Others.
-    'i = 2', 'f = 1e-300', 'u = ''a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12''', 'n = 1.0001', 'name = ''m''', 'c = ''d''', 't = t || ''x''',
+    'n = 1.000', 'js = ''{"a":1}''', 'i = 2', 'f = 1e-300', 'u = ''a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12''', 'n = 1.0001', 'name = ''m''', 'c = ''d''', 't = t || ''x''',
     'j = ''{"a": 2}''', 'js = ''{"a": 2}''', 'iv = ''24 hours''', 'a = ''{2,1}''', 'p = ''(1,y)''', 'm = ''wild''',
     'at = at + interval ''1 us''', 'i = NULL', 't = NULL', 'j = NULL', 'm = NULL',
-    -- The null of JSON is written as a null is.
+    -- The null of JSON is none of SQL's.
     'j = ''null''', 'j = NULL', 'j = ''{}'''
 ]) WITH ORDINALITY AS u (set, n) ORDER BY n;
 SELECT events('UPDATE stored SET id = id, seen = seen'), events('UPDATE stored SET i = 5');

@@ -20,16 +20,39 @@ ALTER TABLE payroll DISABLE TRIGGER auditspine_audit;
 UPDATE payroll SET salary = 999;
 ALTER TABLE payroll ENABLE ALWAYS TRIGGER auditspine_audit;
 
--- Errors of a type, whatever their SQLSTATE: P0001, and one that a deadlock has.
+-- Errors of a cast, which rows of 0.4 were hashed by, whatever their SQLSTATE: P0001, and one that a deadlock has.
+CREATE FUNCTION as_before(target regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    id integer := nextval('auditspine.layout_id_seq');
+    kind text := (SELECT relname FROM pg_class WHERE oid = target);
+    key text := (SELECT attname FROM pg_attribute WHERE attrelid = target AND attnum = 1);
+    described jsonb := jsonb_build_object('kind', kind, 'table', 'public.' || kind, 'oid', target::oid::text,
+        'system', (SELECT system_identifier::text FROM pg_control_system()),
+        'columns', (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('attnum', attnum, 'name', attname, 'type', CASE WHEN typnamespace = 'pg_catalog'::regnamespace THEN format_type(atttypid, atttypmod) ELSE 'public.' || format_type(atttypid, atttypmod) END,
+            'shape', (SELECT jsonb_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = atttypid))) ORDER BY attnum)
+            FROM pg_attribute JOIN pg_type t ON t.oid = atttypid WHERE attrelid = target AND attnum > 0 AND NOT attisdropped));
+    append text := $q$INSERT INTO auditspine.audit_chain (seq, chain_id, lane, pos, version, op, event_kind, event_pk, xid, appended_at, db_user, layout, payload, payload_hash, event_hash, prev_hash, chain_hash)
+        SELECT nextval('auditspine.audit_seq'), 1, 0, (SELECT coalesce(max(pos), 0) + 1 FROM auditspine.audit_chain WHERE chain_id = 1 AND lane = 0), 1, $1, $2, $3, '7', now(), 'alice', $4, $5, $6, sha256(''), sha256(''), sha256('')$q$;
+    row_key text;
+    row_hash bytea;
+BEGIN
+    INSERT INTO auditspine.layout (layout_id, relation, digest, kind, created_at) VALUES (id, target, canonical_json_hash(described - 'table'), kind, now());
+    EXECUTE append USING 'S'::"char", 'auditspine.layout', id::text, NULL::integer, described, canonical_json_hash(described);
+    FOR row_key, row_hash IN EXECUTE format('SELECT %I::text, canonical_row_hash(t) FROM %s t', key, target) LOOP
+        EXECUTE append USING 'I'::"char", kind, row_key, id, NULL::jsonb, row_hash;
+    END LOOP;
+END $$;
 CREATE TYPE angry;
 CREATE FUNCTION angry_in(cstring) RETURNS angry LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
 CREATE FUNCTION angry_out(angry) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
 CREATE TYPE angry (INPUT = angry_in, OUTPUT = angry_out, LIKE = int4);
-CREATE TABLE diary (id integer PRIMARY KEY, mood angry);
-SELECT audit_attach('diary');
-INSERT INTO diary VALUES (1, '7');
-CREATE FUNCTION angry_json(angry) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+CREATE FUNCTION angry_json(angry) RETURNS json LANGUAGE sql AS $$ SELECT '7'::json $$;
 CREATE CAST (angry AS json) WITH FUNCTION angry_json(angry);
+CREATE TABLE diary (id integer PRIMARY KEY, mood angry);
+INSERT INTO diary VALUES (1, '7');
+SELECT audit_attach('diary');
+SELECT as_before('diary');
+CREATE OR REPLACE FUNCTION angry_json(angry) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
 SELECT layer, subject, ok, detail FROM verify_all() WHERE layer <> 'links';
 CREATE OR REPLACE FUNCTION angry_json(angry) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RAISE 'no' USING ERRCODE = '40P01'; END $$;
 SELECT subject, ok FROM verify_all() WHERE layer = 'rows';
@@ -40,7 +63,7 @@ CREATE OR REPLACE FUNCTION angry_json(angry) RETURNS json LANGUAGE plpgsql AS $$
 SELECT subject, ok FROM verify_all() WHERE layer = 'rows';
 SELECT table_name, finding, occurrence FROM auditspine.alert ORDER BY alert_id;
 SELECT count(*), bool_or(ok) FROM auditspine.verification;
-DROP CAST (angry AS json);
+CREATE OR REPLACE FUNCTION angry_json(angry) RETURNS json LANGUAGE sql AS $$ SELECT '7'::json $$;
 
 -- Locks: of a whole table, of a partition, of an adopted chain.
 BEGIN;

@@ -90,6 +90,47 @@ pub fn write_base10000<S: Sink>(
     }
 }
 
+/// Writes the same number in plain decimal digits, with `scale` of them behind the point.
+///
+/// The number has no more digits behind the point than that; those beyond are left out.
+pub fn write_base10000_scaled<S: Sink>(
+    negative: bool,
+    weight: i32,
+    digits: &[i16],
+    scale: usize,
+    out: &mut S,
+) {
+    // The digit of 10000^place.
+    let at = |place: i32| {
+        let index = usize::try_from(i64::from(weight) - i64::from(place));
+        let digit = index.ok().and_then(|index| digits.get(index));
+        let mut ascii = [b'0'; 4];
+        if let Some(digit) = digit {
+            spell_base10000(&[*digit], &mut ascii);
+        }
+        ascii
+    };
+    if negative {
+        out.put_byte(b'-');
+    }
+    let first = at(weight.max(0));
+    let zeros = first.iter().take_while(|digit| **digit == b'0').count();
+    out.put(&first[zeros.min(3)..]);
+    for place in (0..weight.max(0)).rev() {
+        out.put(&at(place));
+    }
+    if scale == 0 {
+        return;
+    }
+    out.put_byte(b'.');
+    let (mut left, mut place) = (scale, -1);
+    while left > 0 {
+        out.put(&at(place)[..left.min(4)]);
+        left -= left.min(4);
+        place -= 1;
+    }
+}
+
 /// Writes a double as RFC 8785 section 3.2.2.3 does; `NaN`, `Infinity` and `-Infinity`, which JSON
 /// has no numbers for, as strings of that content.
 pub fn write_f64<S: Sink>(value: f64, out: &mut S) {
@@ -372,6 +413,28 @@ mod tests {
                 "0"
             );
         }
+    }
+
+    #[test]
+    fn base10000_with_a_scale() {
+        for (weight, digits, scale, expected) in [
+            (0, [42].as_slice(), 0, "42"),
+            (0, &[42], 3, "42.000"),
+            (0, &[], 2, "0.00"),
+            (-1, &[5000], 1, "0.5"),
+            (-1, &[5000], 6, "0.500000"),
+            (-2, &[1], 9, "0.000000010"),
+            (1, &[1], 2, "10000.00"),
+            (2, &[12, 34], 1, "1200340000.0"),
+            (1, &[123, 4567, 8900], 2, "1234567.89"),
+        ] {
+            let written = text(|out| write_base10000_scaled(false, weight, digits, scale, out));
+            assert_eq!(written, expected, "{digits:?}");
+        }
+        assert_eq!(
+            text(|out| write_base10000_scaled(true, 0, &[7], 1, out)),
+            "-7.0"
+        );
     }
 
     #[test]

@@ -9,6 +9,9 @@ super::kinds! {
         PayloadEdited = Critical "payload_edited":
             "The stored payload is not the one that was recorded; the hashes of the entry still commit to the original.",
             "Do not trust the payload; compare it with a backup, whose original must have the recorded payload_hash.";
+        PayloadRemoved = Critical "payload_removed":
+            "The payload that was kept with the entry is gone, and no entry records that it was erased.",
+            "Restore the payload from a backup; if it was erased on purpose, record that with audit_erase().";
         EntryRewritten = Critical "entry_rewritten":
             "The entry was replaced together with its hashes, but its successor commits to another entry.",
             "Compare the entry with a backup or a published head from before the change.";

@@ -13,8 +13,14 @@ super::kinds! {
             "The row exists, and no entry records it or the last one records that it was deleted.",
             "Find out who wrote the row without the trigger; delete it, or record it with audit_backfill() if it is meant to be there.";
         RowUnverifiable = Notice "row_unverifiable":
-            "The row cannot be hashed as it was when it was recorded, because columns were dropped, retyped or excluded since.",
+            "Columns under which the row was recorded were dropped, retyped or computed anew, so it cannot be compared in full.",
             "Nothing is needed; the next change of the row records it under the current columns.";
+        ColumnUnwatched = Notice "column_unwatched":
+            "No entry covers the column in some rows: it was added or left out, and what it held then is not recorded.",
+            "Compare the column with a backup if it matters; the next change of each row records it.";
+        KeyChanged = Notice "key_changed":
+            "The table's key has changed, and the rows that were recorded last before cannot all be told by their present columns.",
+            "Look at the rows, then call audit_rebaseline(), which verifies what can be verified and records each row under the present key.";
         TriggerDisabled = Critical "trigger_disabled":
             "A trigger that records changes is disabled.",
             "Enable it with ALTER TABLE ... ENABLE ALWAYS TRIGGER, then verify the rows that changed meanwhile.";

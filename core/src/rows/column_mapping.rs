@@ -7,7 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::conversion::Undo;
 use super::layout::{Column, CurrentColumns, Incarnation, Layout};
+use super::shapes::{Now, Then};
+use super::types::Overrides;
 
 /// The recorded layouts of one kind.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +18,10 @@ pub struct Layouts {
     by_id: BTreeMap<i32, Layout>,
     /// Numbers by the table's life.
     lives: BTreeMap<Incarnation, Vec<i32>>,
+    /// How kinds were attached: by which entry, and whether what is unchanged is skipped.
+    pub(super) declared: Vec<(String, i64, bool)>,
+    /// Whether the trigger that there is skips it.
+    pub(super) skips_now: bool,
 }
 
 /// A column to be hashed: where it is now, and its name then.
@@ -24,6 +31,30 @@ pub struct Source {
     pub attnum: i16,
     /// Name that it is hashed under.
     pub name: String,
+    /// Its type's modifier then, on which encoding 2 depends; `None` if it is not known.
+    pub modifier: Option<i32>,
+    /// How what it read is told from what it reads, if that is not the same.
+    pub undo: Option<Undo>,
+    /// Why its value may differ from what was recorded, though nobody wrote the row.
+    pub doubt: Option<String>,
+}
+
+/// A column that the table has no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Its attribute number, if it was of the table's present life: what is in it lies in tuples that were not
+    /// written since.
+    pub attnum: Option<i16>,
+    /// Name that it is hashed under.
+    pub name: String,
+    /// Its type's modifier, as of a source.
+    pub modifier: Option<i32>,
+    /// The column as it was recorded last.
+    pub last: Column,
+    /// How what it read is told from what lies there, if that is not the same.
+    pub undo: Option<Undo>,
+    /// Why its value may differ from what was recorded.
+    pub doubt: Option<String>,
 }
 
 /// What a row's hash under a recorded layout proves.
@@ -44,6 +75,14 @@ pub enum Relation {
 pub struct Mapping {
     /// The columns; not all of the layout's if some are gone.
     pub sources: Vec<Source>,
+    /// Columns of the layout that are gone.
+    pub gone: Vec<Gone>,
+    /// Columns of the key, or of the chain's name, that are not hashed.
+    pub others: Vec<Source>,
+    /// The encoding of the layout.
+    pub encoding: u8,
+    /// What some types were like then.
+    pub overrides: Overrides,
     /// What comes of it.
     pub relation: Relation,
 }
@@ -55,7 +94,26 @@ const FEW_LIVES: usize = 32;
 type Trace = Vec<Option<i16>>;
 
 /// The lives that a layout's columns went through, in order, and where they were in each.
-type Path<'a> = Vec<(&'a Incarnation, Trace)>;
+#[derive(Clone)]
+pub(super) struct Path<'a>(Vec<(&'a Incarnation, Trace)>);
+
+impl<'a> Path<'a> {
+    /// Where the layout's column of that index is in the last of the lives.
+    pub fn now(&self, index: usize) -> Option<i16> {
+        self.0.last().and_then(|(_, trace)| trace[index])
+    }
+
+    /// Where it was in each.
+    pub fn places(&self, index: usize) -> Vec<(&'a Incarnation, i16)> {
+        let place = |(life, trace): &(&'a Incarnation, Trace)| Some((*life, trace[index]?));
+        self.0.iter().filter_map(place).collect()
+    }
+
+    /// The lives.
+    pub fn lives(&self) -> Vec<&'a Incarnation> {
+        self.0.iter().map(|(life, _)| *life).collect()
+    }
+}
 
 impl Layouts {
     /// Adds a layout; of two with one number the first recorded one counts.
@@ -85,7 +143,7 @@ impl Layouts {
 
     /// The layout of a table's present columns that was recorded last.
     pub fn current(&self, present: &CurrentColumns) -> Option<i32> {
-        let same = |layout: &&Layout| layout.columns == present.columns;
+        let same = |layout: &&Layout| layout.encoding == PRESENT && is_of(layout, present);
         let layouts = self.of(&present.incarnation).filter(same);
         Some(layouts.max_by_key(|layout| layout.seq)?.id)
     }
@@ -106,13 +164,25 @@ impl Layouts {
             .min_by_key(|layout| layout.seq)
             .or_else(|| self.iter().min_by_key(|layout| layout.seq));
         let mut whole = match first {
-            Some(layout) => self.map(layout, present),
+            // Only the first encoding has such entries.
+            Some(layout) => Mapping {
+                encoding: 1,
+                overrides: Overrides::default(),
+                ..self.map(layout, present)
+            },
             None => Mapping {
                 sources: present.columns.iter().map(source).collect(),
-                relation: Relation::Same,
+                gone: Vec::new(),
+                others: Vec::new(),
+                encoding: 1,
+                overrides: Overrides::default(),
+                relation: Relation::Certain,
             },
         };
-        if present.has_dropped() && matches!(whole.relation, Relation::Same | Relation::Certain) {
+        if whole.relation == Relation::Same {
+            whole.relation = Relation::Certain;
+        }
+        if present.has_dropped() && whole.relation == Relation::Certain {
             whole.relation = Relation::Uncertain(
                 "a column was dropped at a time that is not recorded".to_owned(),
             );
@@ -122,7 +192,9 @@ impl Layouts {
             for count in (1..whole.sources.len()).rev() {
                 mappings.push(Mapping {
                     sources: whole.sources[..count].to_vec(),
+                    gone: Vec::new(),
                     relation: Relation::Certain,
+                    ..whole.clone()
                 });
             }
         }
@@ -137,11 +209,11 @@ impl Layouts {
             .map(|column| Some(column.attnum))
             .collect();
         let mut seen = BTreeSet::from([&layout.incarnation]);
-        let mut reached = VecDeque::from([vec![(&layout.incarnation, start)]]);
+        let mut reached = VecDeque::from([Path(vec![(&layout.incarnation, start)])]);
         // If no recorded layout leads there: what leads to the present columns themselves.
         let mut direct = None;
         while let Some(path) = reached.pop_front() {
-            let (incarnation, trace) = path.last()?;
+            let (incarnation, trace) = path.0.last()?;
             if **incarnation == present.incarnation {
                 return Some(path);
             }
@@ -150,7 +222,7 @@ impl Layouts {
             from.sort_by_key(|layout| std::cmp::Reverse(layout.seq));
             let further = |to, trace| {
                 let mut path = path.clone();
-                path.push((to, trace));
+                path.0.push((to, trace));
                 path
             };
             let there = self.oldest_first(&present.incarnation);
@@ -178,43 +250,17 @@ impl Layouts {
         direct
     }
 
-    /// What happened to a column in between, though it is as it was now: its values may have been
-    /// rewritten. `at` tells where it was in each of its lives.
-    fn meanwhile(
-        &self,
-        layout: &Layout,
-        column: &Column,
-        at: &[(&Incarnation, i16)],
-    ) -> Option<String> {
-        for (incarnation, attnum) in at {
-            for later in self.of(incarnation) {
-                if later.seq <= layout.seq {
-                    continue;
-                }
-                match later.columns.iter().find(|there| there.attnum == *attnum) {
-                    Some(there) if there.same_type(column) => {}
-                    Some(there) => {
-                        let (name, then) = (&column.name, &there.type_name);
-                        return Some(format!("column \"{name}\" was {then} for a while"));
-                    }
-                    None => {
-                        return Some(format!(
-                            "column \"{}\" was excluded for a while",
-                            column.name
-                        ));
-                    }
-                }
-            }
-        }
-        None
-    }
-
     fn resolve<'a>(&self, layout: &Layout, path: &Path<'a>, present: &CurrentColumns) -> Mapping {
+        let is_here = layout.incarnation == present.incarnation;
+        let types = match layout.encoding {
+            1 => Now::default(),
+            _ => self.types(layout, path, present),
+        };
         let mut sources = Vec::new();
         let mut gone = Vec::new();
-        let mut doubts = Vec::new();
         for (index, column) in layout.columns.iter().enumerate() {
-            let now = match path.last().and_then(|(_, trace)| trace[index]) {
+            let mut doubts = Vec::new();
+            let now = match path.now(index) {
                 Some(attnum) => present.column(attnum),
                 // It was gone, or excluded, when the table was dumped.
                 None => present
@@ -225,36 +271,80 @@ impl Layouts {
                         doubts.push(format!("column \"{}\" may be another one now", column.name));
                     }),
             };
-            let Some(now) = now else {
-                gone.push(format!("\"{}\"", column.name));
-                continue;
+            let fate = self.fate(layout, column, &path.places(index), present, now);
+            let as_now = |now: &Column| match is_here {
+                true => now.same_type(column),
+                false => now.type_named_alike(column),
             };
-            if !now.same_type(column) {
-                doubts.push(retyped(column, now));
-            } else {
-                let place = |(life, trace): &(&'a Incarnation, Trace)| Some((*life, trace[index]?));
-                let at: Vec<_> = path.iter().filter_map(place).collect();
-                doubts.extend(self.meanwhile(layout, column, &at));
+            if let Some(now) = now.filter(|now| as_now(now)) {
+                if let Some(why) = types.lost_in(present, now.attnum) {
+                    doubts.push(format!("column \"{}\": {why}", column.name));
+                } else if layout.encoding > 1 && !is_here && present.refers.contains(&now.attnum) {
+                    doubts.push(format!(
+                        "column \"{}\" holds what a dump does not bring back as it was: oids, or how a tsquery is nested",
+                        column.name
+                    ));
+                }
             }
-            sources.push(Source {
-                attnum: now.attnum,
-                name: column.name.clone(),
-            });
+            doubts.extend(fate.doubts);
+            let doubt = (!doubts.is_empty()).then(|| doubts.join("; "));
+            match now {
+                Some(now) => sources.push(Source {
+                    modifier: fate.modifier,
+                    undo: fate.undo,
+                    doubt,
+                    ..source_then(column, now)
+                }),
+                None => gone.push(Gone {
+                    attnum: path.now(index),
+                    name: column.name.clone(),
+                    modifier: fate.modifier,
+                    last: fate.last.clone(),
+                    undo: fate.undo,
+                    doubt,
+                }),
+            }
         }
-        let relation = if !gone.is_empty() {
-            Relation::Gone(dropped(&gone))
-        } else if !doubts.is_empty() {
-            Relation::Uncertain(doubts.join("; "))
-        } else if sources
-            .iter()
-            .cloned()
-            .eq(present.columns.iter().map(source))
-        {
-            Relation::Same
-        } else {
-            Relation::Certain
-        };
-        Mapping { sources, relation }
+        let as_now = layout.encoding == PRESENT && types.overrides == Overrides::default();
+        let relation = relation(&sources, &gone, present, as_now);
+        // Attribute numbers tell where they are now in this life only.
+        let others = layout.others.iter().filter(|_| is_here);
+        Mapping {
+            sources,
+            gone,
+            others: others
+                .filter_map(|column| Some(source_then(column, present.column(column.attnum)?)))
+                .collect(),
+            encoding: layout.encoding,
+            overrides: types.overrides,
+            relation,
+        }
+    }
+
+    pub(super) fn path<'a>(
+        &'a self,
+        layout: &'a Layout,
+        present: &'a CurrentColumns,
+    ) -> Option<Path<'a>> {
+        self.trace(layout, present)
+    }
+
+    /// What the types in a layout's columns were like, told for the types as they are now.
+    fn types(&self, layout: &Layout, path: &Path<'_>, present: &CurrentColumns) -> Now {
+        let mut then = Then::of(layout);
+        for (at, (incarnation, _)) in path.0.iter().enumerate().skip(1) {
+            let mut last_first: Vec<&Layout> = self.of(path.0[at - 1].0).collect();
+            last_first.sort_by_key(|from| std::cmp::Reverse(from.seq));
+            last_first.push(layout);
+            let there = self.oldest_first(incarnation);
+            let there = there.iter().find(|there| there.encoding > 1);
+            let there = there.map_or(&present.shapes, |there| &there.shapes);
+            then = then.carried(&last_first, there);
+        }
+        let traced = path.0.last().map(|(_, trace)| trace);
+        let mut columns: BTreeSet<i16> = traced.into_iter().flatten().flatten().copied().collect();
+        columns.extend(layout.others.iter().map(|column| column.attnum));
+        then.compared(present, &columns)
     }
 
     /// Whether another life may be that of the same table, restored. Of very many lives (partitions,
@@ -276,6 +366,23 @@ impl Layouts {
         let ids = self.lives.get(incarnation).map_or(&[][..], Vec::as_slice);
         ids.iter().filter_map(|id| self.by_id.get(id))
     }
+}
+
+/// The encoding that rows are written in.
+const PRESENT: u8 = 2;
+
+/// Whether a layout of a table's present incarnation lists the columns that it has now, and their values read
+/// as they did.
+fn is_of(layout: &Layout, present: &CurrentColumns) -> bool {
+    let alike = |(then, now): (&Column, &Column)| {
+        then.attnum == now.attnum && then.name == now.name && then.same_type(now)
+    };
+    let columns = || present.columns.iter().map(|column| column.attnum);
+    layout.columns.len() == present.columns.len()
+        && layout.columns.iter().zip(&present.columns).all(alike)
+        && Then::of(layout)
+            .compared(present, &columns().collect())
+            .is_nothing()
 }
 
 /// Carries a trace over to the columns of another incarnation, through a layout that these begin with.
@@ -305,53 +412,92 @@ fn across(from: &[&Layout], trace: &Trace, to: &[Column]) -> Option<Trace> {
     Some(trace.iter().map(|attnum| attnum.and_then(carry)).collect())
 }
 
+/// A column as it is now.
 fn source(column: &Column) -> Source {
+    source_then(column, column)
+}
+
+/// A column as it was then, where it is now.
+fn source_then(then: &Column, now: &Column) -> Source {
     Source {
-        attnum: column.attnum,
-        name: column.name.clone(),
+        attnum: now.attnum,
+        name: then.name.clone(),
+        modifier: then.type_id.map(|id| id.modifier),
+        undo: None,
+        doubt: None,
     }
 }
 
 fn by_name(layout: &Layout, present: &CurrentColumns) -> Mapping {
+    let doubt = "the table was restored or made anew, and its columns changed at a time that is not recorded";
     let mut sources = Vec::new();
     let mut gone = Vec::new();
     for column in &layout.columns {
         let mut all = present.columns.iter().chain(&present.excluded);
         match all.find(|now| now.alike(column)) {
-            Some(now) => sources.push(source(now)),
-            None => gone.push(format!("\"{}\"", column.name)),
+            Some(now) => sources.push(Source {
+                doubt: Some(doubt.to_owned()),
+                ..source_then(column, now)
+            }),
+            None => gone.push(Gone {
+                attnum: None,
+                name: column.name.clone(),
+                modifier: column.type_id.map(|id| id.modifier),
+                last: column.clone(),
+                undo: None,
+                doubt: None,
+            }),
         }
     }
-    let relation = if gone.is_empty() {
-        Relation::Uncertain(
-            "the table was restored or made anew, and its columns changed at a time that is not \
-             recorded"
-                .to_owned(),
-        )
-    } else {
-        Relation::Gone(dropped(&gone))
-    };
-    Mapping { sources, relation }
+    // Types are as they were in the dump, as far as their names tell.
+    let types = Then::of(layout).carried(&[layout], &present.shapes);
+    let columns = sources.iter().map(|source| source.attnum).collect();
+    Mapping {
+        relation: relation(&sources, &gone, present, false),
+        sources,
+        gone,
+        others: Vec::new(),
+        encoding: layout.encoding,
+        overrides: types.compared(present, &columns).overrides,
+    }
 }
 
-fn dropped(gone: &[String]) -> String {
+/// What it proves that a row was hashed from these columns.
+fn relation(
+    sources: &[Source],
+    gone: &[Gone],
+    present: &CurrentColumns,
+    written_as_now: bool,
+) -> Relation {
+    let mut doubts: Vec<&str> = sources
+        .iter()
+        .filter_map(|source| source.doubt.as_deref())
+        .collect();
+    doubts.dedup();
+    if !gone.is_empty() {
+        Relation::Gone(dropped(gone))
+    } else if !doubts.is_empty() {
+        Relation::Uncertain(doubts.join("; "))
+    } else if written_as_now
+        && sources
+            .iter()
+            .cloned()
+            .eq(present.columns.iter().map(source))
+    {
+        Relation::Same
+    } else {
+        Relation::Certain
+    }
+}
+
+fn dropped(gone: &[Gone]) -> String {
     let (noun, verb) = match gone.len() {
         1 => ("column", "is"),
         _ => ("columns", "are"),
     };
-    format!("{noun} {} {verb} gone", gone.join(", "))
-}
-
-fn retyped(then: &Column, now: &Column) -> String {
-    if then.type_name == now.type_name {
-        format!(
-            "type {} of column \"{}\" was altered",
-            now.type_name, then.name
-        )
-    } else {
-        format!(
-            "column \"{}\" was {} and is {} now",
-            then.name, then.type_name, now.type_name
-        )
-    }
+    let names: Vec<String> = gone
+        .iter()
+        .map(|gone| format!("\"{}\"", gone.name))
+        .collect();
+    format!("{noun} {} {verb} gone", names.join(", "))
 }

@@ -34,27 +34,23 @@ impl Layouts {
 }
 
 impl Layouts {
-    /// A column that is recorded now, that the table had already when rows were recorded under this layout,
-    /// and that was left out then: nothing vouches for what is in it. `None` if there is none, or if the
-    /// layout is that of another life of the table.
-    ///
-    /// That the column was there is known if an earlier layout has it, or a column that was made later.
-    pub fn left_out<'a>(&self, named: &Layout, present: &'a CurrentColumns) -> Option<&'a Column> {
+    /// Whether a column was there already when rows were recorded under this layout, and was left out then. That it was
+    /// there is known if an earlier layout has it, or a column that was made later.
+    pub(super) fn was_left_out(
+        &self,
+        named: &Layout,
+        attnum: i16,
+        present: &CurrentColumns,
+    ) -> bool {
         if named.incarnation != present.incarnation {
-            return None;
+            return false;
         }
         let last = named.columns.iter().map(|column| column.attnum).max();
-        let has = |layout: &Layout, attnum: i16| {
-            layout.columns.iter().any(|column| column.attnum == attnum)
-        };
-        present.columns.iter().find(|column| {
-            let attnum = column.attnum;
-            !has(named, attnum)
-                && (Some(attnum) < last
-                    || self
-                        .of(&present.incarnation)
-                        .any(|earlier| earlier.seq < named.seq && has(earlier, attnum)))
-        })
+        let has = |layout: &Layout| layout.columns.iter().any(|column| column.attnum == attnum);
+        Some(attnum) < last
+            || self
+                .of(&present.incarnation)
+                .any(|earlier| earlier.seq < named.seq && has(earlier))
     }
 }
 
@@ -71,7 +67,9 @@ fn altered_under_lock(one: &Layout, other: &Layout) -> bool {
 fn is_another(one: &Column, other: &Column) -> bool {
     // A type that is not built in may be called otherwise.
     let is_own = |column: &Column| column.type_name.contains('.');
-    one.attnum != other.attnum
-        || one.name != other.name
-        || one.type_name != other.type_name && !(is_own(one) && is_own(other))
+    let retyped = match (one.type_id, other.type_id) {
+        (Some(one), Some(other)) => one != other,
+        _ => one.type_name != other.type_name && !(is_own(one) && is_own(other)),
+    };
+    one.attnum != other.attnum || one.name != other.name || retyped
 }

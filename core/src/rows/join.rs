@@ -58,6 +58,15 @@ pub enum Outcome {
     },
 }
 
+/// What records do not tell.
+pub struct How<'a> {
+    /// Of a key whose last entry by number is not the last by time: whether the one that is counts. It is given the
+    /// last by time and the last by number.
+    pub settle: &'a mut dyn FnMut(&EntryRecord, &EntryRecord) -> bool,
+    /// Whether equal hashes mean equal rows: both were taken from the same columns.
+    pub comparable: &'a dyn Fn(&EntryRecord, &RowRecord) -> bool,
+}
+
 /// Parts that records are dealt to, as a power of two.
 const PART_BITS: u32 = 5;
 /// How often a part can be dealt again: by then all bits are used.
@@ -101,20 +110,24 @@ impl<S: Storage> Join<S> {
     /// Compares, and hands over what does not agree, some outcomes at a time. Rows of one table come
     /// neither in order nor all at once.
     pub fn finish(self, removals: &Removals, show: &mut dyn FnMut(&mut Vec<Outcome>)) {
-        self.finish_in_doubt(removals, &mut |_, _| false, show);
+        let how = How {
+            settle: &mut |_, _| false,
+            comparable: &|_, _| true,
+        };
+        self.finish_in_doubt(removals, how, show);
     }
 
-    /// As [`Join::finish`]; of a key whose last entry by number is not the last by time, `settle` says
-    /// whether the one that is counts. It is given the last by time and the last by number.
+    /// As [`Join::finish`], where the records do not tell everything.
     pub fn finish_in_doubt(
         mut self,
         removals: &Removals,
-        settle: &mut dyn FnMut(&EntryRecord, &EntryRecord) -> bool,
+        how: How<'_>,
         show: &mut dyn FnMut(&mut Vec<Outcome>),
     ) {
         let mut outcomes = Outcomes {
             batch: Vec::new(),
-            settle,
+            settle: how.settle,
+            comparable: how.comparable,
             show,
         };
         self.parts.join(&mut self.storage, removals, &mut outcomes);
@@ -125,6 +138,7 @@ impl<S: Storage> Join<S> {
 struct Outcomes<'a> {
     batch: Vec<Outcome>,
     settle: &'a mut dyn FnMut(&EntryRecord, &EntryRecord) -> bool,
+    comparable: &'a dyn Fn(&EntryRecord, &RowRecord) -> bool,
     show: &'a mut dyn FnMut(&mut Vec<Outcome>),
 }
 
@@ -392,7 +406,8 @@ fn join_part<T: Tape>(
             Some(latest) if latest.met => outcomes.put(unrecorded(Some(latest.entry), true)),
             Some(latest) => {
                 latest.met = true;
-                if latest.entry.hash != row.hash {
+                let (entry, comparable) = (latest.entry, outcomes.comparable);
+                if entry.hash != row.hash || !comparable(&entry, &row) {
                     outcomes.put(Outcome::Differs {
                         entry: latest.entry,
                         row,

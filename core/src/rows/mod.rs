@@ -5,17 +5,30 @@
 //! was hashed from when its entry was written, and where these are in the table now, is worked out by
 //! [`Layouts`].
 
+mod cells;
 mod column_mapping;
+mod conversion;
+mod fate;
 mod in_force;
 mod join;
 mod join_record;
 pub mod key_text;
 mod layout;
+pub mod members;
+mod names;
 mod removals;
+mod shapes;
+mod types;
 
 pub use crate::finding::RowKind as RowFindingKind;
-pub use column_mapping::{Layouts, Mapping, Relation, Source};
-pub use join::{Join, Outcome, Storage, Tape};
+pub use cells::{Expected, Uncovered};
+pub use column_mapping::{Gone, Layouts, Mapping, Relation, Source};
+pub use conversion::Undo;
+pub use join::{How, Join, Outcome, Storage, Tape};
 pub use join_record::{EntryRecord, KeyDigest, KeyHasher, Place, RowRecord};
-pub use layout::{Column, CurrentColumns, Incarnation, Layout, MalformedLayout, split_name};
+pub use layout::{
+    Column, CurrentColumns, Incarnation, Layout, MalformedLayout, TypeId, Upon, split_name,
+};
+pub use names::{ByPayload, KeyEpochs, Leftover, NamePart, OldName, Renamed, Translation, compose};
 pub use removals::Removals;
+pub use types::{Attribute, Form, Label, Overrides, Shape, Shapes};

@@ -27,10 +27,14 @@ impl Removals {
     /// Whether the row of this last entry was taken away later.
     #[inline]
     pub fn cover(&self, seq: i64, layout: Option<i32>) -> bool {
-        self.all.is_some_and(|last| seq < last)
-            || layout
-                .and_then(|layout| self.of_layout.get(&layout))
-                .is_some_and(|last| seq < *last)
+        self.last(seq, layout).is_some()
+    }
+
+    /// The last removal that covers the row of this last entry.
+    #[inline]
+    pub fn last(&self, seq: i64, layout: Option<i32>) -> Option<i64> {
+        let of_layout = layout.and_then(|layout| self.of_layout.get(&layout).copied());
+        self.all.max(of_layout).filter(|last| seq < *last)
     }
 }
 

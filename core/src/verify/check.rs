@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::digest::{BLOCK, START, State, compress, compress_two, pad, state_of};
+use super::kept::{Facts, Kept};
 use super::view::{Chains, EntryView};
 use crate::entry::{Event, Format};
 use crate::hash::Hash;
@@ -40,6 +41,7 @@ impl Checked {
 #[derive(Clone, Debug)]
 pub struct Checker {
     chains: Arc<Chains>,
+    kept: Arc<Kept>,
     shared: Shared,
     /// What is hashed of the event behind the blocks that it shares, padded.
     event: Vec<u8>,
@@ -67,11 +69,12 @@ struct Shared {
 }
 
 impl Checker {
-    /// A checker that knows these chains.
-    pub fn new(chains: Arc<Chains>) -> Checker {
+    /// A checker that knows these chains, and which entries keep their payload.
+    pub fn new(chains: Arc<Chains>, kept: Arc<Kept>) -> Checker {
         let event = Vec::with_capacity(1024);
         Checker {
             chains,
+            kept,
             shared: Shared::default(),
             event,
         }
@@ -102,10 +105,11 @@ impl Checker {
         let prev = Hash::from_slice(view.prev_hash)?;
         let chain = Hash::from_slice(view.chain_hash)?;
         let format = Format::parse(view.version)?;
-        let possible = view.pos >= 1
-            && view
-                .stored_payload_hash
-                .is_none_or(|stored| stored == payload);
+        let kept = match view.stored_payload_hash {
+            Some(stored) => stored == payload,
+            None => !self.kept.misses(&facts_of(view, payload)),
+        };
+        let possible = view.pos >= 1 && kept;
         if !possible {
             return None;
         }
@@ -213,6 +217,17 @@ impl Shared {
         self.time_at = self.text.len();
         self.text.extend_from_slice(&self.time);
         event.write_after_time(&mut self.text);
+    }
+}
+
+/// What decides whether an entry was written with its payload.
+pub(super) fn facts_of<'a>(view: &EntryView<'a>, payload_hash: Hash) -> Facts<'a> {
+    Facts {
+        seq: view.seq,
+        op: view.op,
+        kind: view.kind,
+        layout: view.layout,
+        payload_hash,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::check::event_of;
 use super::finding::Neighbour;
+use super::kept::{Facts, Kept};
 use super::view::{Chain, EntryView};
 use crate::entry::{Event, Format, chain_hash};
 use crate::hash::Hash;
@@ -161,6 +162,10 @@ pub(super) struct Examined {
     pub own_link: Option<Hash>,
     /// Of the stored payload, where it is not the one that `payload_hash` names.
     pub other_payload: Option<Hash>,
+    /// There is no stored payload.
+    no_payload: bool,
+    op: u8,
+    layout: Option<i32>,
     /// `None` where the content matches `event_hash`.
     pub cause: Option<Cause>,
     pub kind: Vec<u8>,
@@ -227,11 +232,28 @@ impl Examined {
             chain: Column::new(view.chain_hash),
             own_event,
             other_payload,
+            no_payload: view.stored_payload_hash.is_none(),
+            op: view.op,
+            layout: view.layout,
             kind: beginning(view.kind),
             pk: view.pk.map(beginning),
             content,
             cause,
         }
+    }
+
+    /// The entry was written with its payload, and lost it.
+    pub fn lost_payload(&self, kept: &Kept) -> bool {
+        self.payload.hash.is_some_and(|payload_hash| {
+            let facts = Facts {
+                seq: self.seq,
+                op: self.op,
+                kind: &self.kind,
+                layout: self.layout,
+                payload_hash,
+            };
+            self.no_payload && kept.misses(&facts)
+        })
     }
 
     /// The format is one that this code cannot recompute.

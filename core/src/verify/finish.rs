@@ -24,6 +24,7 @@ pub(super) fn finish<S: Store>(
 ) -> Result<Vec<ChainReport>, S::Error> {
     let Verifier {
         chains,
+        kept,
         scope,
         limits,
         lanes,
@@ -50,7 +51,7 @@ pub(super) fn finish<S: Store>(
         };
         for part in lane.suspects(begins) {
             let reader = Reader::new(store, &scope, Some(chain), place, &part);
-            let end = judge(reader, &scope, &part, &mut output, &mut moves)?;
+            let end = judge(reader, (&scope, &kept), &part, &mut output, &mut moves)?;
             if lane.tail().is_none_or(|(last, _)| part.to >= last) {
                 ends.insert(at, end);
             }

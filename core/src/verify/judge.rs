@@ -10,6 +10,7 @@
 use super::diagnose::{Diagnosis, Doubt, diagnose};
 use super::examined::Examined;
 use super::finding::{Finding, FindingKind, Neighbour};
+use super::kept::Kept;
 use super::lane::Suspect;
 use super::links::{Forward, Past, PastKind, Standing, judge_links, rightful};
 use super::moves::{Gap, Moves};
@@ -26,6 +27,7 @@ const STRAYS: usize = 16;
 struct Judge<'a, 'o, S> {
     reader: Reader<'a, S>,
     scope: &'a Scope,
+    kept: &'a Kept,
     output: &'a mut Output<'o>,
     moves: &'a mut Moves,
     before: Option<Before>,
@@ -60,7 +62,7 @@ impl Before {
 /// with its chain hash.
 pub(super) fn judge<'a, S: Store>(
     reader: Reader<'a, S>,
-    scope: &'a Scope,
+    (scope, kept): (&'a Scope, &'a Kept),
     part: &Suspect,
     output: &'a mut Output<'_>,
     moves: &'a mut Moves,
@@ -68,6 +70,7 @@ pub(super) fn judge<'a, S: Store>(
     let mut judge = Judge {
         reader,
         scope,
+        kept,
         output,
         moves,
         before: None,
@@ -178,6 +181,16 @@ impl<S: Store> Judge<'_, '_, S> {
                 detail: "the stored payload does not match payload_hash".to_owned(),
                 expected: entry.payload.hash,
                 found: Some(payload.0.to_vec()),
+                doubt: Doubt::None,
+            });
+        }
+        if verdict.is_none() && entry.lost_payload(self.kept) {
+            verdict = Some(Diagnosis {
+                kind: FindingKind::PayloadRemoved,
+                detail: "the payload that was kept is gone, and no entry says that it was erased"
+                    .to_owned(),
+                expected: entry.payload.hash,
+                found: None,
                 doubt: Doubt::None,
             });
         }

@@ -20,8 +20,8 @@
 //!
 //! Links cannot show everything. The newest entries of a lane can be cut off, the last one rewritten,
 //! and a forged one appended, without a trace in the lane itself: what was published outside shows
-//! that. A stored payload that was removed altogether leaves an entry as if none had been kept. And
-//! where several neighbours are damaged at once, that is told, but perhaps of one for the other.
+//! that. A stored payload that was removed altogether leaves an entry as if none had been kept: what else is
+//! recorded tells ([`Kept`]). And where several neighbours are damaged at once, that is told, but perhaps of one for the other.
 
 mod check;
 mod diagnose;
@@ -30,6 +30,7 @@ mod examined;
 mod finding;
 mod finish;
 mod judge;
+mod kept;
 mod lane;
 mod lanes;
 mod links;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 
 pub use check::{Checked, Checker};
 pub use finding::{ChainReport, Finding, FindingKind, Neighbour};
+pub use kept::{Keeps, Kept};
 pub use resume::check_heads;
 pub use scope::Head;
 pub use view::{Chain, Chains, EntryView, Limits, MAX_LANES, Store, Window};
@@ -57,6 +59,7 @@ use crate::order::Order;
 #[derive(Debug)]
 pub struct Verifier {
     chains: Arc<Chains>,
+    kept: Arc<Kept>,
     scope: Scope,
     limits: Limits,
     checker: Checker,
@@ -84,9 +87,11 @@ impl Verifier {
     }
 
     fn with_scope(chains: Arc<Chains>, scope: Scope, limits: Limits) -> Verifier {
-        let checker = Checker::new(Arc::clone(&chains));
+        let kept = Arc::new(Kept::default());
+        let checker = Checker::new(Arc::clone(&chains), Arc::clone(&kept));
         Verifier {
             chains,
+            kept,
             scope,
             limits,
             checker,
@@ -96,9 +101,20 @@ impl Verifier {
         }
     }
 
+    /// The same verifier, to which the payload of these entries belongs. To be called before anything is taken in,
+    /// and before [`Verifier::checker`].
+    pub fn keeping(self, kept: Kept) -> Verifier {
+        let kept = Arc::new(kept);
+        Verifier {
+            checker: Checker::new(Arc::clone(&self.chains), Arc::clone(&kept)),
+            kept,
+            ..self
+        }
+    }
+
     /// A checker for another thread, whose results go to [`Verifier::link`].
     pub fn checker(&self) -> Checker {
-        Checker::new(Arc::clone(&self.chains))
+        Checker::new(Arc::clone(&self.chains), Arc::clone(&self.kept))
     }
 
     /// Takes in one entry. Entries outside the window are passed over.

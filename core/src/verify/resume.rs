@@ -44,7 +44,7 @@ pub fn check_heads<S: Store>(
     store: &mut S,
     sink: &mut dyn FnMut(Finding),
 ) -> Result<u64, S::Error> {
-    let mut checker = Checker::new(Arc::clone(chains));
+    let mut checker = Checker::new(Arc::clone(chains), Arc::default());
     let mut output = Output::new(chains, sink);
     let mut scratch = Vec::new();
     let mut findings = 0;

@@ -1,8 +1,9 @@
 //! Columns of recorded layouts in a table as it is now: what is the same, what is not known any more.
 
 use auditspine_core::rows::{
-    Column, CurrentColumns, Incarnation, Layout, Layouts, Mapping, Relation, Source,
+    Column, CurrentColumns, Incarnation, Layout, Layouts, Mapping, Relation, Shapes, Source, Upon,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 pub fn incarnation(number: u32) -> Incarnation {
     Incarnation {
@@ -21,6 +22,7 @@ pub fn columns(text: &str) -> Vec<Column> {
             name: word().to_owned(),
             type_name: word().to_owned(),
             shape: None,
+            type_id: None,
         }
     };
     text.split(',')
@@ -37,6 +39,12 @@ pub fn layout(id: i32, of: u32, text: &str) -> Layout {
         table: "public.t".to_owned(),
         incarnation: incarnation(of),
         columns: columns(text),
+        encoding: 2,
+        key: Some(vec![1]),
+        others: Vec::new(),
+        payload_kept: Some(false),
+        shapes: Shapes::new(),
+        upon: Upon::default(),
     }
 }
 
@@ -45,6 +53,9 @@ pub fn present(of: u32, text: &str) -> CurrentColumns {
         incarnation: incarnation(of),
         columns: columns(text),
         excluded: Vec::new(),
+        shapes: Shapes::new(),
+        contains: BTreeMap::new(),
+        refers: BTreeSet::new(),
     }
 }
 
@@ -62,6 +73,9 @@ fn sources(text: &str) -> Vec<Source> {
             Source {
                 attnum: attnum.parse().unwrap(),
                 name: name.to_owned(),
+                modifier: None,
+                undo: None,
+                doubt: None,
             }
         })
         .collect()
@@ -122,7 +136,10 @@ fn entries_without_a_layout() {
     // No layout is recorded: as the table is, or as it was before columns were added.
     let ways = known(&[]).map_unnamed(&now);
     assert_eq!(ways[0].sources, sources("1 id,2 a,3 b"));
-    assert_eq!(ways[0].relation, Relation::Same);
+    assert_eq!(
+        (ways[0].encoding, &ways[0].relation),
+        (1, &Relation::Certain)
+    );
     assert_eq!(ways[1].sources, sources("1 id,2 a"));
     assert_eq!(ways[2].sources, sources("1 id"));
     assert_eq!(ways.len(), 3);

@@ -2,4 +2,5 @@
 
 mod column_mapping;
 mod join;
+mod renamed;
 mod restored;

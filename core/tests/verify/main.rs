@@ -2,6 +2,7 @@
 
 mod damage;
 mod interface;
+mod kept;
 mod places;
 mod random;
 mod reference;

@@ -160,13 +160,14 @@ pub fn history(seed: u64, entries: usize, lanes: usize) -> Vec<Row> {
             let head = dice.roll(heads.len());
             let (pos, prev) = heads[head];
             let payload = text(format!("{{\"id\":{at}}}"));
+            let op = b"IUDTAS"[dice.roll(6)];
             let mut row = Row {
                 seq,
                 chain_id: if head < lanes { 1 } else { 2 },
                 lane: (head % lanes) as i16,
                 pos: pos + 1,
                 version: Format::CURRENT.version(),
-                op: b"IUDTAS"[dice.roll(6)],
+                op,
                 kind: text(["finding", "artifact \"x\"", "ä"][dice.roll(3)].to_owned()),
                 pk: (dice.roll(4) > 0).then(|| text(at.to_string())),
                 xid: 700 + at as u64 / 3,
@@ -176,7 +177,8 @@ pub fn history(seed: u64, entries: usize, lanes: usize) -> Vec<Row> {
                 context: (dice.roll(2) > 0).then(|| text("{\"ip\":\"::1\"}".to_owned())),
                 layout: (dice.roll(2) > 0).then(|| dice.roll(5) as i32),
                 payload_hash: Hash::of(&payload).0.to_vec(),
-                payload: (dice.roll(2) > 0).then_some(payload),
+                // Of entries of these ops payloads are always kept.
+                payload: (b"AS".contains(&op) || dice.roll(2) > 0).then_some(payload),
                 event_hash: Vec::new(),
                 prev_hash: prev.0.to_vec(),
                 chain_hash: Vec::new(),

@@ -7,7 +7,7 @@ use crate::pg::sql_function::{FunctionCall, sql_functions};
 
 use crate::attach;
 use crate::auditor;
-use crate::capture::trigger::{self, TIMING_HINT};
+use crate::capture::trigger;
 use crate::ledger::append_event::{self, ByHand};
 use crate::ledger::dropping;
 use crate::verify::all;
@@ -21,6 +21,7 @@ sql_functions! {
     pg_finfo_auditspine_auditor_policies auditspine_auditor_policies = auditor_policies;
     pg_finfo_auditspine_on_ddl auditspine_on_ddl = on_ddl;
     pg_finfo_auditspine_on_drop auditspine_on_drop = on_drop;
+    pg_finfo_auditspine_on_dropped auditspine_on_dropped = on_dropped;
     pg_finfo_auditspine_verify_chain auditspine_verify_chain = verify_chain;
     pg_finfo_auditspine_chain_findings auditspine_chain_findings = chain_findings;
     pg_finfo_auditspine_verify_all auditspine_verify_all = verify_all;
@@ -28,7 +29,7 @@ sql_functions! {
 
 /// SQL: `audit_chain_append() RETURNS trigger`.
 fn append_trigger(call: &FunctionCall) {
-    trigger::capture(&call.trigger("audit_chain_append", TIMING_HINT));
+    trigger::capture(&call.trigger("audit_chain_append"));
 }
 
 /// SQL: `audit_chain_append(kind text, pk text, payload jsonb, chain text) RETURNS
@@ -44,19 +45,17 @@ fn append_by_hand(call: &FunctionCall) -> pg_sys::Datum {
 
 /// SQL: `auditspine.refuse_change() RETURNS trigger`.
 fn refuse_change(call: &FunctionCall) {
-    call.trigger("auditspine.refuse_change", TIMING_HINT)
-        .refuse()
+    call.trigger("auditspine.refuse_change").refuse();
 }
 
 /// SQL: `audit_refuse_change() RETURNS trigger`.
 fn refuse_audited_change(call: &FunctionCall) {
-    call.trigger("audit_refuse_change", TIMING_HINT)
-        .refuse_audited()
+    call.trigger("audit_refuse_change").refuse_audited()
 }
 
 /// SQL: `auditspine.auditor_policies() RETURNS trigger`.
 fn auditor_policies(call: &FunctionCall) {
-    call.trigger("auditspine.auditor_policies", TIMING_HINT);
+    call.trigger("auditspine.auditor_policies");
     auditor::make_policies();
 }
 
@@ -69,6 +68,11 @@ fn on_ddl(call: &FunctionCall) {
 /// of all that is dropped.
 fn on_drop(call: &FunctionCall) {
     dropping::expect_schema_stays(&call.command());
+}
+
+/// SQL: `auditspine.on_dropped() RETURNS event_trigger`.
+fn on_dropped(call: &FunctionCall) {
+    attach::follow_dropped(&call.command());
 }
 
 /// Arguments `(chain text, start_seq bigint, end_seq bigint)`.

@@ -1,11 +1,14 @@
-//! Arrays, nested by dimension as `to_jsonb` nests them. Lower bounds are not part of the text.
+//! Arrays, nested by dimension as `to_jsonb` nests them. In encoding 1 lower bounds are not part of the text;
+//! in encoding 2 they are where they are not what they are by default, and where nesting does not tell
+//! dimensions from arrays within elements.
 
+use auditspine_core::entry::write_integer;
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
 use crate::encoding::embedded::embedded_content;
 use crate::error::Failure;
-use crate::pg::row_json::value::Writer;
+use crate::pg::row_json::value::{Encoding, Way, Writer};
 use crate::pg::varlena::Varlena;
 
 /// How the elements of an array type are stored and written.
@@ -15,6 +18,10 @@ pub struct Elements {
     len: i16,
     by_value: bool,
     align: usize,
+    /// Encoding 2: the lower bound that is not written.
+    default_bound: Option<i32>,
+    /// Whether the JSON of an element may be an array itself.
+    elements_nest: bool,
 }
 
 /// The fixed part of an array (utils/array.h, ArrayType) after its length word: number of
@@ -24,11 +31,17 @@ const HEADER: usize = 3 * 4;
 const LENGTH_WORD: usize = 4;
 
 impl Elements {
-    /// For arrays whose elements are of this type.
+    /// For the array type `array`, whose elements are of this type.
     ///
     /// # Safety
     /// As for [`Writer::of_type`].
-    pub unsafe fn of_type(type_oid: pg_sys::Oid, context: pg_sys::MemoryContext) -> Elements {
+    pub unsafe fn of_type(
+        array: pg_sys::Oid,
+        type_oid: pg_sys::Oid,
+        modifier: i32,
+        way: Way<'_>,
+        context: pg_sys::MemoryContext,
+    ) -> Elements {
         let (mut len, mut by_value, mut align) = (0, false, 0);
         // SAFETY: the caller passes a type that exists; the results are plain values.
         unsafe {
@@ -41,8 +54,11 @@ impl Elements {
             _ => 8,
         };
         // SAFETY: as above.
-        let writer = unsafe { Writer::of_type(type_oid, context) };
+        let writer = unsafe { Writer::of_type(type_oid, modifier, way, context) };
+        let from_zero = [pg_sys::INT2VECTOROID, pg_sys::OIDVECTOROID].contains(&array);
         Elements {
+            default_bound: (way.encoding == Encoding::Second).then_some(i32::from(!from_zero)),
+            elements_nest: matches!(writer, Writer::Array(_) | Writer::WholeJsonb),
             writer,
             len,
             by_value,
@@ -91,6 +107,17 @@ impl Elements {
             let bitmap = content.get(bounds_end..)?;
             (Some(bitmap.get(..count.div_ceil(8))?), data_offset)
         };
+        let tells_bounds = self.tells_bounds(content, dimensions)?;
+        if tells_bounds {
+            out.put(b"{\"bounds\":[");
+            for dimension in 0..dimensions {
+                if dimension > 0 {
+                    out.put_byte(b',');
+                }
+                write_integer(i64::from(bound(content, dimensions, dimension)?), out);
+            }
+            out.put(b"],\"values\":");
+        }
         let mut cursor = Cursor { content, at: data };
         let mut indexes = [0; pg_sys::MAXDIM as usize];
         let indexes = &mut indexes[..dimensions];
@@ -122,8 +149,34 @@ impl Elements {
                 out.put_byte(b',');
             }
         }
+        if tells_bounds {
+            out.put_byte(b'}');
+        }
         Some(())
     }
+
+    /// Whether an array is written as an object that tells its lower bounds, and with them how many dimensions
+    /// it has.
+    #[inline]
+    fn tells_bounds(&self, content: &[u8], dimensions: usize) -> Option<bool> {
+        let Some(default) = self.default_bound else {
+            return Some(false);
+        };
+        if self.elements_nest && dimensions > 1 {
+            return Some(true);
+        }
+        for dimension in 0..dimensions {
+            if bound(content, dimensions, dimension)? != default {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+}
+
+/// The lower bound of a dimension.
+fn bound(content: &[u8], dimensions: usize, dimension: usize) -> Option<i32> {
+    int(content, HEADER + 4 * (dimensions + dimension))
 }
 
 fn int(content: &[u8], at: usize) -> Option<i32> {

@@ -1,45 +1,15 @@
 //! Layouts of row types, kept for the backend's life and checked against the type cache.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
-use crate::pg::memory::LastingContext;
-use crate::pg::row_json::{DeformedRow, RowLayout};
+use crate::pg::row_json::composite::RowType;
+use crate::pg::row_json::value::Way;
 use crate::pg::varlena::Varlena;
-
-/// A row type's layout, without exclusions, and a descriptor of its own.
-struct TypeLayout {
-    layout: RowLayout,
-    tupdesc: pg_sys::TupleDesc,
-    // Holds `tupdesc`.
-    _context: LastingContext,
-}
-
-impl TypeLayout {
-    unsafe fn new(type_oid: pg_sys::Oid, typmod: i32) -> TypeLayout {
-        let context = LastingContext::new();
-        // SAFETY: the caller passes a row type. The copy keeps the values that stand in for columns
-        // added later, and lives in `context`.
-        unsafe {
-            let shared = pg_sys::lookup_rowtype_tupdesc(type_oid, typmod);
-            let previous = pg_sys::MemoryContextSwitchTo(context.raw());
-            let tupdesc = pg_sys::CreateTupleDescCopyConstr(shared);
-            pg_sys::MemoryContextSwitchTo(previous);
-            if (*shared).tdrefcount >= 0 {
-                pg_sys::DecrTupleDescRefCount(shared);
-            }
-            TypeLayout {
-                layout: RowLayout::new(tupdesc, &[]),
-                tupdesc,
-                _context: context,
-            }
-        }
-    }
-}
 
 /// What identifies a row type's current definition: it changes when a column is added, dropped,
 /// renamed or retyped.
@@ -56,7 +26,7 @@ fn type_identity(type_oid: pg_sys::Oid, typmod: i32) -> u64 {
 }
 
 /// The layout of a row type, made if it is new or has changed.
-fn type_layout(type_oid: pg_sys::Oid, typmod: i32) -> Rc<TypeLayout> {
+fn type_layout(type_oid: pg_sys::Oid, typmod: i32) -> Rc<RowType> {
     let identity = type_identity(type_oid, typmod);
     let key = (type_oid, typmod);
     if let Some(found) = LAYOUTS.with_borrow_mut(|layouts| layouts.find(key, identity)) {
@@ -64,7 +34,7 @@ fn type_layout(type_oid: pg_sys::Oid, typmod: i32) -> Rc<TypeLayout> {
     }
     // Nothing is borrowed here: looking up types may run invalidation callbacks or raise.
     // SAFETY: the type was found in the type cache as a row type.
-    let layout = Rc::new(unsafe { TypeLayout::new(type_oid, typmod) });
+    let layout = Rc::new(unsafe { RowType::new(type_oid, typmod, Way::FIRST) });
     let found = Cached {
         key,
         identity,
@@ -80,7 +50,7 @@ type Key = (pg_sys::Oid, i32);
 struct Cached {
     key: Key,
     identity: u64,
-    layout: Rc<TypeLayout>,
+    layout: Rc<RowType>,
 }
 
 #[derive(Default)]
@@ -95,14 +65,14 @@ const MOST_LAYOUTS: usize = 1024;
 
 impl Layouts {
     #[inline]
-    fn find(&mut self, key: Key, identity: u64) -> Option<Rc<TypeLayout>> {
+    fn find(&mut self, key: Key, identity: u64) -> Option<Rc<RowType>> {
         if self.last.as_ref().is_none_or(|last| last.key != key) {
             self.last = Some(self.all.get(&key)?.clone());
         }
         let last = self
             .last
             .as_ref()
-            .filter(|last| last.identity == identity && last.layout.layout.is_current())?;
+            .filter(|last| last.identity == identity && last.layout.layout().is_current())?;
         Some(Rc::clone(&last.layout))
     }
 
@@ -117,10 +87,9 @@ impl Layouts {
 
 thread_local! {
     static LAYOUTS: RefCell<Layouts> = RefCell::default();
-    static ROWS: Cell<Vec<DeformedRow>> = const { Cell::new(Vec::new()) };
 }
 
-/// Writes a composite value.
+/// Writes a composite value, of whatever type it says it is, in encoding 1.
 ///
 /// # Safety
 /// `datum` is a valid non-null composite value.
@@ -134,20 +103,8 @@ pub unsafe fn write_record<S: Sink>(datum: pg_sys::Datum, out: &mut S) {
         let datum = &(*header).t_choice.t_datum;
         (datum.datum_typeid, datum.datum_typmod)
     };
-    let layout = type_layout(type_oid, typmod);
-    let mut tuple = pg_sys::HeapTupleData {
-        // The header's length word and the content.
-        t_len: record.len() as u32 + 4,
-        t_data: header,
-        ..Default::default()
-    };
-    let mut rows = ROWS.take();
-    let mut row = rows.pop().unwrap_or_default();
-    ROWS.set(rows);
-    // SAFETY: tuple and descriptor belong together and outlive `row`'s use.
-    unsafe { row.load(&mut tuple, layout.tupdesc) };
-    layout.layout.write(&row, out);
-    let mut rows = ROWS.take();
-    rows.push(row);
-    ROWS.set(rows);
+    let row_type = type_layout(type_oid, typmod);
+    let plain = pg_sys::Datum::from(record.as_ptr());
+    // SAFETY: the value is of the type that it names.
+    unsafe { row_type.deform(plain, |row| row_type.layout().write(row, out)) };
 }

@@ -7,9 +7,15 @@
 
 mod array;
 mod cache;
+mod changes;
+mod composite;
+mod deformed_row;
+mod enums;
 mod float;
 mod image;
 mod output;
+mod range;
+mod scalar;
 mod settings;
 mod value;
 
@@ -22,9 +28,13 @@ use pgrx::pg_sys;
 use crate::error::Failure;
 use crate::pg::memory::{LastingContext, ScratchContext};
 use crate::pg::relation::OpenRelation;
+pub use deformed_row::DeformedRow;
+pub use enums::labels_of;
 use image::Image;
 pub use image::is_same_tuple;
+pub use output::{is_sent, refers_by_oid};
 use settings::{Settings, with_pinned};
+pub use value::Way;
 use value::Writer;
 
 /// How the rows of one tuple descriptor are written: its columns that are neither dropped nor
@@ -41,6 +51,19 @@ pub struct RowLayout {
     _context: LastingContext,
 }
 
+/// A column as it was at another time, or is now.
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnThen<'a> {
+    /// Where it is in the tuple descriptor, from 0.
+    pub index: usize,
+    /// Its name in rows; `None` if it is no part of them, and is but a key's.
+    pub name: Option<&'a [u8]>,
+    /// Its type's modifier; `None` if that is the present one.
+    pub modifier: Option<i32>,
+    /// Its type, if the column is dropped: what it held lies in tuples that were not written since.
+    pub dropped: Option<pg_sys::Oid>,
+}
+
 struct Column {
     index: usize,
     /// What comes before the value: `{` or `,`, the name as a JSON string, `:`.
@@ -49,16 +72,43 @@ struct Column {
 }
 
 impl RowLayout {
-    /// The layout of a relation's rows, less these attribute numbers.
+    /// The layout of a relation's rows, less these attribute numbers, in encoding 2.
     pub fn of(relation: &OpenRelation, exclude: &[i16]) -> RowLayout {
         // SAFETY: the descriptor is that of an open relation.
-        unsafe { RowLayout::new(relation.tuple_desc(), exclude) }
+        unsafe { RowLayout::new(relation.tuple_desc(), exclude, Way::SECOND) }
     }
 
-    /// The layout of these columns of a relation, which are not dropped: index from 0, and name in the JSON.
-    pub fn of_columns(relation: &OpenRelation, names: Vec<(usize, &[u8])>) -> RowLayout {
+    /// The layout of these columns of a relation, which are not dropped, as they were at another time. The
+    /// others are written, in keys, as they are now.
+    pub fn of_columns(
+        relation: &OpenRelation,
+        columns: Vec<ColumnThen<'_>>,
+        way: Way<'_>,
+    ) -> RowLayout {
         // SAFETY: the descriptor is that of an open relation.
-        unsafe { RowLayout::with_names(relation.tuple_desc(), names) }
+        unsafe { RowLayout::with_columns(relation.tuple_desc(), columns, way) }
+    }
+
+    /// As [`RowLayout::of_columns`], of columns that may be dropped. `None` if the type of one of these is gone, or its
+    /// values do not lie in memory as the column's did.
+    pub fn of_dropped(
+        relation: &OpenRelation,
+        columns: Vec<ColumnThen<'_>>,
+        way: Way<'_>,
+    ) -> Option<RowLayout> {
+        let all = relation.attributes();
+        let fits = |column: &ColumnThen<'_>| {
+            let there = all.get(column.index);
+            there.is_some_and(|there| match column.dropped {
+                Some(type_oid) => there.attisdropped && lies_as(type_oid, there),
+                None => !there.attisdropped,
+            })
+        };
+        // SAFETY: the descriptor is that of an open relation; types were looked at just now.
+        columns
+            .iter()
+            .all(fits)
+            .then(|| unsafe { RowLayout::with_columns(relation.tuple_desc(), columns, way) })
     }
 
     /// The layout of a tuple descriptor, which is only read here. `exclude` holds attribute numbers,
@@ -68,9 +118,9 @@ impl RowLayout {
     ///
     /// # Safety
     /// `tupdesc` is a valid tuple descriptor.
-    pub unsafe fn new(tupdesc: pg_sys::TupleDesc, exclude: &[i16]) -> RowLayout {
+    pub unsafe fn new(tupdesc: pg_sys::TupleDesc, exclude: &[i16], way: Way<'_>) -> RowLayout {
         // SAFETY: the caller passes a valid descriptor.
-        let names = unsafe { attributes(tupdesc) }
+        let columns = unsafe { attributes(tupdesc) }
             .into_iter()
             .enumerate()
             .filter(|(_, attribute)| {
@@ -78,37 +128,53 @@ impl RowLayout {
                     && !exclude.contains(&attribute.attnum)
                     && !is_virtual(attribute)
             })
-            .map(|(index, attribute)| {
+            .map(|(index, attribute)| ColumnThen {
+                index,
+                dropped: None,
                 // SAFETY: a name is NUL-terminated within its 64 bytes.
-                let name = unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) };
-                (index, name.to_bytes())
+                name: Some(unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()) }.to_bytes()),
+                modifier: None,
             })
             .collect();
         // SAFETY: the caller's.
-        unsafe { RowLayout::with_names(tupdesc, names) }
+        unsafe { RowLayout::with_columns(tupdesc, columns, way) }
     }
 
-    /// The layout of some columns, by index from 0 in the tuple descriptor, under names of their own:
-    /// those that they had at another time. Raises 42701 for a name given twice.
+    /// The layout of some columns; those that are not given are as they are now. Raises 42701 for a name given
+    /// twice.
     ///
     /// # Safety
-    /// `tupdesc` is a valid tuple descriptor; the indexes are those of columns that are not dropped.
-    pub unsafe fn with_names(
+    /// `tupdesc` is a valid tuple descriptor; the indexes are those of columns that are not dropped, or that name
+    /// a type which is there and whose values lie in memory as the column's did.
+    unsafe fn with_columns(
         tupdesc: pg_sys::TupleDesc,
-        mut names: Vec<(usize, &[u8])>,
+        then: Vec<ColumnThen<'_>>,
+        way: Way<'_>,
     ) -> RowLayout {
         let context = LastingContext::new();
-        let functions = output::function_changes();
+        let functions = changes::function_changes();
         // SAFETY: the caller passes a valid descriptor.
         let attributes = unsafe { attributes(tupdesc) };
         let writers: Vec<Option<Writer>> = attributes
             .iter()
-            .map(|attribute| {
-                // SAFETY: a column's type exists as long as the column does; the context lives as
-                // long as the writers.
-                (!attribute.attisdropped)
-                    .then(|| unsafe { Writer::of_type(attribute.atttypid, context.raw()) })
+            .enumerate()
+            .map(|(index, attribute)| {
+                let then = then.iter().find(|column| column.index == index);
+                let type_oid = match then.and_then(|column| column.dropped) {
+                    Some(type_oid) => type_oid,
+                    None if attribute.attisdropped => return None,
+                    None => attribute.atttypid,
+                };
+                let modifier = then.and_then(|column| column.modifier);
+                let modifier = modifier.unwrap_or(attribute.atttypmod);
+                // SAFETY: a column's type exists as long as the column does, and so do those that are given; the
+                // context lives as long as the writers.
+                Some(unsafe { Writer::of_type(type_oid, modifier, way, context.raw()) })
             })
+            .collect();
+        let mut names: Vec<(usize, &[u8])> = then
+            .iter()
+            .filter_map(|column| Some((column.index, column.name?)))
             .collect();
         names.sort_by(|left, right| cmp_utf16(left.1, right.1));
         if let Some(pair) = names.windows(2).find(|pair| pair[0].1 == pair[1].1) {
@@ -156,12 +222,45 @@ impl RowLayout {
         }
     }
 
+    /// Whether the column with this attribute number is written.
+    pub fn has_column(&self, attnum: i16) -> bool {
+        let index = usize::try_from(i32::from(attnum) - 1);
+        index.is_ok_and(|index| self.columns.iter().any(|column| column.index == index))
+    }
+
+    /// Writes what a column of this relation reads in rows that are older than it, as JSON; false if the
+    /// catalog has no value for them.
+    pub fn write_missing(&self, relation: &OpenRelation, attnum: i16, out: &mut Vec<u8>) -> bool {
+        let index = usize::try_from(i32::from(attnum) - 1).unwrap_or(usize::MAX);
+        let Some(Some(writer)) = self.writers.get(index) else {
+            return false;
+        };
+        let mut is_null = true;
+        // SAFETY: the descriptor is that of an open relation and has the column; the value is its
+        // column's, whose type the writer was made for.
+        unsafe {
+            let datum =
+                pg_sys::getmissingattr(relation.tuple_desc(), i32::from(attnum), &mut is_null);
+            if is_null {
+                return false;
+            }
+            let mut write = || writer.write::<_, false>(datum, out);
+            if writer.calls_functions() {
+                let _scratch = ScratchContext::enter();
+                with_pinned(writer.settings(), write);
+            } else {
+                write();
+            }
+        }
+        true
+    }
+
     /// Whether a layout made now from the same descriptor would be the same: casts to json, which
     /// change how values read, come and go.
     #[inline]
     pub fn is_current(&self) -> bool {
         self.functions
-            .is_none_or(|then| then == output::function_changes())
+            .is_none_or(|then| then == changes::function_changes())
     }
 
     /// Writes a row as a canonical JSON object. Raises what the values' types raise.
@@ -257,54 +356,17 @@ impl RowLayout {
     }
 }
 
-/// A row's values, by attribute number less one. The buffers are meant to be reused.
-#[derive(Default)]
-pub struct DeformedRow {
-    values: Vec<pg_sys::Datum>,
-    nulls: Vec<bool>,
-}
-
-impl DeformedRow {
-    /// Takes a tuple apart.
-    ///
-    /// # Safety
-    /// `tuple` is a valid tuple of the valid descriptor `tupdesc`; both stay until the last use of
-    /// the values, which is by layouts of this descriptor or an equal one.
-    pub unsafe fn load(&mut self, tuple: pg_sys::HeapTuple, tupdesc: pg_sys::TupleDesc) {
-        // SAFETY: the caller passes a valid descriptor.
-        let count = usize::try_from(unsafe { (*tupdesc).natts }).unwrap_or(0);
-        self.values.resize(count, pg_sys::Datum::null());
-        self.nulls.resize(count, true);
-        // SAFETY: both buffers have room for every attribute.
-        unsafe {
-            pg_sys::heap_deform_tuple(
-                tuple,
-                tupdesc,
-                self.values.as_mut_ptr(),
-                self.nulls.as_mut_ptr(),
-            );
+/// Whether a type is there, and its values lie in memory as a column's do.
+fn lies_as(type_oid: pg_sys::Oid, column: &pg_sys::FormData_pg_attribute) -> bool {
+    let (mut length, mut by_value, mut align) = (0i16, false, 0);
+    // SAFETY: looks up the catalogs; the type is there when it is looked at closely.
+    unsafe {
+        if !pg_sys::get_typisdefined(type_oid) {
+            return false;
         }
+        pg_sys::get_typlenbyvalalign(type_oid, &mut length, &mut by_value, &mut align);
     }
-
-    /// Forgets the values; the buffers are kept.
-    pub fn clear(&mut self) {
-        self.values.clear();
-        self.nulls.clear();
-    }
-
-    /// Whether the column with this attribute number, from 1, is null or does not exist.
-    pub fn is_null(&self, attnum: i16) -> bool {
-        usize::try_from(i32::from(attnum) - 1).map_or(true, |index| self.get(index).is_none())
-    }
-
-    /// The value at an index from 0; none if it is null or there is no such attribute.
-    #[inline]
-    pub fn get(&self, index: usize) -> Option<pg_sys::Datum> {
-        match self.nulls.get(index) {
-            Some(false) => self.values.get(index).copied(),
-            _ => None,
-        }
-    }
+    length == column.attlen && by_value == column.attbyval && align == column.attalign
 }
 
 /// Runs `f` while names are found, and quoted, as plain catalog names are: no schema of the session is
@@ -313,7 +375,7 @@ pub fn with_plain_names<R>(f: impl FnOnce() -> R) -> R {
     with_pinned(Settings::NAMES, f)
 }
 
-/// Writes a composite value, of whatever type it says it is.
+/// Writes a composite value, of whatever type it says it is, in encoding 1.
 ///
 /// # Safety
 /// `datum` is a valid non-null composite value.
@@ -322,6 +384,26 @@ pub unsafe fn write_composite<S: Sink>(datum: pg_sys::Datum, out: &mut S) {
     unsafe { pg_sys::check_stack_depth() };
     // SAFETY: the caller passes a valid composite value.
     unsafe { cache::write_record(datum, out) };
+}
+
+/// The types of a composite type's attributes that are not dropped.
+///
+/// # Safety
+/// `type_oid` is a composite type that exists.
+unsafe fn attributes_of_type(type_oid: pg_sys::Oid) -> Vec<pg_sys::Oid> {
+    // SAFETY: the descriptor is pinned until it is released, if it is counted at all.
+    unsafe {
+        let tupdesc = pg_sys::lookup_rowtype_tupdesc(type_oid, -1);
+        let types = attributes(tupdesc)
+            .into_iter()
+            .filter(|attribute| !attribute.attisdropped)
+            .map(|attribute| attribute.atttypid)
+            .collect();
+        if (*tupdesc).tdrefcount >= 0 {
+            pg_sys::DecrTupleDescRefCount(tupdesc);
+        }
+        types
+    }
 }
 
 /// The attributes of a descriptor, dropped ones included.

@@ -5,16 +5,16 @@
 //! the rights of whoever writes or verifies a row. So one counts only if nobody but a superuser could
 //! have made it.
 
-use std::cell::{Cell, RefCell, UnsafeCell};
-use std::collections::HashSet;
+use std::cell::UnsafeCell;
 use std::ffi::CStr;
 
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 
 use crate::encoding::json::write_json_text;
+use crate::pg::row_json::changes::watch_type;
+use crate::pg::row_json::scalar::{write_bytea, write_text};
 use crate::pg::row_json::settings::Settings;
-use crate::pg::row_json::value::write_text;
 use crate::pg::varlena::Varlena;
 
 /// A function that prints values of one type, looked up once.
@@ -32,8 +32,10 @@ enum Kind {
     Text,
     /// The output function of text: such a type, citext for one, is text in all but name.
     PlainText,
-    /// A superuser's cast to json, which `to_jsonb` prefers for types that are not built in.
+    /// A superuser's cast to json, which `to_jsonb` prefers for types that are not built in. Encoding 1.
     Json,
+    /// A type's send function, in hex.
+    Sent,
 }
 
 impl OutputFunction {
@@ -58,6 +60,49 @@ impl OutputFunction {
         let (settings, kind) = unsafe {
             if cast.is_some() {
                 (Settings::ALL, Kind::Json)
+            } else if code_of((*info.get()).fn_addr) == textout(context) {
+                (Settings::NONE, Kind::PlainText)
+            } else {
+                (settings_of(type_oid), Kind::Text)
+            }
+        };
+        OutputFunction {
+            function: info,
+            settings,
+            kind,
+            may_change: !is_built_in(type_oid),
+        }
+    }
+
+    /// How values of a type without a native writer are printed in encoding 2: nobody's cast, and what the type
+    /// itself cannot print otherwise at another time. `sent` says whether its send function writes it, if that
+    /// is not what would be found out now.
+    ///
+    /// # Safety
+    /// As for [`OutputFunction::of_type`].
+    pub unsafe fn lossless(
+        type_oid: pg_sys::Oid,
+        sent: Option<bool>,
+        context: pg_sys::MemoryContext,
+    ) -> OutputFunction {
+        let (mut function, mut is_varlena) = (pg_sys::InvalidOid, false);
+        // A tsquery's text leaves out how its operators are nested.
+        let sent = sent.unwrap_or_else(|| is_sent(type_oid)) || type_oid == pg_sys::TSQUERYOID;
+        // SAFETY: the caller passes a type that exists.
+        unsafe {
+            if sent {
+                pg_sys::getTypeBinaryOutputInfo(type_oid, &mut function, &mut is_varlena);
+            } else {
+                pg_sys::getTypeOutputInfo(type_oid, &mut function, &mut is_varlena);
+            }
+        }
+        let info = Box::new(UnsafeCell::new(pg_sys::FmgrInfo::default()));
+        // SAFETY: the FmgrInfo does not move, being boxed, and its memory context outlives it.
+        unsafe { pg_sys::fmgr_info_cxt(function, info.get(), context) };
+        // SAFETY: as above.
+        let (settings, kind) = unsafe {
+            if sent {
+                (Settings::ALL, Kind::Sent)
             } else if code_of((*info.get()).fn_addr) == textout(context) {
                 (Settings::NONE, Kind::PlainText)
             } else {
@@ -112,6 +157,14 @@ impl OutputFunction {
                 };
                 write_json_text(&json, out);
             }
+            Kind::Sent => {
+                // SAFETY: a send function takes a value of its type and returns a bytea.
+                unsafe {
+                    let bytes = pg_sys::SendFunctionCall(self.function.get(), datum);
+                    write_bytea::<_, RAW>(&Varlena::packed(bytes.into()), out);
+                    pg_sys::pfree(bytes.cast());
+                }
+            }
         }
     }
 }
@@ -133,6 +186,57 @@ fn code_of(function: pg_sys::PGFunction) -> usize {
 
 fn is_built_in(type_oid: pg_sys::Oid) -> bool {
     type_oid.to_u32() < pg_sys::FirstNormalObjectId
+}
+
+/// Whether values of a base type, which is not built in, are written by its send function: its output
+/// function says of itself that it may print the same value otherwise at another time.
+pub fn is_sent(type_oid: pg_sys::Oid) -> bool {
+    if is_built_in(type_oid) {
+        return false;
+    }
+    let (mut output, mut send, mut is_varlena) = (pg_sys::InvalidOid, pg_sys::InvalidOid, false);
+    // SAFETY: looks up catalogs for a type that exists; the results are plain values.
+    unsafe {
+        pg_sys::getTypeOutputInfo(type_oid, &mut output, &mut is_varlena);
+        let volatile = pg_sys::func_volatile(output) as u8 != pg_sys::PROVOLATILE_IMMUTABLE;
+        if pg_sys::get_typtype(type_oid) as u8 == pg_sys::TYPTYPE_BASE && volatile {
+            send = send_function(type_oid);
+        }
+    }
+    send != pg_sys::InvalidOid
+}
+
+/// A type's send function; none if it has none.
+///
+/// # Safety
+/// `type_oid` is a type that exists.
+unsafe fn send_function(type_oid: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: as in `owner_in`.
+    unsafe {
+        owner_in(pg_sys::SysCacheIdentifier::TYPEOID, type_oid, |tuple| {
+            (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_type>()).typsend
+        })
+    }
+    .unwrap_or(pg_sys::InvalidOid)
+}
+
+/// Whether values of a base type refer to other things by their oids, which a dump numbers anew.
+pub fn refers_by_oid(type_oid: pg_sys::Oid) -> bool {
+    matches!(
+        type_oid,
+        pg_sys::REGPROCOID
+            | pg_sys::REGPROCEDUREOID
+            | pg_sys::REGOPEROID
+            | pg_sys::REGOPERATOROID
+            | pg_sys::REGCLASSOID
+            | pg_sys::REGTYPEOID
+            | pg_sys::REGCONFIGOID
+            | pg_sys::REGDICTIONARYOID
+            | pg_sys::REGROLEOID
+            | pg_sys::REGNAMESPACEOID
+            | pg_sys::REGCOLLATIONOID
+            | pg_sys::ACLITEMOID
+    )
 }
 
 /// The function that casts a type to json, if both are superusers'.
@@ -192,64 +296,6 @@ unsafe fn owner_in(
         pg_sys::ReleaseSysCache(tuple);
         Some(found)
     }
-}
-
-/// From now on a change of this type, of its owner for one, counts as a change of functions.
-fn watch_type(type_oid: pg_sys::Oid) {
-    // SAFETY: only works out a hash.
-    let hash = unsafe {
-        pg_sys::GetSysCacheHashValue(
-            pg_sys::SysCacheIdentifier::TYPEOID as i32,
-            type_oid.into(),
-            pg_sys::Datum::null(),
-            pg_sys::Datum::null(),
-            pg_sys::Datum::null(),
-        )
-    };
-    WATCHED_TYPES.with_borrow_mut(|types| types.insert(hash));
-}
-
-/// How often casts, functions, enum labels, roles, or types with a cast to json have changed in this
-/// database since this was first asked, as far as the backend has heard; only ever grows. Output
-/// functions looked up before may be others now, and labels read otherwise.
-pub fn function_changes() -> u64 {
-    if !WATCHING.get() {
-        for cache in [
-            pg_sys::SysCacheIdentifier::CASTSOURCETARGET,
-            pg_sys::SysCacheIdentifier::PROCOID,
-            pg_sys::SysCacheIdentifier::ENUMOID,
-            pg_sys::SysCacheIdentifier::AUTHOID,
-            pg_sys::SysCacheIdentifier::TYPEOID,
-        ] {
-            // SAFETY: registers a callback, once, for the backend's life.
-            unsafe {
-                pg_sys::CacheRegisterSyscacheCallback(
-                    cache as i32,
-                    Some(on_function_change),
-                    pg_sys::Datum::null(),
-                );
-            }
-        }
-        WATCHING.set(true);
-    }
-    FUNCTION_CHANGES.get()
-}
-
-thread_local! {
-    static FUNCTION_CHANGES: Cell<u64> = const { Cell::new(0) };
-    static WATCHING: Cell<bool> = const { Cell::new(false) };
-    /// Hashes, as the system cache has them, of the types that [`watch_type`] was told of.
-    static WATCHED_TYPES: RefCell<HashSet<u32>> = RefCell::default();
-}
-
-#[pgrx::pg_guard]
-unsafe extern "C-unwind" fn on_function_change(_arg: pg_sys::Datum, cache: i32, hash: u32) {
-    // Every new table brings types of its own, which nobody here has met.
-    let of_types = cache == pg_sys::SysCacheIdentifier::TYPEOID as i32;
-    if of_types && hash != 0 && !WATCHED_TYPES.with_borrow(|types| types.contains(&hash)) {
-        return;
-    }
-    FUNCTION_CHANGES.set(FUNCTION_CHANGES.get() + 1);
 }
 
 /// The settings that the output function of a type reads.

@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 
 /// A set of settings, or of groups of them, that the text of a type depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Settings(u8);
+pub struct Settings(u16);
 
 impl Settings {
     /// No setting.
@@ -26,8 +26,10 @@ impl Settings {
     pub const MONETARY: Settings = Settings(32);
     /// What decides how object names are qualified and quoted: `search_path`, `quote_all_identifiers`.
     pub const NAMES: Settings = Settings(64);
+    /// `client_encoding`: that of the database, in which send functions send text.
+    pub const CLIENT_ENCODING: Settings = Settings(128);
     /// All of them, for a type that nothing is known of.
-    pub const ALL: Settings = Settings(127);
+    pub const ALL: Settings = Settings(255);
 
     fn contains(self, other: Settings) -> bool {
         self.0 & other.0 == other.0
@@ -76,7 +78,7 @@ struct Pin {
 
 // SAFETY of the reads in `holds`: backend-wide variables of a single-threaded backend, of the types
 // that the bindings give.
-static PINS: [Pin; 8] = [
+static PINS: [Pin; 9] = [
     Pin {
         group: Settings::DATE_STYLE,
         name: c"datestyle",
@@ -128,6 +130,13 @@ static PINS: [Pin; 8] = [
         value: c"off",
         // SAFETY: see above.
         holds: || unsafe { !pg_sys::quote_all_identifiers },
+    },
+    Pin {
+        group: Settings::CLIENT_ENCODING,
+        name: c"client_encoding",
+        value: c"UTF8",
+        // SAFETY: reads a variable. In a parallel worker, where the setting cannot be changed, it holds.
+        holds: || unsafe { pg_sys::pg_get_client_encoding() } == pg_sys::pg_enc::PG_UTF8 as i32,
     },
 ];
 

@@ -21,6 +21,7 @@ use crate::verify::all::breaks::Break;
 use crate::verify::all::evidence::Left;
 use crate::verify::all::run_log::Run;
 use crate::verify::all::{Line, Scope};
+use crate::verify::kept;
 use crate::verify::links::{self, Request};
 
 /// What the layer leaves to the others.
@@ -177,7 +178,8 @@ fn since_heads(
         .map(|head| ((head.chain_id, head.lane), head.pos))
         .collect();
     let limits = Limits::default();
-    let mut verifier = Verifier::resume(Arc::clone(chains), heads.iter().copied(), limits);
+    let mut verifier =
+        Verifier::resume(Arc::clone(chains), heads.iter().copied(), limits).keeping(kept::read());
     let mut lane = store.next_lane(None);
     while let Some(place) = lane {
         pgrx::check_for_interrupts!();

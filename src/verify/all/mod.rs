@@ -24,6 +24,7 @@ use crate::ledger::evidence::is_kind;
 use crate::ledger::visibility;
 use crate::pg::arena::DatumArena;
 use crate::pg::result_rows::RowStore;
+use crate::pg::row_json::with_plain_names;
 use crate::verify::all::run_log::Run;
 
 /// What is to be verified.
@@ -93,6 +94,11 @@ pub struct Line {
 
 /// Rows of `verify_all(since)`.
 pub fn verify_all(since: Option<&[u8]>, rows: &mut RowStore) {
+    // Names are held against recorded ones, whatever the session wants to have quoted.
+    with_plain_names(|| verify_plainly(since, rows));
+}
+
+fn verify_plainly(since: Option<&[u8]>, rows: &mut RowStore) {
     let scope = Scope::parse(since);
     visibility::expect_whole("verify_all()");
     let left = evidence::Left::read();

@@ -125,7 +125,7 @@ impl Layer<'_> {
     }
 
     fn add(&mut self, report: TableReport, many: bool, first: Option<String>) {
-        let findings = report.findings - report.unverifiable;
+        let findings = report.bad;
         let totals = &mut self.run.totals;
         totals.tables += 1;
         totals.rows += report.rows as i64;
@@ -133,7 +133,8 @@ impl Layer<'_> {
         let see = format!("see verify_table_findings('{}')", report.table);
         let unverifiable = (report.unverifiable > 0).then(|| {
             format!(
-                "{} rows cannot be verified any more: columns that they were hashed with are gone or were altered",
+                "{} rows cannot be verified in full: columns that they were hashed with are gone or were altered, or no entry \
+                 covers a column",
                 report.unverifiable
             )
         });

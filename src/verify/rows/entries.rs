@@ -7,6 +7,7 @@ use auditspine_core::canonical::Numbers;
 use auditspine_core::hash::Hash;
 use auditspine_core::order::Order;
 use auditspine_core::rows::{EntryRecord, KeyHasher, Place, Removals};
+use auditspine_core::short_text;
 use pgrx::{IntoDatum, pg_sys};
 
 use crate::encoding::jsonb::write_jsonb;
@@ -45,6 +46,8 @@ pub struct Pass {
 pub struct Entry<'a> {
     /// The key's text.
     pub key: &'a [u8],
+    /// Whether it tells that the row came: an INSERT.
+    pub came: bool,
     /// The rest.
     pub record: EntryRecord,
 }
@@ -58,6 +61,8 @@ pub struct Entries<'a> {
     pub chains: &'a ChainFilter,
     /// The last number that was drawn, or a later one.
     pub drawn: Option<i64>,
+    /// Entries before this one do not count: the rows were recorded anew since.
+    pub from: i64,
 }
 
 /// Which entries about a table are read.
@@ -158,6 +163,9 @@ fn read_source(
         }
         let op = row.char(2).unwrap_or(0);
         let seq = row.int8(1).unwrap_or(0);
+        if seq < about.from {
+            return;
+        }
         // The place of a tuple is its own, and never null.
         let Some((block, offset)) = row.place(0) else {
             return;
@@ -210,8 +218,9 @@ fn read_source(
             .unwrap_or(Hash::ZERO);
         show(Entry {
             key,
+            came: op == b'I',
             record: EntryRecord {
-                key: hasher.digest(key),
+                key: hasher.digest(&short_text::of_entry(key)),
                 seq,
                 at,
                 layout,

@@ -41,14 +41,30 @@ impl Target {
                 relation,
             };
             member.check(attachment, put);
+            if member.relation.kind() == pg_sys::RELKIND_FOREIGN_TABLE {
+                put(Finding::of_table(
+                    RowFindingKind::ChildUnaudited,
+                    &self.name,
+                    format!(
+                        "rows of {} are read and changed through the table that it is a partition of, and they \
+                         are stored elsewhere",
+                        member.table
+                    ),
+                ));
+            }
         }
         for child in unaudited_children(self.root) {
+            let what = if child.is_foreign {
+                "they are stored elsewhere"
+            } else {
+                "no trigger records them"
+            };
             put(Finding::of_table(
                 RowFindingKind::ChildUnaudited,
                 &self.name,
                 format!(
-                    "rows of {child} are read and changed through the table that it inherits from, and no \
-                     trigger records them"
+                    "rows of {} are read and changed through the table that it inherits from, and {what}",
+                    child.name
                 ),
             ));
         }
@@ -283,30 +299,47 @@ fn chain(chain: &ChainOf) -> String {
     }
 }
 
+/// A table whose rows another one shows.
+pub struct Child {
+    /// The table.
+    pub relation: pg_sys::Oid,
+    /// Its name, qualified and quoted.
+    pub name: String,
+    /// Whether its rows are stored elsewhere.
+    pub is_foreign: bool,
+}
+
 /// Tables that inherit from a table, at any depth, and have no trigger that records all of their
-/// changes; qualified. Temporary ones are seen by their session alone.
-pub fn unaudited_children(table: pg_sys::Oid) -> Vec<String> {
+/// changes, or whose rows are stored elsewhere. Temporary ones are seen by their session alone.
+pub fn unaudited_children(table: pg_sys::Oid) -> Vec<Child> {
     let query = c"WITH RECURSIVE child (relation) AS ( \
             SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i \
                 JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.inhparent \
                 WHERE i.inhparent OPERATOR(pg_catalog.=) $1 AND c.relkind OPERATOR(pg_catalog.=) 'r' \
             UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i \
                 JOIN child AS up ON up.relation OPERATOR(pg_catalog.=) i.inhparent) \
-        SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM child \
+        SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), \
+               (c.relkind OPERATOR(pg_catalog.=) 'f')::pg_catalog.text FROM child \
         JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) child.relation \
         JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
         WHERE c.relpersistence OPERATOR(pg_catalog.<>) 't' \
-        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t \
+        AND (c.relkind OPERATOR(pg_catalog.=) 'f' OR NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t \
             JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) t.tgfoid \
             WHERE t.tgrelid OPERATOR(pg_catalog.=) child.relation \
             AND p.prosrc OPERATOR(pg_catalog.=) 'auditspine_append_trigger' \
             AND t.tgtype OPERATOR(pg_catalog.&) 29::pg_catalog.int2 OPERATOR(pg_catalog.=) 29::pg_catalog.int2 \
             AND t.tgenabled OPERATOR(pg_catalog.=) ANY ('{O,A}'::pg_catalog.\"char\"[]) \
-            AND t.tgqual IS NULL AND pg_catalog.cardinality(t.tgattr::pg_catalog.int2[]) OPERATOR(pg_catalog.=) 0) \
-        ORDER BY 1";
+            AND t.tgqual IS NULL AND pg_catalog.cardinality(t.tgattr::pg_catalog.int2[]) OPERATOR(pg_catalog.=) 0)) \
+        ORDER BY 2";
     let mut children = Vec::new();
     scan::select(query, &[pg_sys::OIDOID], &[table.into()], |row| {
-        children.extend(row.text(0));
+        if let (Some(relation), Some(name)) = (row.oid(0), row.text(1)) {
+            children.push(Child {
+                relation,
+                name,
+                is_foreign: row.text(2).as_deref() == Some("true"),
+            });
+        }
         ControlFlow::Continue(())
     });
     children

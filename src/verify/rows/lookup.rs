@@ -5,6 +5,7 @@
 
 use auditspine_core::hash::HashSink;
 use auditspine_core::rows::{KeyDigest, RowRecord, key_text};
+use auditspine_core::short_text;
 use pgrx::pg_sys;
 
 use crate::pg::builtin;
@@ -63,6 +64,9 @@ impl KeyIndex {
         (key, digest): (&[u8], KeyDigest),
         show: &mut dyn FnMut(RowRecord),
     ) -> Result<(), NotAKey> {
+        if key.len() > short_text::LIMIT {
+            return Err(NotAKey);
+        }
         let texts = key_text::split_key(key, self.columns.len()).ok_or(NotAKey)?;
         let mut arena = DatumArena::default();
         let mut values = Vec::with_capacity(self.columns.len());

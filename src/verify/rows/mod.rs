@@ -4,24 +4,28 @@
 //! entries of the kind are read once, then the rows; both become records of a fixed size that are
 //! joined by key in bounded memory (`auditspine_core::rows`). What does not agree is read again.
 
+pub mod by_content;
+pub mod cells;
 pub mod chains;
 pub mod entries;
 pub mod in_force;
 pub mod judge;
 pub mod lookup;
 pub mod moved_on;
+pub mod older;
 pub mod output;
 pub mod partition;
 pub mod recorded;
+pub mod renamed;
 pub mod report;
 pub mod since;
 pub mod target;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use auditspine_core::order::{Group, Order, StepBack, proves_of_row};
 use auditspine_core::rows::{
-    EntryRecord, Join, KeyHasher, Layouts, Place, Removals, RowFindingKind,
+    EntryRecord, How, Join, KeyEpochs, KeyHasher, Layouts, Place, Removals, Renamed, RowFindingKind,
 };
 use pgrx::pg_sys;
 
@@ -38,6 +42,7 @@ use crate::ledger::catalog::state;
 use crate::ledger::order::{self, Found};
 use crate::ledger::snapshot::CurrentSnapshot;
 use crate::pg::privilege::expect_select;
+use crate::pg::row_json::with_plain_names;
 use crate::pg::spill::TempFiles;
 use crate::verify::links::drawn;
 use crate::verify::rows::chains::ChainFilter;
@@ -98,6 +103,15 @@ pub fn verify(request: &Request<'_>, sink: &mut dyn FnMut(Finding)) -> Vec<Table
 /// As [`verify`], under the active snapshot and with what the system's entries say under it; for
 /// callers that verify many tables.
 pub fn verify_recorded(
+    request: &Request<'_>,
+    recorded: &Recorded,
+    sink: &mut dyn FnMut(Finding),
+) -> Vec<TableReport> {
+    // Names are held against recorded ones, whatever the session wants to have quoted.
+    with_plain_names(|| verify_plainly(request, recorded, sink))
+}
+
+fn verify_plainly(
     request: &Request<'_>,
     recorded: &Recorded,
     sink: &mut dyn FnMut(Finding),
@@ -172,6 +186,11 @@ fn verify_target(
             layouts.add(layout.clone());
         }
     }
+    layouts.skips_now(target.declaration.skip_unchanged);
+    for attachment in &recorded.attachments {
+        let skips = attachment.declaration.skip_unchanged;
+        layouts.declare(&attachment.kind, attachment.seq, skips);
+    }
     let mut judge = Judge {
         leaves: leaves
             .into_iter()
@@ -183,22 +202,55 @@ fn verify_target(
         wants_evidence: request.detail == Detail::Evidence,
         put: &mut put,
         table: &target.name,
+        unwatched: BTreeMap::new(),
+        partly: 0,
     };
     let hasher = KeyHasher::new();
+    let from = recorded.baseline(&target.kind).unwrap_or(i64::MIN);
     let entries = Entries {
         sources: &sources,
         chains,
         drawn: drawn(),
+        from,
     };
-    let partial = some(target, entries, rows, recorded, &hasher, &mut judge);
+    let mut epochs =
+        KeyEpochs::of(layouts.iter(), &recorded.declared_keys(&target.kind)).since(from);
+    for leaf in &judge.leaves {
+        epochs.add_present(&leaf.present, &leaf.spec.key);
+    }
+    let renamed = judge
+        .leaves
+        .iter()
+        .find_map(|leaf| leaf.renames_chains(&layouts, from).map(str::to_owned));
+    if let Some(column) = renamed {
+        let what = format!(
+            "values of column \"{column}\", which names the chain of a row, are written otherwise than when rows \
+             were recorded (a label of an enum was renamed, for one): which rows belong to one chain cannot be \
+             told, so verify the whole table; audit_rebaseline() begins anew"
+        );
+        let kind = RowFindingKind::RowUnverifiable;
+        (judge.put)(Finding::of_table(kind, &target.name, what));
+        drop(judge);
+        return TableReport {
+            unverifiable: counted.unverifiable,
+            findings: counted.findings,
+            first_bad_seq: counted.first_bad_seq,
+            ..report
+        };
+    }
+    let partial = renamed::is_told_by_newest(&epochs, rows)
+        .then(|| some(target, entries, rows, recorded, &hasher, &mut judge))
+        .flatten();
     (report.rows, report.entries) =
-        partial.unwrap_or_else(|| all(target, entries, recorded, &hasher, &mut judge));
+        partial.unwrap_or_else(|| all(target, entries, recorded, &epochs, &hasher, &mut judge));
+    let partly = judge.tell_unwatched();
     drop(judge);
     TableReport {
         edited: counted.edited,
         deleted: counted.deleted,
         unrecorded: counted.unrecorded,
-        unverifiable: counted.unverifiable,
+        unverifiable: counted.unverifiable + partly,
+        bad: counted.bad,
         findings: counted.findings,
         first_bad_seq: counted.first_bad_seq,
         ..report
@@ -210,12 +262,15 @@ fn all(
     target: &Target,
     about: Entries<'_>,
     recorded: &Recorded,
+    epochs: &KeyEpochs,
     hasher: &KeyHasher,
     judge: &mut Judge<'_>,
 ) -> (u64, u64) {
     let mut join = Join::new(TempFiles::new(), memory());
-    let pass = entries::read(about, Which::All, hasher, &mut |entry| {
-        join.add_entry(entry.record);
+    let mut names = (epochs.count() > 1).then(|| Renamed::new(epochs));
+    let pass = entries::read(about, Which::All, hasher, &mut |entry| match &mut names {
+        None => join.add_entry(entry.record),
+        Some(names) => names.add_entry(entry.key, entry.record, entry.came),
     });
     let disputed = disputed(pass.order.clone(), about.sources);
     tell_disputed(target, &disputed, &pass, judge);
@@ -223,26 +278,6 @@ fn all(
     told.extend(pass.ahead.iter().map(|(seq, _)| *seq));
     let removals = removals(target, recorded, &pass, judge);
     tell_lost_layouts(target, recorded, &pass, judge);
-    let mut keyless: Vec<(u32, Place)> = Vec::new();
-    let (mut rows, mut more_keyless) = (0, 0u64);
-    for (number, leaf) in judge.leaves.iter_mut().enumerate() {
-        let number = number as u32;
-        rows += leaf.scan(number, hasher, &mut |row| join.add_row(row), &mut |place| {
-            if keyless.len() < MOST_KEYLESS {
-                keyless.push((number, place));
-            } else {
-                more_keyless += 1;
-            }
-        });
-    }
-    for (leaf, place) in keyless {
-        judge.keyless(leaf, place);
-    }
-    if more_keyless > 0 {
-        let detail = format!("a column of the key is null in {more_keyless} more rows");
-        let kind = RowFindingKind::RowUnrecorded;
-        (judge.put)(Finding::of_table(kind, &target.name, detail));
-    }
     let mut doubts = Doubts {
         drawn: about.drawn,
         known: told,
@@ -250,11 +285,63 @@ fn all(
     };
     let mut settle =
         |by_time: &EntryRecord, by_number: &EntryRecord| doubts.counts(by_time, by_number);
-    join.finish_in_doubt(&removals, &mut settle, &mut |outcomes| {
-        judge.judge(outcomes);
-    });
+    let current: Vec<Option<i32>> = judge
+        .leaves
+        .iter()
+        .map(|leaf| leaf.current_layout)
+        .collect();
+    let how = How {
+        settle: &mut settle,
+        comparable: &|entry, row| since::are_comparable(entry, row, &current),
+    };
+    let mut keyless = Keyless::default();
+    let rows = match names {
+        Some(names) => renamed::verify(names, epochs, &removals, how, &mut keyless, judge),
+        None => {
+            let mut rows = 0;
+            for (number, leaf) in judge.leaves.iter_mut().enumerate() {
+                let number = number as u32;
+                rows += leaf.scan(number, hasher, &mut |row| join.add_row(row), &mut |place| {
+                    keyless.add(number, place);
+                });
+            }
+            join.finish_in_doubt(&removals, how, &mut |outcomes| {
+                judge.judge(outcomes);
+            });
+            rows
+        }
+    };
+    keyless.tell(target, judge);
     doubts.tell(target, judge);
     (rows, pass.entries)
+}
+
+/// Rows of which a column of the key is null.
+#[derive(Default)]
+pub struct Keyless {
+    some: Vec<(u32, Place)>,
+    more: u64,
+}
+
+impl Keyless {
+    fn add(&mut self, leaf: u32, place: Place) {
+        if self.some.len() < MOST_KEYLESS {
+            self.some.push((leaf, place));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn tell(self, target: &Target, judge: &mut Judge<'_>) {
+        for (leaf, place) in self.some {
+            judge.keyless(leaf, place);
+        }
+        if self.more > 0 {
+            let detail = format!("a column of the key is null in {} more rows", self.more);
+            let kind = RowFindingKind::RowUnrecorded;
+            (judge.put)(Finding::of_table(kind, &target.name, detail));
+        }
+    }
 }
 
 /// Verifies some rows; `None` if all must be.

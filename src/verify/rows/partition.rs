@@ -5,16 +5,18 @@ use std::rc::Rc;
 
 use auditspine_core::hash::{Hash, HashSink};
 use auditspine_core::rows::{
-    Column, CurrentColumns, KeyHasher, Layout, Layouts, Mapping, Place, Relation, RowRecord,
+    CurrentColumns, KeyHasher, Layouts, Mapping, Place, Relation, RowRecord,
 };
 use pgrx::pg_sys;
 
 use crate::capture::declaration::{ChainOf, Declaration};
-use crate::capture::layouts::Description;
+use crate::capture::layouts::present_columns;
 use crate::capture::row_spec::{ChainColumns, Spec, write_chain};
+use crate::ledger::chains::begin_tenant;
 use crate::pg::heap::{Fetcher, TableScan, Tuple};
 use crate::pg::relation::{OpenRelation, name_of};
 use crate::pg::row_json::{DeformedRow, RowLayout};
+use crate::verify::rows::cells::{Plan, row_of};
 use crate::verify::rows::chains::ChainFilter;
 
 /// One of the tables whose rows are verified.
@@ -29,7 +31,8 @@ pub struct Partition {
     /// Number of the layout that is the present one, if it is recorded.
     pub current_layout: Option<i32>,
     fetcher: Fetcher,
-    ways: HashMap<Option<i32>, Rc<Vec<HashRecipe>>>,
+    plans: HashMap<i32, Rc<Plan>>,
+    ways: Option<Rc<Vec<HashRecipe>>>,
     scratch: Vec<u8>,
     row: DeformedRow,
     chains: Option<Chains>,
@@ -49,13 +52,25 @@ impl Chains {
     }
 }
 
-/// How a row is to be hashed as an entry's layout says, and what comes of it.
+/// How a row may have been hashed whose entry names no layout, and what comes of it.
 pub struct HashRecipe {
     /// Where the layout's columns are.
     pub mapping: Mapping,
-    /// A column that the table had and the layout left out.
-    pub left_out: Option<String>,
     layout: Option<RowLayout>,
+}
+
+/// A row met by a scan, as long as it is looked at.
+pub struct ScannedName<'a> {
+    /// The text of its key.
+    pub key: &'a [u8],
+    /// How rows of its table are recorded.
+    pub spec: &'a Spec,
+    /// Its values.
+    pub row: &'a DeformedRow,
+    /// Its hash under the present layout.
+    pub hash: Hash,
+    /// Where it is.
+    pub place: Place,
 }
 
 /// A row met by a scan, or read again.
@@ -90,7 +105,7 @@ impl Partition {
             }),
             _ => None,
         };
-        let present = present(&relation, &spec);
+        let present = present_columns(&relation, |attnum| spec.layout.has_column(attnum));
         let current_layout = layouts.current(&present);
         let again = OpenRelation::table(oid, pg_sys::NoLock);
         Partition {
@@ -100,7 +115,8 @@ impl Partition {
             spec,
             present,
             current_layout,
-            ways: HashMap::new(),
+            plans: HashMap::new(),
+            ways: None,
             scratch: Vec::new(),
             row: DeformedRow::default(),
             chains,
@@ -110,6 +126,19 @@ impl Partition {
     /// The table.
     pub fn relation(&self) -> &OpenRelation {
         &self.relation
+    }
+
+    /// The name of a column by which rows are told apart by chain, and whose text is not what it was when rows
+    /// were recorded from this entry on; `None` if there is none, or if all rows count.
+    pub fn renames_chains(&self, layouts: &Layouts, from: i64) -> Option<&str> {
+        let chains = self.chains.as_ref()?;
+        let asked = |tenant: &str| {
+            let mut key = Vec::new();
+            begin_tenant(&mut key);
+            key.extend_from_slice(tenant.as_bytes());
+            chains.keys.contains(&key)
+        };
+        layouts.renames_chains(&chains.columns, &self.present, from, &asked)
     }
 
     /// Takes a tuple of this table apart, and shows it if its chain counts.
@@ -132,6 +161,23 @@ impl Partition {
         number: u32,
         hasher: &KeyHasher,
         show: &mut dyn FnMut(RowRecord),
+        keyless: &mut dyn FnMut(Place),
+    ) -> u64 {
+        let mut show = |row: ScannedName<'_>| {
+            show(RowRecord {
+                key: hasher.digest(row.key),
+                hash: row.hash,
+                place: row.place,
+                leaf: number,
+            });
+        };
+        self.scan_names(&mut show, keyless)
+    }
+
+    /// As [`Partition::scan`], with the row and the text of its key.
+    pub fn scan_names(
+        &mut self,
+        show: &mut dyn FnMut(ScannedName<'_>),
         keyless: &mut dyn FnMut(Place),
     ) -> u64 {
         let mut rows = 0u64;
@@ -157,11 +203,12 @@ impl Partition {
                 spec.layout.write(row, &mut sink);
                 let (hash, used) = sink.finish();
                 buffer = used;
-                show(RowRecord {
-                    key: hasher.digest(&key),
+                show(ScannedName {
+                    key: &key,
+                    spec,
+                    row,
                     hash,
                     place,
-                    leaf: number,
                 });
             }
         };
@@ -214,61 +261,47 @@ impl Partition {
         })
     }
 
-    /// The ways to hash a row whose entry names this layout, or none; no way if the layout is not
-    /// known.
-    pub fn ways(&mut self, layout: Option<i32>, layouts: &Layouts) -> Rc<Vec<HashRecipe>> {
-        if let Some(ways) = self.ways.get(&layout) {
+    /// Looks at a row again, taken apart.
+    pub fn look_at<R>(
+        &mut self,
+        place: Place,
+        look: impl FnOnce(&DeformedRow, &mut Vec<u8>) -> R,
+    ) -> Option<R> {
+        let (row, buffer) = (&mut self.row, &mut self.scratch);
+        self.fetcher
+            .fetch(place, |tuple| tuple.deform(row, |row| look(row, buffer)))
+    }
+
+    /// How a row whose entry names this layout is held against it; `None` if the layout is not known.
+    pub fn plan(&mut self, layout: i32, layouts: &Layouts) -> Option<Rc<Plan>> {
+        if let Some(plan) = self.plans.get(&layout) {
+            return Some(plan.clone());
+        }
+        let recorded = layouts.get(layout)?;
+        let plan = Rc::new(Plan::of(&self.relation, recorded, layouts, &self.present));
+        self.plans.insert(layout, plan.clone());
+        Some(plan)
+    }
+
+    /// The ways to hash a row whose entry names no layout.
+    pub fn ways(&mut self, layouts: &Layouts) -> Rc<Vec<HashRecipe>> {
+        if let Some(ways) = &self.ways {
             return ways.clone();
         }
-        let mappings = match layout.map(|id| layouts.get(id)) {
-            None => layouts.map_unnamed(&self.present),
-            Some(None) => Vec::new(),
-            Some(Some(layout)) => vec![layouts.map(layout, &self.present)],
-        };
-        let left_out = layout
-            .and_then(|id| layouts.get(id))
-            .and_then(|layout| layouts.left_out(layout, &self.present))
-            .map(|column| column.name.clone());
         let relation = &self.relation;
-        let ways = mappings.into_iter().map(|mapping| {
-            let complete = !matches!(mapping.relation, Relation::Gone(_));
-            let layout = complete.then(|| {
-                let names = mapping
-                    .sources
-                    .iter()
-                    .map(|source| (source.attnum as usize - 1, source.name.as_bytes()))
-                    .collect();
-                RowLayout::of_columns(relation, names)
-            });
-            HashRecipe {
-                mapping,
-                left_out: left_out.clone(),
-                layout,
-            }
-        });
-        let ways = Rc::new(ways.collect::<Vec<_>>());
-        self.ways.insert(layout, ways.clone());
-        ways
-    }
-}
-
-/// The columns of a relation, as a layout would record them.
-fn present(relation: &OpenRelation, spec: &Spec) -> CurrentColumns {
-    let read = |payload: &[u8]| Layout::read(0, 0, payload);
-    let all = Description::of(relation, b"", &[]);
-    let (Ok(hashed), Ok(all)) = (read(&spec.description.payload), read(&all.payload)) else {
-        // What the description writes, the layout reads.
-        unreachable!("a description that is no layout")
-    };
-    let is_hashed = |column: &Column| hashed.columns.iter().any(|it| it.attnum == column.attnum);
-    CurrentColumns {
-        incarnation: hashed.incarnation.clone(),
-        excluded: all
-            .columns
+        let ways = layouts
+            .map_unnamed(&self.present)
             .into_iter()
-            .filter(|column| !is_hashed(column))
-            .collect(),
-        columns: hashed.columns,
+            .map(|mapping| {
+                let complete = !matches!(mapping.relation, Relation::Gone(_));
+                HashRecipe {
+                    layout: complete.then(|| row_of(relation, &mapping, |_| true)),
+                    mapping,
+                }
+            });
+        let ways = Rc::new(ways.collect::<Vec<_>>());
+        self.ways = Some(ways.clone());
+        ways
     }
 }
 

@@ -12,13 +12,15 @@ use serde_json::Value;
 use crate::capture::declaration::{ChainOf, Declaration};
 use crate::capture::layouts;
 use crate::encoding::jsonb::write_jsonb;
-use crate::ledger::scan;
+use crate::ledger::{erasure, scan};
 use crate::pg::session;
 
 /// Kinds of the system's entries that matter here.
 const ATTACH: &str = "auditspine.attach";
 const DETACH: &str = "auditspine.detach";
 const PARTITION_DETACH: &str = "auditspine.partition_detach";
+const PARTITION_DROP: &str = "auditspine.partition_drop";
+const BASELINE: &str = "auditspine.baseline";
 
 /// How a table was attached, as its entry says.
 pub struct Attachment {
@@ -56,7 +58,7 @@ pub struct Ended {
     pub findings: Option<u64>,
 }
 
-/// Rows that left with a partition.
+/// Rows that left with a partition, which was detached or dropped.
 pub struct PartitionDetached {
     /// The entry.
     pub seq: i64,
@@ -89,8 +91,12 @@ pub struct Recorded {
     pub detached: Vec<(i64, String)>,
     /// Kinds that ended while their rows were not in order.
     ended: Vec<Ended>,
-    /// Partitions that were detached.
+    /// Partitions that were detached, or dropped.
     pub partitions: Vec<PartitionDetached>,
+    /// Kinds whose rows were recorded anew: entry, kind.
+    baselines: Vec<(i64, String)>,
+    /// Entries whose payload was erased on record.
+    pub erased: Vec<i64>,
     /// Entries that cannot be trusted.
     pub altered: Vec<Altered>,
 }
@@ -99,7 +105,7 @@ impl Recorded {
     /// Reads the entries.
     pub fn read() -> Recorded {
         let query = c"SELECT seq, event_kind, event_pk, payload, payload_hash FROM ONLY auditspine.audit_chain \
-            WHERE event_kind OPERATOR(pg_catalog.=) ANY ('{auditspine.layout,auditspine.attach,auditspine.detach,auditspine.partition_detach}') \
+            WHERE event_kind OPERATOR(pg_catalog.=) ANY ('{auditspine.layout,auditspine.attach,auditspine.detach,auditspine.partition_detach,auditspine.partition_drop,auditspine.erasure,auditspine.baseline}') \
             AND op OPERATOR(pg_catalog.=) 'S'";
         let mut recorded = Recorded::default();
         scan::select(query, &[], &[], |row| {
@@ -166,11 +172,19 @@ impl Recorded {
                     });
                 }
             }
-            PARTITION_DETACH => self.partitions.push(PartitionDetached {
+            BASELINE => self
+                .baselines
+                .push((seq, json.get("kind")?.as_str()?.to_owned())),
+            PARTITION_DETACH | PARTITION_DROP => self.partitions.push(PartitionDetached {
                 seq,
                 kind: json.get("kind")?.as_str()?.to_owned(),
                 layouts: numbers(json.get("layouts")?)?,
             }),
+            erasure::KIND => {
+                let entries = json.get("entries")?.as_array()?.iter();
+                let entries = entries.map(|seq| seq.as_str()?.parse().ok());
+                self.erased.extend(entries.collect::<Option<Vec<i64>>>()?);
+            }
             _ => {}
         }
         Some(())
@@ -244,6 +258,23 @@ impl Recorded {
                     .filter(|attachment| attachment.kind == ended.kind)
                     .any(|attachment| attachment.seq > ended.seq)
         })
+    }
+
+    /// The last entry that says that all rows of a kind were recorded anew.
+    pub fn baseline(&self, kind: &str) -> Option<i64> {
+        let of_kind = self.baselines.iter().filter(|(_, of)| of == kind);
+        of_kind.map(|(seq, _)| *seq).max()
+    }
+
+    /// The names of the key's columns, as entries of audit_attach() have them, each with the entry.
+    pub fn declared_keys(&self, kind: &str) -> Vec<(i64, Vec<String>)> {
+        let of_kind = self
+            .attachments
+            .iter()
+            .filter(|attachment| attachment.kind == kind);
+        let key =
+            |attachment: &Attachment| Some((attachment.seq, attachment.declaration.pk.clone()?));
+        of_kind.filter_map(key).collect()
     }
 
     fn is_attached_since(&self, seq: i64, kind: &str) -> bool {

@@ -66,10 +66,12 @@ pub struct TableReport {
     pub deleted: u64,
     /// Rows that no entry tells of.
     pub unrecorded: u64,
-    /// Rows that cannot be verified any more.
+    /// Rows that cannot be verified, or not in full.
     pub unverifiable: u64,
     /// All findings.
     pub findings: u64,
+    /// Those that speak against the table.
+    pub bad: u64,
     /// The first entry whose row, or which itself, is at fault.
     pub first_bad_seq: Option<i64>,
 }
@@ -77,12 +79,13 @@ pub struct TableReport {
 impl TableReport {
     /// Whether nothing speaks against the table. Rows that cannot be verified do not.
     pub fn ok(&self) -> bool {
-        self.findings == self.unverifiable
+        self.bad == 0
     }
 
     /// Counts a finding.
     pub fn count(&mut self, finding: &Finding) {
         self.findings += 1;
+        self.bad += u64::from(finding.kind.is_bad());
         match finding.kind {
             RowFindingKind::RowEdited => self.edited += 1,
             RowFindingKind::RowDeleted => self.deleted += 1,

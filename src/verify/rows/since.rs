@@ -47,7 +47,7 @@ fn read(
         about,
         which,
         hasher,
-        &mut |Entry { key, record }| match latest.get_mut(key) {
+        &mut |Entry { key, record, .. }| match latest.get_mut(key) {
             Some((_, Some(known)))
                 if (known.seq > record.seq) != (known.at > record.at) && known.at != record.at =>
             {
@@ -73,6 +73,7 @@ impl Touched {
             .iter()
             .map(|leaf| key_index(leaf.relation(), &leaf.spec.key))
             .collect::<Option<_>>()?;
+        let current: Vec<Option<i32>> = leaves.iter().map(|leaf| leaf.current_layout).collect();
         let mut outcomes = Vec::new();
         let mut rows = 0;
         for (key, (digest, entry)) in &self.latest {
@@ -85,13 +86,23 @@ impl Touched {
                 found.ok()?;
             }
             rows += of_key.len() as u64;
-            compare(entry.as_ref(), &of_key, &mut outcomes);
+            compare(entry.as_ref(), &of_key, &current, &mut outcomes);
         }
         Some((rows, outcomes))
     }
 }
 
-fn compare(entry: Option<&EntryRecord>, rows: &[RowRecord], outcomes: &mut Vec<Outcome>) {
+/// Whether equal hashes of an entry and a row were taken from the same columns. Others may be called the same by now.
+pub fn are_comparable(entry: &EntryRecord, row: &RowRecord, current: &[Option<i32>]) -> bool {
+    entry.layout.is_none() || entry.layout == current.get(row.leaf as usize).copied().flatten()
+}
+
+fn compare(
+    entry: Option<&EntryRecord>,
+    rows: &[RowRecord],
+    current: &[Option<i32>],
+    outcomes: &mut Vec<Outcome>,
+) {
     let alive = entry.filter(|entry| entry.alive);
     let others = match (alive, rows.split_first()) {
         (Some(entry), None) => {
@@ -99,7 +110,7 @@ fn compare(entry: Option<&EntryRecord>, rows: &[RowRecord], outcomes: &mut Vec<O
             return;
         }
         (Some(entry), Some((row, others))) => {
-            if row.hash != entry.hash {
+            if row.hash != entry.hash || !are_comparable(entry, row, current) {
                 outcomes.push(Outcome::Differs {
                     entry: *entry,
                     row: *row,

@@ -8,6 +8,7 @@
 //! - [`server`]: connections and databases; [`scratch`]: servers of the test's own.
 //! - [`item`]: the audited table; [`session`]: one client, its transactions and savepoints; [`mix`]: the mixed load.
 //! - [`zerotrace`]: a blueprint of many tenants, and what is done in it.
+//! - [`model`]: random programs and what they must have recorded.
 //! - [`ledger`]: what a client committed; [`check`]: the ledger and the chain held together.
 
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ pub mod check;
 pub mod item;
 pub mod ledger;
 pub mod mix;
+pub mod model;
 pub mod publication;
 pub mod rng;
 pub mod scratch;
