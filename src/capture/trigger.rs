@@ -17,8 +17,12 @@ use crate::ledger::buffer::{self, Origin, RowChange};
 use crate::ledger::{erasure, flush, settle};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_version::file_of;
-use crate::pg::trigger_call::{Call, Operation, TIMING_HINT};
+use crate::pg::trigger_call::{Call, Operation};
 use crate::settings;
+
+/// How triggers that record changes are to be made.
+pub const TIMING_HINT: &str = "declare it AFTER INSERT OR UPDATE OR DELETE … FOR EACH ROW, and AFTER \
+                           TRUNCATE … FOR EACH STATEMENT";
 
 /// A trigger's spec, and the relations whose change makes it stale.
 struct Known {
@@ -60,14 +64,9 @@ pub fn forget_specs() {
 
 /// Records the change that fired the trigger.
 pub fn capture(call: &Call<'_>) {
-    const OPERATION: u32 = 3;
-    const ROW: u32 = 4;
-    const TIMING: u32 = 0x18;
-    let event = call.data().tg_event;
-    let operation = event & OPERATION;
-    let for_row = event & ROW != 0;
-    let truncate = operation == 3;
-    if truncate == for_row || (for_row && event & TIMING != 0) {
+    let (operation, for_row) = (call.operation(), call.is_for_row());
+    let truncate = operation == Operation::Truncate;
+    if truncate == for_row || (for_row && !call.is_after()) {
         Failure::TriggerProtocol.raise(
             format!(
                 "trigger on table \"{}\" does not fire AFTER each row change or on TRUNCATE for \
@@ -81,15 +80,15 @@ pub fn capture(call: &Call<'_>) {
         return truncate::capture(call);
     }
     let spec = spec(call);
-    if operation == 2 && spec.skip_unchanged && call.is_same_row() {
+    if operation == Operation::Update && spec.skip_unchanged && call.is_same_row() {
         return note_untold(call);
     }
     let recorded = event::with_work(|work| {
         call.load_rows(&mut work.old, &mut work.new);
         work.told = told(call, &spec);
         match operation {
-            0 => event::record(&spec, work, b'I'),
-            1 => event::record(&spec, work, b'D'),
+            Operation::Insert => event::record(&spec, work, b'I'),
+            Operation::Delete => event::record(&spec, work, b'D'),
             _ => return event::record_update(&spec, work),
         }
         true

@@ -10,7 +10,7 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
 use crate::error::Failure;
 use crate::pg::session;
 use crate::pg::sql_function::{FunctionCall, sql_functions};
-use crate::pg::trigger_call::Call;
+use crate::pg::trigger_call::{Call, Operation};
 
 sql_functions! {
     pg_finfo_auditspine_keep_replicated_out auditspine_keep_replicated_out = keep_replicated_out;
@@ -24,7 +24,7 @@ const HINT: &str = "let the publication list its tables, without those of schema
 
 /// SQL: `auditspine.keep_replicated_out() RETURNS trigger`.
 fn keep_replicated_out(call: &FunctionCall) -> pg_sys::Datum {
-    judge(&call.trigger_as(
+    judge(&call.trigger(
         "auditspine.keep_replicated_out",
         "it is a trigger of the extension's own tables",
     ))
@@ -32,13 +32,9 @@ fn keep_replicated_out(call: &FunctionCall) -> pg_sys::Datum {
 
 /// The row that is to be written; none if it is replicated.
 fn judge(call: &Call<'_>) -> pg_sys::Datum {
-    const OPERATION: u32 = 3;
-    const UPDATE: u32 = 2;
-    const TRUNCATE: u32 = 3;
-    let data = call.data();
-    let operation = data.tg_event & OPERATION;
+    let (data, operation) = (call.data(), call.operation());
     if !session::is_logical_worker() {
-        let row = if operation == UPDATE {
+        let row = if operation == Operation::Update {
             data.tg_newtuple
         } else {
             data.tg_trigtuple
@@ -46,7 +42,7 @@ fn judge(call: &Call<'_>) -> pg_sys::Datum {
         return pg_sys::Datum::from(row);
     }
     let table = call.table();
-    if operation == TRUNCATE {
+    if operation == Operation::Truncate {
         // A statement cannot be passed over.
         Failure::StateIsAppendOnly.raise(
             format!("TRUNCATE of auditspine.{table} is refused to logical replication"),

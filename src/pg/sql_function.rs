@@ -6,7 +6,7 @@ use pgrx::pg_sys;
 use super::ddl::Command;
 use super::result_rows::RowStore;
 use super::sqltypes::TextArrayArg;
-use super::trigger_call::{Call, TIMING_HINT};
+use super::trigger_call::Call;
 use super::varlena::Varlena;
 
 /// The call of a function under way. Its arguments are read as the SQL declaration has them.
@@ -96,13 +96,9 @@ impl FunctionCall {
         unsafe { RowStore::begin(self.0) }
     }
 
-    /// The trigger that called, by the name of its function; an ERROR if none did.
-    pub fn trigger(&self, function: &str) -> Call<'_> {
-        self.trigger_as(function, TIMING_HINT)
-    }
-
-    /// As [`FunctionCall::trigger`], with a hint of how the trigger is to be made.
-    pub fn trigger_as(&self, function: &str, hint: &str) -> Call<'_> {
+    /// The trigger that called, by the name of its function; an ERROR if none did, with a hint of how the trigger is
+    /// to be made.
+    pub fn trigger(&self, function: &str, hint: &str) -> Call<'_> {
         // SAFETY: the call is under way.
         unsafe { Call::expect(self.0, function, hint) }
     }

@@ -11,10 +11,6 @@ use super::row_json::{self, DeformedRow};
 use super::trigger;
 use crate::error::Failure;
 
-/// How triggers that record changes are to be made.
-pub const TIMING_HINT: &str = "declare it AFTER INSERT OR UPDATE OR DELETE … FOR EACH ROW, and AFTER \
-                           TRUNCATE … FOR EACH STATEMENT";
-
 /// What fired a trigger.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operation {
@@ -68,30 +64,34 @@ impl<'a> Call<'a> {
     /// What fired the trigger.
     #[inline]
     pub fn operation(&self) -> Operation {
-        const OPERATION: u32 = 3;
-        match self.data().tg_event & OPERATION {
-            0 => Operation::Insert,
-            1 => Operation::Delete,
-            2 => Operation::Update,
+        match self.data().tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
+            pg_sys::TRIGGER_EVENT_INSERT => Operation::Insert,
+            pg_sys::TRIGGER_EVENT_DELETE => Operation::Delete,
+            pg_sys::TRIGGER_EVENT_UPDATE => Operation::Update,
             _ => Operation::Truncate,
         }
     }
 
     /// Whether it fires for each row, not for the statement.
+    #[inline]
     pub fn is_for_row(&self) -> bool {
         self.data().tg_event & pg_sys::TRIGGER_EVENT_ROW != 0
     }
 
     /// Whether it fires after the change.
+    #[inline]
     pub fn is_after(&self) -> bool {
-        const TIMING: u32 = 0x18;
-        self.data().tg_event & TIMING == 0
+        self.timing() == pg_sys::TRIGGER_EVENT_AFTER
     }
 
     /// Whether it fires before the change.
     pub fn is_before(&self) -> bool {
-        const TIMING: u32 = 0x18;
-        self.data().tg_event & TIMING == pg_sys::TRIGGER_EVENT_BEFORE
+        self.timing() == pg_sys::TRIGGER_EVENT_BEFORE
+    }
+
+    #[inline]
+    fn timing(&self) -> u32 {
+        self.data().tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK
     }
 
     /// The row as it was, in a row trigger of an UPDATE or DELETE.
@@ -172,10 +172,12 @@ impl<'a> Call<'a> {
     /// Takes the rows of a row trigger apart, those that its operation has; they are valid during the call.
     pub fn load_rows(&self, old: &mut DeformedRow, new: &mut DeformedRow) {
         let data = self.data();
-        let (before, after) = match data.tg_event & 3 {
-            0 => (None, Some(data.tg_trigtuple)),
-            1 => (Some(data.tg_trigtuple), None),
-            _ => (Some(data.tg_trigtuple), Some(data.tg_newtuple)),
+        let (before, after) = match self.operation() {
+            Operation::Insert => (None, Some(data.tg_trigtuple)),
+            Operation::Delete => (Some(data.tg_trigtuple), None),
+            Operation::Update | Operation::Truncate => {
+                (Some(data.tg_trigtuple), Some(data.tg_newtuple))
+            }
         };
         for (row, tuple) in [(old, before), (new, after)] {
             if let Some(tuple) = tuple.filter(|tuple| !tuple.is_null()) {

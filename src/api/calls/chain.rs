@@ -7,7 +7,7 @@ use crate::pg::sql_function::{FunctionCall, sql_functions};
 
 use crate::attach;
 use crate::auditor;
-use crate::capture::trigger;
+use crate::capture::trigger::{self, TIMING_HINT};
 use crate::ledger::append_event::{self, ByHand};
 use crate::ledger::dropping;
 use crate::verify::all;
@@ -29,7 +29,7 @@ sql_functions! {
 
 /// SQL: `audit_chain_append() RETURNS trigger`.
 fn append_trigger(call: &FunctionCall) {
-    trigger::capture(&call.trigger("audit_chain_append"));
+    trigger::capture(&call.trigger("audit_chain_append", TIMING_HINT));
 }
 
 /// SQL: `audit_chain_append(kind text, pk text, payload jsonb, chain text) RETURNS
@@ -45,17 +45,19 @@ fn append_by_hand(call: &FunctionCall) -> pg_sys::Datum {
 
 /// SQL: `auditspine.refuse_change() RETURNS trigger`.
 fn refuse_change(call: &FunctionCall) {
-    call.trigger("auditspine.refuse_change").refuse();
+    call.trigger("auditspine.refuse_change", TIMING_HINT)
+        .refuse()
 }
 
 /// SQL: `audit_refuse_change() RETURNS trigger`.
 fn refuse_audited_change(call: &FunctionCall) {
-    call.trigger("audit_refuse_change").refuse_audited()
+    call.trigger("audit_refuse_change", TIMING_HINT)
+        .refuse_audited()
 }
 
 /// SQL: `auditspine.auditor_policies() RETURNS trigger`.
 fn auditor_policies(call: &FunctionCall) {
-    call.trigger("auditspine.auditor_policies");
+    call.trigger("auditspine.auditor_policies", TIMING_HINT);
     auditor::make_policies();
 }
 

@@ -17,12 +17,12 @@ sql_functions! {
 
 /// SQL: `proof_spine_count() RETURNS trigger`: a new spine has no segments yet, whatever its row says.
 fn spine_count(call: &FunctionCall) -> pg_sys::Datum {
-    let call = call.trigger_as("proof_spine_count", fired::HINT);
+    let call = call.trigger("proof_spine_count", fired::HINT);
     fired::with_number(&call, c"segment_count", 0)
 }
 
 fn fired<'a>(call: &'a FunctionCall, function: &'static str, level: Level) -> Fired<'a> {
-    let call = call.trigger_as(function, fired::HINT);
+    let call = call.trigger(function, fired::HINT);
     Fired::new(call, function, level)
 }
 
