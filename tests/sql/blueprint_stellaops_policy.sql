@@ -23,6 +23,7 @@ BEGIN
     END LOOP;
 END $$;
 SELECT install_blueprint('stellaops');
+CREATE FUNCTION id(n integer) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT lpad(n::text, 32, '0')::uuid $$;
 CREATE FUNCTION tenant() RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT '00000000-0000-4000-8000-00000000000a'::uuid $$;
 INSERT INTO authority.clients (tenant_id, name, scopes)
 SELECT tenant(), name, scopes::text[] FROM (VALUES
@@ -90,12 +91,12 @@ SELECT attempt(statement) FROM (VALUES
     ($$INSERT INTO policy.policy_runs (tenant_id, policy_id) VALUES (tenant(), tenant())$$),
     ($$INSERT INTO policy.policy_runs (policy_id) VALUES (base())$$),
     ($$INSERT INTO policy.policy_runs (tenant_id, policy_id, determinism_hash) VALUES (tenant(), NULL, 'of my own')$$),
-    ($$UPDATE policy.policy_runs SET outputs = '{"block": 0}' WHERE right(run_id::text, 1) = '1'$$),
-    ($$UPDATE policy.policy_runs SET determinism_hash = 'x' WHERE right(run_id::text, 1) = '1'$$),
-    ($$UPDATE policy.policy_runs SET policy_id = given() WHERE right(run_id::text, 1) = '1'$$),
-    ($$UPDATE policy.policy_runs SET completed_at = NULL WHERE right(run_id::text, 1) = '1'$$),
-    ($$UPDATE policy.policy_runs SET stats = '{"findings": 1}' WHERE right(run_id::text, 1) = '1'$$),
-    ($$UPDATE policy.policy_runs SET outputs = '{}' WHERE right(run_id::text, 1) = '4'$$),
+    ($$UPDATE policy.policy_runs SET outputs = '{"block": 0}' WHERE run_id = id(1)$$),
+    ($$UPDATE policy.policy_runs SET determinism_hash = 'x' WHERE run_id = id(1)$$),
+    ($$UPDATE policy.policy_runs SET policy_id = given() WHERE run_id = id(1)$$),
+    ($$UPDATE policy.policy_runs SET completed_at = NULL WHERE run_id = id(1)$$),
+    ($$UPDATE policy.policy_runs SET stats = '{"findings": 1}' WHERE run_id = id(1)$$),
+    ($$UPDATE policy.policy_runs SET outputs = '{}' WHERE run_id = id(4)$$),
     ($$DELETE FROM policy.policy_runs$$)) AS v (statement);
 \pset tuples_only off
 
@@ -170,7 +171,7 @@ CREATE FUNCTION altered(n integer, change text) RETURNS text LANGUAGE plpgsql AS
 DECLARE got text; BEGIN
     got := act(n, change);
     IF got = 'done' THEN
-        got := (SELECT e.exception_state || ' ' || policy.missing_approvals(e)::text FROM policy.exceptions AS e WHERE right(exception_id::text, 2) = lpad(n::text, 2, '0'));
+        got := (SELECT e.exception_state || ' ' || policy.missing_approvals(e)::text FROM policy.exceptions AS e WHERE exception_id = id(n));
     END IF;
     RAISE SQLSTATE 'ZZZZZ' USING MESSAGE = got;
 EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
@@ -190,7 +191,7 @@ CREATE FUNCTION say(n integer, approver text, columns text DEFAULT 'comment', da
 SELECT say(20, 'ann'), say(20, 'twin'), say(20, 'rita'), say(20, NULL), say(20, 'twin', 'decision', $$'reject'$$), say(20, 'twin', 'capacity', $$'approver'$$), state(20);
 SELECT say(20, 'ben', 'approval_level', $$'G1'$$), state(20);
 SELECT say(20, 'ben'), state(20), say(20, 'cleo', 'approver_client_id', 'tenant()'), state(20);
-SELECT approver_id, approval_level, capacity, approver_client_id IS NOT NULL AS counts FROM policy.exception_approval_audit WHERE right(exception_id::text, 2) = '20' ORDER BY decision_no;
+SELECT approver_id, approval_level, capacity, approver_client_id IS NOT NULL AS counts FROM policy.exception_approval_audit WHERE exception_id = id(20) ORDER BY decision_no;
 SELECT say(21, 'sue'), say(21, 'sue', 'approval_level', $$'G5'$$), say(21, 'olga', 'decision', $$'reject'$$), state(21);
 -- Without a state it takes effect by itself where nothing is missing.
 INSERT INTO policy.exceptions (tenant_id, vulnerability_id, component_purl, effect, approval_level, created_by, expires_at) VALUES
@@ -246,7 +247,7 @@ SELECT tamper('policy.exception_approval_audit', $$INSERT INTO policy.exception_
     SELECT exception_id, 2, 'ben', policy.client_of(tenant(), 'ben'), 'G2', 'approver', 'approve', policy.terms_hash(e) FROM policy.exceptions AS e WHERE vulnerability_id = 'CVE-12'$$);
 SELECT act(12);
 SELECT tamper('policy."effective_finding_00000000-0000-4000-8000-0000000000b1_history"', $$DELETE FROM policy."effective_finding_00000000-0000-4000-8000-0000000000b1_history" WHERE version_id = 3$$);
-SELECT tamper('policy.policy_runs', $$UPDATE policy.policy_runs SET outputs = '{"block": 0}' WHERE run_id::text LIKE '%1'$$);
+SELECT tamper('policy.policy_runs', $$UPDATE policy.policy_runs SET outputs = '{"block": 0}' WHERE run_id = id(1)$$);
 SELECT subject, findings FROM verify_all() WHERE NOT ok ORDER BY subject COLLATE "C";
 SELECT finding, current ->> 'approver_id' AS approver FROM verify_table_findings('policy.exception_approval_audit');
 SELECT finding, key FROM verify_table_findings('policy."effective_finding_00000000-0000-4000-8000-0000000000b1_history"');
@@ -277,7 +278,7 @@ SELECT added FROM vuln.add_advisory('OSV', '{"id": "A-1"}');
 SELECT added FROM vex.add_statement('vendor', '{"@id": "s", "vulnerability": "CVE-1", "products": ["pkg:golang/x"], "status": "fixed"}');
 SELECT resolved_status FROM vex.recompute_consensus('pkg:golang/x', 'CVE-1');
 INSERT INTO policy.policy_runs (run_id, tenant_id, policy_id, inputs) VALUES ('00000000-0000-0000-0000-000000000005', tenant(), base(), '{}');
-UPDATE policy.policy_runs SET outputs = '{}', completed_at = now() WHERE right(run_id::text, 1) = '5';
+UPDATE policy.policy_runs SET outputs = '{}', completed_at = now() WHERE run_id = id(5);
 INSERT INTO policy."effective_finding_00000000-0000-4000-8000-0000000000b1" (component_purl, vulnerability_id, status, severity, action, run_id) VALUES ('pkg:golang/x', 'CVE-1', 'fixed', 'low', 'pass', '00000000-0000-0000-0000-000000000005');
 DELETE FROM policy."effective_finding_00000000-0000-4000-8000-0000000000b1";
 SELECT decide(13, 'ann') AS decided, act(13) AS in_effect, decide(13, 'ann', 'revoke') AS taken_back, state(13);
