@@ -22,7 +22,7 @@ use crate::pg::ddl::{ColumnChange, ColumnValues, Command, Touched};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::with_plain_names;
 use crate::pg::table::ancestors;
-use crate::pg::{registry, table};
+use crate::pg::{registry, session, table};
 
 /// Partitions are locked by the command already, as strongly as it needs.
 const LOCK: u32 = pg_sys::AccessShareLock;
@@ -330,7 +330,9 @@ fn note_layout(
     values: &[&ColumnValues],
 ) -> Option<String> {
     let missing = missing(table, declaration);
-    if missing.is_none() {
+    // While a dump is restored, layouts that it has are still to come, and with them their numbers. The first
+    // that writes to the table will find it as it is then.
+    if missing.is_none() && !session::is_restoring() {
         let spec = Spec::resolve(table, declaration);
         spec.note_layout(&Upon::of(table, &spec, values));
     }

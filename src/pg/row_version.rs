@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 use super::compat;
 use super::heap::Slot;
 use super::relation::OpenRelation;
-use super::trigger_call::Call;
+use super::trigger_call::{Call, Operation};
 
 /// The versions of the row whose change fired a trigger.
 #[derive(Clone, Copy, Debug)]
@@ -24,9 +24,9 @@ impl Call<'_> {
     /// The versions of the row; `None` if the rows that a trigger gets are not those of a heap.
     pub fn versions(&self) -> Option<Versions> {
         let data = self.data();
-        let (ended, began) = match data.tg_event & 3 {
-            0 => (None, version_of(data.tg_trigtuple)),
-            1 => (version_of(data.tg_trigtuple), None),
+        let (ended, began) = match self.operation() {
+            Operation::Insert => (None, version_of(data.tg_trigtuple)),
+            Operation::Delete => (version_of(data.tg_trigtuple), None),
             _ => (version_of(data.tg_trigtuple), version_of(data.tg_newtuple)),
         };
         let command = match (ended, began) {

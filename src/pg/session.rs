@@ -84,6 +84,13 @@ pub fn command() -> pg_sys::CommandId {
     unsafe { pg_sys::GetCurrentCommandId(false) }
 }
 
+/// Whether the session runs what pg_dump wrote, as far as that shows: every dump, and every connection of
+/// pg_restore, begins by turning both settings off, which nothing else has a reason to.
+pub fn is_restoring() -> bool {
+    // SAFETY: plain values of this backend.
+    unsafe { !pg_sys::check_function_bodies && !pg_sys::row_security }
+}
+
 /// How many triggers are running, one inside the other.
 pub fn trigger_depth() -> i32 {
     // SAFETY: takes no argument, and returns an int4.
