@@ -108,8 +108,12 @@ fn round_trip(name: &str, dump: &[&str], restore: impl Fn(&Server, &PathBuf)) {
     restore(cluster.server(), &file);
     std::fs::remove_file(&file).expect("the dump is removed");
 
-    // As it was, and nothing was added by restoring.
-    assert_eq!(verdicts(&target), before, "{name}");
+    // As it was, and nothing was added by restoring. What a dropped column held is in no dump: rows that were recorded
+    // with it, as hashes alone, cannot be verified any more.
+    let mut expected = before.clone();
+    assert_eq!((TABLES[2], &before[2][..]), ("part", "(t,101,0,0)"));
+    "(t,101,100,100)".clone_into(&mut expected[2]);
+    assert_eq!(verdicts(&target), expected, "{name}");
     let mut client = target.connect();
     assert_eq!(
         scalar::<i64>(&mut client, "SELECT count(*) FROM auditspine.audit_chain"),
