@@ -77,11 +77,8 @@ impl Description {
             })
             .collect();
         let mut shapes = Shapes::default();
-        for column in hashed().chain(others.iter().copied()) {
-            shapes.take_in(column.atttypid);
-        }
         let mut text = b"{\"columns\":[".to_vec();
-        write_columns(hashed(), false, &mut text);
+        write_columns(hashed(), false, &mut shapes, &mut text);
         text.put(b"],\"encoding\":2,\"key\":[");
         for (at, attnum) in declared.key.iter().enumerate() {
             if at > 0 {
@@ -97,7 +94,7 @@ impl Description {
         text.put_byte(b'"');
         if !others.is_empty() {
             text.put(b",\"others\":[");
-            write_columns(others.into_iter(), false, &mut text);
+            write_columns(others.into_iter(), false, &mut shapes, &mut text);
             text.put_byte(b']');
         }
         text.put(if declared.full_payload {
@@ -143,7 +140,7 @@ pub fn present_columns(relation: &OpenRelation, is_hashed: impl Fn(i16) -> bool)
                 refers.insert(column.attnum);
             }
         }
-        write_columns(present(), true, &mut text);
+        write_columns(present(), true, &mut shapes, &mut text);
         text.put(b"],\"encoding\":2,\"key\":[],\"kind\":\"\",\"oid\":\"");
         write_integer(i64::from(relation.oid().to_u32()), &mut text);
         text.put(b"\",\"payload\":\"hash\",\"shapes\":");
@@ -173,13 +170,15 @@ pub fn present_columns(relation: &OpenRelation, is_hashed: impl Fn(i16) -> bool)
 fn write_columns<'a>(
     columns: impl Iterator<Item = &'a pg_sys::FormData_pg_attribute>,
     first_encoding: bool,
+    shapes: &mut Shapes,
     out: &mut Vec<u8>,
 ) {
     for (at, column) in columns.enumerate() {
         if at > 0 {
             out.put_byte(b',');
         }
-        write_column(column, first_encoding, out);
+        let contents = shapes.take_in(column.atttypid);
+        write_column(column, first_encoding, Some(&contents), out);
     }
 }
 

@@ -41,7 +41,7 @@ impl Upon {
                 Made::Computed => upon.computed.push(column.attnum),
                 Made::Converted => {
                     let mut json = Vec::new();
-                    with_plain_names(|| write_column(column, false, &mut json));
+                    with_plain_names(|| write_column(column, false, None, &mut json));
                     upon.converted.push(json);
                 }
                 Made::Empty | Made::Filled if hashed => {

@@ -24,15 +24,25 @@ pub fn type_name(type_oid: pg_sys::Oid, typmod: i32) -> Vec<u8> {
     name.strip_prefix(b"pg_catalog.").unwrap_or(name).to_vec()
 }
 
-/// Writes a column of a layout, or an attribute of a composite type.
+/// Writes a column of a layout, of which the contents are told, or an attribute of a composite type.
 pub fn write_column(
     attribute: &pg_sys::FormData_pg_attribute,
     first_encoding: bool,
+    contents: Option<&Contents>,
     out: &mut Vec<u8>,
 ) {
     // With its number: an attribute that was dropped and added again is another, and null.
     out.put(b"{\"attnum\":");
     write_integer(i64::from(attribute.attnum), out);
+    let shaped = contents.into_iter().flat_map(|contents| &contents.shaped);
+    for (at, oid) in shaped.enumerate() {
+        out.put(if at > 0 { b",\"" } else { b",\"contains\":[\"" });
+        write_integer(i64::from(*oid), out);
+        out.put_byte(b'"');
+    }
+    if contents.is_some_and(|contents| !contents.shaped.is_empty()) {
+        out.put_byte(b']');
+    }
     out.put(b",\"name\":");
     write_string(name_of(&attribute.attname), out);
     if first_encoding {
@@ -166,7 +176,7 @@ impl Shapes {
                 out.put_byte(b',');
             }
             first = false;
-            write_column(attribute, false, &mut out);
+            write_column(attribute, false, None, &mut out);
             self.look_at(attribute.atttypid, contents);
         }
         out.put_byte(b']');

@@ -22,6 +22,8 @@ pub struct Column {
     pub shape: Option<Value>,
     /// Encoding 2: the type's oid and modifier, which mean the same throughout an incarnation.
     pub type_id: Option<TypeId>,
+    /// Of a layout's columns: oids of the types in its values that the layout describes, at any depth.
+    pub contains: Vec<u32>,
 }
 
 /// Which type values are of, in one incarnation.
@@ -239,6 +241,12 @@ fn column(json: &Members, encoding: u8) -> Option<Column> {
             .and_then(|shape| serde_json::from_str(shape).ok())
             .filter(|shape| *shape != Value::Null),
         type_id,
+        contains: match read("contains") {
+            Some(oids) => (serde_json::from_str::<Vec<String>>(oids).ok()?.iter())
+                .map(|oid| oid.parse().ok())
+                .collect::<Option<_>>()?,
+            None => Vec::new(),
+        },
     })
 }
 

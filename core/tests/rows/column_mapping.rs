@@ -23,6 +23,7 @@ pub fn columns(text: &str) -> Vec<Column> {
             type_name: word().to_owned(),
             shape: None,
             type_id: None,
+            contains: Vec::new(),
         }
     };
     text.split(',')

@@ -126,6 +126,7 @@ impl Model {
             type_name,
             shape: None,
             type_id: Some(TypeId { oid, modifier: -1 }),
+            contains: Vec::new(),
         }
     }
 

@@ -90,7 +90,9 @@ fn of_shapes((then, old): (&Key, &Column), (now, new): (&Key, &Column), one_life
     };
     let sent_since =
         |(oid, shape): (&u32, &Shape)| shape.form == Form::Send && same(then, oid, shape).is_none();
-    match then.shapes.iter().any(changed) || now.shapes.iter().any(sent_since) {
+    let of_old = (then.shapes.iter()).filter(|(oid, _)| old.contains.contains(oid));
+    let of_new = (now.shapes.iter()).filter(|(oid, _)| new.contains.contains(oid));
+    match of_old.into_iter().any(changed) || of_new.into_iter().any(sent_since) {
         true => Texts::SameType,
         false => Texts::Same,
     }
