@@ -17,7 +17,7 @@ use crate::ledger::{buffer, chains};
 use crate::pg::builtin::jsonb_problem;
 use crate::pg::relation::{OpenRelation, name_of};
 use crate::pg::row_json::{DeformedRow, RowLayout};
-use crate::pg::table;
+use crate::pg::table::{self, Uniqueness};
 
 /// A declaration, resolved against a relation.
 pub struct Spec {
@@ -25,8 +25,8 @@ pub struct Spec {
     pub kind: buffer::NameId,
     /// Attribute numbers of the key.
     pub key: Vec<i16>,
-    /// Whether several rows may have one key for a while.
-    pub shared_keys: bool,
+    /// Whether two rows may have one key.
+    pub uniqueness: Uniqueness,
     /// Where events go.
     pub chain: ChainColumns,
     /// Whether the row is kept beside its hash.
@@ -92,7 +92,7 @@ impl Spec {
         Spec {
             kind: buffer::intern(kind.as_bytes()),
             key_names: key.iter().map(|column| columns.name(*column)).collect(),
-            shared_keys: relation.may_share_key(&key),
+            uniqueness: relation.uniqueness(&key),
             key,
             chain,
             full_payload: declaration.full_payload,

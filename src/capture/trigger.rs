@@ -108,7 +108,7 @@ fn told(call: &Call<'_>, spec: &Spec) -> Told {
                 trigger: call.trigger().tgoid,
                 relation: relation.oid(),
                 file: file_of(&relation),
-                shared_keys: spec.shared_keys,
+                uniqueness: spec.uniqueness,
             },
             command: versions.command,
             ended: versions.ended,

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use auditspine_core::versions::{Change, Sequence, Version, sequence};
 
 use crate::ledger::buffer::{Buffer, NameId, Origin, Pending};
+use crate::pg::table::Uniqueness;
 
 /// A key of which pending events do not tell for certain what it has in the end.
 pub struct Doubt {
@@ -179,14 +180,17 @@ impl Group {
 
     /// Whether the order in which they came may be another one than that of the changes.
     fn is_doubtful(&self) -> bool {
-        self.changes.iter().any(|(_, origin)| origin.shared_keys)
+        self.changes
+            .iter()
+            .any(|(_, origin)| origin.uniqueness != Uniqueness::Always)
             || !self.changes.is_sorted_by_key(|(change, _)| change.command)
     }
 
     /// Whether there may be a row of the key of which these events tell nothing: they tell of none that
     /// goes on, and may be about rows that came beside it and went.
     fn may_hide_a_row(&self, sequence: &Sequence, has_flushed: bool) -> bool {
-        let shared = self.changes.iter().any(|(_, origin)| origin.shared_keys);
+        let in_the_end = |(_, origin): &(_, Origin)| origin.uniqueness == Uniqueness::InTheEnd;
+        let shared = self.changes.iter().any(in_the_end);
         shared && !sequence.goes_on && (sequence.all_new || has_flushed)
     }
 

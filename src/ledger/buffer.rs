@@ -23,6 +23,7 @@ pub use crate::ledger::names::{NameId, intern, name};
 use crate::ledger::origin::Origins;
 pub use crate::ledger::origin::{Origin, RowChange};
 use crate::pg::session;
+use crate::pg::table::Uniqueness;
 
 /// What an event is made of, beside its key and payload.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +95,19 @@ pub struct Buffer {
     flushed_command: Option<u32>,
     /// Whether the pending events may have to be put in order.
     disordered: bool,
+    /// What was linked ahead of the commit of keys that other transactions may tell of meanwhile.
+    early: Vec<Early>,
+}
+
+/// What row a key had when that was linked ahead of the commit, although a deferrable constraint lets rows of other
+/// transactions have, and lose, the same key until then.
+pub struct Early {
+    /// The key.
+    pub key: Box<[u8]>,
+    /// What was told of it last.
+    pub last: Pending,
+    /// The change, and where it was told.
+    pub change: (Change, Origin),
 }
 
 struct UntoldVersion {
@@ -131,7 +145,7 @@ impl Buffer {
             ended: change.ended,
             began: change.began,
         };
-        if change.command < self.command || origin.shared_keys {
+        if change.command < self.command || origin.uniqueness != Uniqueness::Always {
             self.disordered = true;
         }
         self.command = self.command.max(change.command);
@@ -236,6 +250,35 @@ impl Buffer {
             .collect()
     }
 
+    /// Takes what was linked ahead of the commit of keys that other transactions may have told of since.
+    pub fn take_early(&mut self) -> Vec<Early> {
+        std::mem::take(&mut self.early)
+    }
+
+    /// Notes that the pending events are linked ahead of the commit, as far as that matters.
+    pub fn note_early(&mut self) {
+        if !self.disordered {
+            return;
+        }
+        let shared = |event: &&Pending| {
+            let change = self.change(event);
+            change.is_some_and(|(_, origin)| origin.uniqueness == Uniqueness::InTheEnd)
+        };
+        let early: Vec<Early> = self
+            .pending()
+            .iter()
+            .filter(shared)
+            .filter_map(|event| {
+                Some(Early {
+                    key: self.pk(event)?.into(),
+                    last: *event,
+                    change: self.change(event)?,
+                })
+            })
+            .collect();
+        self.early.extend(early);
+    }
+
     /// Notes that all pending events have been linked by the current subtransaction.
     pub fn mark_flushed(&mut self) {
         let subid = current_subtransaction();
@@ -294,6 +337,7 @@ impl Buffer {
     pub fn clear(&mut self) {
         self.forget_events();
         self.origins.trim();
+        self.early = Vec::new();
         (self.command, self.flushed_command, self.disordered) = (0, None, false);
     }
 

@@ -46,7 +46,7 @@ thread_local! {
 /// Links all pending events ahead of the commit. What comes after that, from another extension that
 /// writes to an audited table while the transaction commits, is linked at once.
 pub fn flush_at_commit() {
-    flush();
+    link_pending(true, true);
     COMMITTING.set(true);
 }
 
@@ -78,21 +78,21 @@ const NESTED: usize = 4;
 /// The buffer is taken out of its cell meanwhile: linking may wait, and a backend that is told to
 /// terminate while it waits runs our callbacks on top of this very stack, without unwinding it.
 pub fn flush() -> (usize, Option<Place>) {
-    link_pending(true).unwrap_or((0, None))
+    link_pending(true, false).unwrap_or((0, None))
 }
 
 /// As [`flush`], but waits for nobody: where a chain has no lane free, or is not there yet, nothing
 /// is linked, and the chains that it takes are returned, to be [waited for](Chains::wait_for) when
 /// nothing is held that others may wait for.
 pub fn flush_unless_busy() -> Result<(), Chains> {
-    match link_pending(false) {
+    match link_pending(false, false) {
         Some(_) => Ok(()),
         None => Err(buffer::with(|buffer| Chains::of(buffer.pending()))),
     }
 }
 
-fn link_pending(wait: bool) -> Option<(usize, Option<Place>)> {
-    let arranged = settle::settle();
+fn link_pending(wait: bool, at_end: bool) -> Option<(usize, Option<Place>)> {
+    let arranged = settle::settle(at_end);
     let mut taken = Taken(buffer::take());
     let events = match arranged {
         Some(arranged) => Cow::Owned(arranged),
@@ -104,6 +104,9 @@ fn link_pending(wait: bool) -> Option<(usize, Option<Place>)> {
     }
     let last = link(&taken.0, &events, wait)?;
     drop(events);
+    if !at_end {
+        taken.0.note_early();
+    }
     taken.0.mark_flushed();
     Some((count, Some(last)))
 }

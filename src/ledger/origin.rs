@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use auditspine_core::versions::Version;
 use pgrx::pg_sys;
 
+use crate::pg::table::Uniqueness;
+
 /// Where a change was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
@@ -14,8 +16,8 @@ pub struct Origin {
     pub relation: pg_sys::Oid,
     /// Its file.
     pub file: u32,
-    /// Whether several rows may have one key for a while.
-    pub shared_keys: bool,
+    /// Whether two rows may have one key.
+    pub uniqueness: Uniqueness,
 }
 
 /// A change of a row, as its versions tell.

@@ -2,9 +2,10 @@
 //! are looked up before the events are linked. Who can read the tables says how.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 
 use crate::ledger::arrange::{Arranged, Doubt, arrange};
-use crate::ledger::buffer::{self, Buffer, Fields, Pending};
+use crate::ledger::buffer::{self, Buffer, Early, Fields, NameId, Pending};
 
 /// What became of a key that was in doubt.
 pub enum Present {
@@ -38,14 +39,21 @@ pub fn is_settling() -> bool {
 }
 
 /// The pending events in the order in which they are linked, with what is to be told of keys that were in
-/// doubt; `None` if they stay as they came.
-pub fn settle() -> Option<Vec<Pending>> {
+/// doubt; `None` if they stay as they came. `at_end` if nothing is to come after.
+pub fn settle(at_end: bool) -> Option<Vec<Pending>> {
     let came = |buffer: &Buffer| buffer.pending().len();
-    let (Arranged { mut events, doubts }, before) = buffer::with(|buffer| {
-        buffer
-            .is_disordered()
-            .then(|| (arrange(buffer), came(buffer)))
+    let early = match at_end {
+        true => buffer::with_mut(Buffer::take_early),
+        false => Vec::new(),
+    };
+    let (arranged, before) = buffer::with(|buffer| {
+        (buffer.is_disordered() || !early.is_empty()).then(|| (arrange(buffer), came(buffer)))
     })?;
+    let Arranged {
+        mut events,
+        mut doubts,
+    } = arranged;
+    again(early, &mut doubts);
     if let Some(restate) = RESTATE.get().filter(|_| !doubts.is_empty()) {
         let _settling = Settling::begin();
         for (doubt, present) in doubts.iter().zip(restate(&doubts)) {
@@ -64,6 +72,25 @@ pub fn settle() -> Option<Vec<Pending>> {
         buffer::with(|buffer| events.extend_from_slice(&buffer.pending()[before..]));
     }
     Some(events)
+}
+
+/// Has keys looked up that were told of ahead of the commit: another transaction may have told since that a row of
+/// the same key went, which it could have for a while.
+fn again(early: Vec<Early>, doubts: &mut Vec<Doubt>) {
+    let mut seen: HashSet<(NameId, Box<[u8]>)> = doubts
+        .iter()
+        .map(|doubt| (doubt.last.fields.kind, doubt.key.as_slice().into()))
+        .collect();
+    for Early { key, last, change } in early.into_iter().rev() {
+        if seen.insert((last.fields.kind, key.clone())) && last.fields.op != b'D' {
+            doubts.push(Doubt {
+                key: key.into(),
+                changes: vec![change],
+                told: None,
+                last,
+            });
+        }
+    }
 }
 
 /// Nothing is linked while keys are looked up, whatever is recorded then.

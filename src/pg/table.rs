@@ -152,6 +152,17 @@ pub struct Equality {
     pub function: pg_sys::Oid,
 }
 
+/// Whether two rows of a table may have one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Uniqueness {
+    /// A constraint that is checked row by row keeps them from it.
+    Always,
+    /// A deferrable constraint lets them, until the statement or the transaction ends.
+    InTheEnd,
+    /// Nothing keeps them from it.
+    Never,
+}
+
 impl OpenRelation {
     /// How the key columns of an index compare, in order; `None` if it is no index.
     pub fn equality_of_key(&self) -> Option<Vec<Equality>> {
@@ -333,16 +344,18 @@ impl OpenRelation {
         })
     }
 
-    /// Whether several rows may have one key until the statement or the transaction ends: what keeps rows
-    /// from having the same is a deferrable constraint.
-    pub fn may_share_key(&self, key: &[i16]) -> bool {
+    /// What keeps two rows from having one key.
+    pub fn uniqueness(&self, key: &[i16]) -> Uniqueness {
         let is_within = |unique: &Vec<i16>| unique.iter().all(|column| key.contains(column));
         let valid = |form: &pg_sys::FormData_pg_index| form.indisunique && form.indisvalid;
-        !self
-            .keys_of(|form| valid(form) && form.indimmediate)
-            .iter()
-            .any(is_within)
-            && self.keys_of(valid).iter().any(is_within)
+        let immediate = self.keys_of(|form| valid(form) && form.indimmediate);
+        if immediate.iter().any(is_within) {
+            Uniqueness::Always
+        } else if self.keys_of(valid).iter().any(is_within) {
+            Uniqueness::InTheEnd
+        } else {
+            Uniqueness::Never
+        }
     }
 
     /// The key columns of those indexes on all rows that are wanted.

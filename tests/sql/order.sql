@@ -156,3 +156,12 @@ SELECT * FROM entries('parent');
 SELECT * FROM entries('child');
 SELECT ok, rows FROM verify_table('parent');
 SELECT ok, rows FROM verify_table('child');
+
+\echo -- one command takes a key over and removes the row that had it, with no index that keeps keys apart
+CREATE TABLE loose (id integer NOT NULL, v text);
+SELECT audit_attach('loose', pk => '{id}', payload => 'full');
+INSERT INTO loose VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd');
+WITH gone AS (DELETE FROM loose WHERE id = 2) UPDATE loose SET id = 2 WHERE id = 1;
+WITH taken AS (UPDATE loose SET id = 4 WHERE id = 3) DELETE FROM loose WHERE id = 4;
+SELECT * FROM entries('loose');
+SELECT ok, rows FROM verify_table('loose');
