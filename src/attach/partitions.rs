@@ -18,6 +18,7 @@ use crate::error::Failure;
 use crate::ledger::catalog::verbs_schema;
 use crate::ledger::dropped_partitions::{self, DroppedPartition};
 use crate::ledger::owner::as_owner;
+use crate::pg::columns_before::Beginning;
 use crate::pg::ddl::{ColumnChange, ColumnValues, Command, Touched};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::with_plain_names;
@@ -32,12 +33,13 @@ pub fn follow(command: &Command) {
     if !command.may_matter() {
         return;
     }
+    let beginning = Beginning::of_this_command();
     // Here, where names mean what they mean to the command.
     let mut touched = command.touched();
     reach_heirs(&mut touched);
     keep_audited(&mut touched);
     if !touched.is_empty() {
-        as_owner(|| with_plain_names(|| follow_each(touched)));
+        as_owner(|| with_plain_names(|| follow_each(touched, beginning)));
     }
 }
 
@@ -80,7 +82,7 @@ pub fn follow_dropped(command: &Command) {
                 column_changed(change);
             }
             for relation in dropped.altered {
-                altered(relation, &[]);
+                altered(relation, &[], None);
             }
         });
     });
@@ -131,7 +133,7 @@ fn audited_parents(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
     above
 }
 
-fn follow_each(touched: Touched) {
+fn follow_each(touched: Touched, beginning: Option<Beginning>) {
     for relation in touched.created {
         came(relation, false);
     }
@@ -149,6 +151,7 @@ fn follow_each(touched: Touched) {
         altered(
             relation,
             &touched.values.iter().filter(of_it).collect::<Vec<_>>(),
+            beginning,
         );
     }
     for relation in touched.inheriting {
@@ -206,7 +209,7 @@ fn came(relation: pg_sys::Oid, with_rows: bool) {
         let leaf = OpenRelation::table(leaf, LOCK);
         for audited in audited::of(&leaf) {
             if !with_rows {
-                let missing = note_layout(&leaf, &audited.declaration, &[]);
+                let missing = note_layout(&leaf, &audited.declaration, &[], None);
                 warn_once(missing, &name, &mut warned);
             } else {
                 let spec = Spec::resolve(&leaf, &audited.declaration);
@@ -310,13 +313,13 @@ fn column_changed(change: &ColumnChange) {
 }
 
 /// Columns of a table changed, and of its partitions with it: their values in rows that are there did so, too.
-fn altered(relation: pg_sys::Oid, values: &[&ColumnValues]) {
+fn altered(relation: pg_sys::Oid, values: &[&ColumnValues], beginning: Option<Beginning>) {
     let name = ddl::qualified(relation);
     let mut warned = false;
     for leaf in leaves(relation, LOCK) {
         let leaf = OpenRelation::table(leaf, LOCK);
         for audited in audited::of(&leaf) {
-            let missing = note_layout(&leaf, &audited.declaration, values);
+            let missing = note_layout(&leaf, &audited.declaration, values, beginning);
             warn_once(missing, &name, &mut warned);
         }
     }
@@ -328,11 +331,15 @@ fn note_layout(
     table: &OpenRelation,
     declaration: &Declaration,
     values: &[&ColumnValues],
+    beginning: Option<Beginning>,
 ) -> Option<String> {
     let missing = missing(table, declaration);
     // While a dump is restored, layouts that it has are still to come, and with them their numbers. The first
     // that writes to the table will find it as it is then.
     if missing.is_none() && !session::is_restoring() {
+        if let Some(beginning) = beginning {
+            Spec::note_layout_before(table, declaration, beginning);
+        }
         let spec = Spec::resolve(table, declaration);
         spec.note_layout(&Upon::of(table, &spec, values));
     }

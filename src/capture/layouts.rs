@@ -7,7 +7,7 @@
 //!
 //! Nobody waits for anybody here: two first writers at a time may record one layout twice.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use auditspine_core::canonical::write_string;
@@ -59,11 +59,23 @@ pub struct Declared<'a> {
 impl Description {
     /// Describes how an open relation's rows are recorded now.
     pub fn of(relation: &OpenRelation, declared: &Declared<'_>) -> Description {
-        with_plain_names(|| Description::of_plainly(relation, declared))
+        Description::of_columns(relation, &relation.attributes(), declared)
     }
 
-    fn of_plainly(relation: &OpenRelation, declared: &Declared<'_>) -> Description {
-        let attributes = relation.attributes();
+    /// The same of a table that had these columns.
+    pub fn of_columns(
+        relation: &OpenRelation,
+        attributes: &[&pg_sys::FormData_pg_attribute],
+        declared: &Declared<'_>,
+    ) -> Description {
+        with_plain_names(|| Description::of_plainly(relation, attributes, declared))
+    }
+
+    fn of_plainly(
+        relation: &OpenRelation,
+        attributes: &[&pg_sys::FormData_pg_attribute],
+        declared: &Declared<'_>,
+    ) -> Description {
         let present = || {
             let all = attributes.iter().copied();
             all.filter(|column| !column.attisdropped && !is_virtual(column))
@@ -196,9 +208,9 @@ pub fn digest_of(payload: &[u8]) -> Option<Hash> {
 }
 
 thread_local! {
-    /// Whether this transaction has recorded a layout: one that is forgotten if it, or a part of it,
+    /// Tables of which this transaction has recorded a layout: one that is forgotten if it, or a part of it,
     /// is rolled back.
-    static CREATED: Cell<bool> = const { Cell::new(false) };
+    static CREATED: RefCell<BTreeSet<u32>> = const { RefCell::new(BTreeSet::new()) };
 }
 
 /// Number of the layout, recorded now unless it is the last that was recorded for the relation and kind;
@@ -217,6 +229,11 @@ pub fn ensure_upon(description: &Description, upon: &Upon) -> Option<i32> {
     let table = state().layouts?.table;
     let known = find(table, description).filter(|_| !upon.changes_unseen());
     Some(known.unwrap_or_else(|| record(table, description, upon.member())))
+}
+
+/// Whether this transaction has recorded a layout of a table, be it in a part that was rolled back since.
+pub fn has_created(relation: pg_sys::Oid) -> bool {
+    CREATED.with_borrow(|created| created.contains(&relation.to_u32()))
 }
 
 fn find(table: pg_sys::Oid, description: &Description) -> Option<i32> {
@@ -253,7 +270,7 @@ fn record(table: pg_sys::Oid, description: &Description, upon: Option<Vec<u8>>) 
     let mut inserter = Inserter::open(table, 1, None);
     inserter.insert(&[(&values, &[false; layout_column::COUNT])]);
     inserter.close();
-    CREATED.set(true);
+    CREATED.with_borrow_mut(|created| created.insert(description.relation.to_u32()));
     let mut payload = description.payload.to_vec();
     if let Some(upon) = upon {
         // Behind the table's name, where the digest does not reach.
@@ -284,10 +301,10 @@ pub fn of_relation(relation: pg_sys::Oid) -> Vec<i32> {
 /// Whether the transaction has recorded a layout, which a rollback, whole or to a savepoint, may take
 /// back.
 pub fn any_created() -> bool {
-    CREATED.get()
+    CREATED.with_borrow(|created| !created.is_empty())
 }
 
 /// To be called when a transaction has ended.
 pub fn transaction_ended() {
-    CREATED.set(false);
+    CREATED.take();
 }

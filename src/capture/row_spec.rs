@@ -15,6 +15,7 @@ use crate::capture::upon::Upon;
 use crate::error::Failure;
 use crate::ledger::{buffer, chains};
 use crate::pg::builtin::jsonb_problem;
+use crate::pg::columns_before::Beginning;
 use crate::pg::relation::{OpenRelation, name_of};
 use crate::pg::row_json::{DeformedRow, RowLayout};
 use crate::pg::table::{self, Uniqueness};
@@ -53,6 +54,16 @@ pub enum ChainColumns {
     By(Vec<i16>),
 }
 
+impl ChainColumns {
+    /// The columns that name the chain.
+    fn columns(&self) -> &[i16] {
+        match self {
+            ChainColumns::By(columns) => columns,
+            ChainColumns::Named(_) => &[],
+        }
+    }
+}
+
 impl Spec {
     /// Resolves a declaration against an open table or partition. Nothing is written.
     ///
@@ -64,28 +75,14 @@ impl Spec {
             table: &table,
             attributes: relation.attributes(),
         };
-        let key = match &declaration.pk {
-            Some(names) => columns.numbers(names, "pk"),
-            None => primary_key(relation, &table),
-        };
-        let chain = match &declaration.chain {
-            ChainOf::Named(name) => {
-                chains::expect_operators(name.as_bytes());
-                ChainColumns::Named(buffer::intern(name.as_bytes()))
-            }
-            ChainOf::By(names) => ChainColumns::By(columns.numbers(names, "chain_by")),
-        };
-        let exclude = columns.numbers(&declaration.exclude, "exclude");
+        let (key, chain, exclude) = columns.resolve(relation, declaration);
         let kind = kind_of(relation, declaration);
         let layout = RowLayout::of(relation, &exclude);
         let declared = Declared {
             kind: kind.as_bytes(),
             exclude: &exclude,
             key: &key,
-            chain: match &chain {
-                ChainColumns::By(columns) => columns,
-                ChainColumns::Named(_) => &[],
-            },
+            chain: chain.columns(),
             full_payload: declaration.full_payload,
         };
         let description = Description::of(relation, &declared);
@@ -103,6 +100,44 @@ impl Spec {
             table,
             layout_id: Cell::new(None),
         }
+    }
+
+    /// Records the layout that a table had when the running command began, if it is not the one that was recorded last:
+    /// after a restore the first command may be one that changes columns, and nothing else tells which they were.
+    pub fn note_layout_before(
+        relation: &OpenRelation,
+        declaration: &Declaration,
+        beginning: Beginning,
+    ) {
+        let before = match layouts::has_created(relation.oid()) {
+            true => return,
+            false => beginning.columns(relation.oid()),
+        };
+        if before.is_empty() {
+            return;
+        }
+        let table = relation.qualified();
+        let columns = Columns {
+            relation: relation.oid(),
+            table: &table,
+            attributes: relation.attributes(),
+        };
+        let (key, chain, exclude) = columns.resolve(relation, declaration);
+        let key = match declaration.pk {
+            Some(_) => key,
+            None => beginning.primary_key(relation.oid()).unwrap_or_default(),
+        };
+        let is_there = |number: &i16| before.iter().any(|column| column.attnum == *number);
+        let kind = kind_of(relation, declaration);
+        let declared = Declared {
+            kind: kind.as_bytes(),
+            exclude: &exclude,
+            key: if key.iter().all(is_there) { &key } else { &[] },
+            chain: chain.columns(),
+            full_payload: declaration.full_payload,
+        };
+        let before: Vec<_> = before.iter().collect();
+        layouts::ensure(&Description::of_columns(relation, &before, &declared));
     }
 
     /// Number of the layout, recorded now if it is new; `None` until the extension is updated from
@@ -235,6 +270,26 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
+    /// Columns of the key, what names the chain, and columns that are left out.
+    fn resolve(
+        &self,
+        relation: &OpenRelation,
+        declaration: &Declaration,
+    ) -> (Vec<i16>, ChainColumns, Vec<i16>) {
+        let key = match &declaration.pk {
+            Some(names) => self.numbers(names, "pk"),
+            None => primary_key(relation, self.table),
+        };
+        let chain = match &declaration.chain {
+            ChainOf::Named(name) => {
+                chains::expect_operators(name.as_bytes());
+                ChainColumns::Named(buffer::intern(name.as_bytes()))
+            }
+            ChainOf::By(names) => ChainColumns::By(self.numbers(names, "chain_by")),
+        };
+        (key, chain, self.numbers(&declaration.exclude, "exclude"))
+    }
+
     fn numbers(&self, names: &[String], argument: &str) -> Vec<i16> {
         names
             .iter()

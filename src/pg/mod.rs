@@ -8,6 +8,7 @@ pub mod arena;
 pub mod builtin;
 pub mod callbacks;
 pub mod clock;
+pub mod columns_before;
 pub mod compat;
 pub mod ddl;
 pub mod extension;

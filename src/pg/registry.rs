@@ -240,6 +240,21 @@ fn scan(
     catalog: &OpenRelation,
     index: impl Into<pg_sys::Oid>,
     conditions: &[(u32, pg_sys::Datum)],
+    show: impl FnMut(pg_sys::HeapTuple),
+) {
+    // SAFETY: without a snapshot it is the latest one.
+    unsafe { scan_under(std::ptr::null_mut(), catalog, index, conditions, show) }
+}
+
+/// The same as a snapshot shows them.
+///
+/// # Safety
+/// `snapshot` is null, or registered while the scan runs.
+pub unsafe fn scan_under(
+    snapshot: pg_sys::Snapshot,
+    catalog: &OpenRelation,
+    index: impl Into<pg_sys::Oid>,
+    conditions: &[(u32, pg_sys::Datum)],
     mut show: impl FnMut(pg_sys::HeapTuple),
 ) {
     let index = index.into();
@@ -260,7 +275,7 @@ fn scan(
             catalog.raw(),
             index,
             true,
-            std::ptr::null_mut(),
+            snapshot,
             conditions.len() as i32,
             keys.as_mut_ptr(),
         );

@@ -48,7 +48,7 @@ pub const FEATURES: &[(&str, bool)] = &[
     // Names are printed quoted, whether they need it or not.
     ("quoting", true),
     // DDL in a database that was restored, where nothing was written yet.
-    ("ddl_after_restore", false),
+    ("ddl_after_restore", true),
     // Keys that may be violated for a while, in several sessions, with events that are written early.
     ("deferrable_key_shared", false),
     // Composite types that have enums, beside keys of domain types, in a database that is restored.
