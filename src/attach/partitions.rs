@@ -46,6 +46,7 @@ pub fn follow(command: &Command) {
 /// Does what a command calls for that has dropped something, be it by CASCADE: columns are gone that triggers name,
 /// and partitions with their rows.
 pub fn follow_dropped(command: &Command) {
+    let beginning = Beginning::of_this_command();
     let mut dropped = Dropped::by_this_command();
     if command.may_matter() {
         // New columns and keys are seen to when it ends.
@@ -78,11 +79,14 @@ pub fn follow_dropped(command: &Command) {
                     entries::partition_dropped(&partition.name, &kind, &ids);
                 }
             }
+            let altered_too = dropped.altered.iter().copied();
+            let lost = dropped.columns.iter().map(|change| change.relation);
+            were_before(lost.chain(altered_too), beginning);
             for change in &dropped.columns {
                 column_changed(change);
             }
             for relation in dropped.altered {
-                altered(relation, &[], None);
+                altered(relation, &[]);
             }
         });
     });
@@ -134,6 +138,7 @@ fn audited_parents(relation: pg_sys::Oid) -> Vec<pg_sys::Oid> {
 }
 
 fn follow_each(touched: Touched, beginning: Option<Beginning>) {
+    were_before(touched.altered.iter().copied(), beginning);
     for relation in touched.created {
         came(relation, false);
     }
@@ -151,7 +156,6 @@ fn follow_each(touched: Touched, beginning: Option<Beginning>) {
         altered(
             relation,
             &touched.values.iter().filter(of_it).collect::<Vec<_>>(),
-            beginning,
         );
     }
     for relation in touched.inheriting {
@@ -209,7 +213,7 @@ fn came(relation: pg_sys::Oid, with_rows: bool) {
         let leaf = OpenRelation::table(leaf, LOCK);
         for audited in audited::of(&leaf) {
             if !with_rows {
-                let missing = note_layout(&leaf, &audited.declaration, &[], None);
+                let missing = note_layout(&leaf, &audited.declaration, &[]);
                 warn_once(missing, &name, &mut warned);
             } else {
                 let spec = Spec::resolve(&leaf, &audited.declaration);
@@ -313,14 +317,28 @@ fn column_changed(change: &ColumnChange) {
 }
 
 /// Columns of a table changed, and of its partitions with it: their values in rows that are there did so, too.
-fn altered(relation: pg_sys::Oid, values: &[&ColumnValues], beginning: Option<Beginning>) {
+fn altered(relation: pg_sys::Oid, values: &[&ColumnValues]) {
     let name = ddl::qualified(relation);
     let mut warned = false;
     for leaf in leaves(relation, LOCK) {
         let leaf = OpenRelation::table(leaf, LOCK);
         for audited in audited::of(&leaf) {
-            let missing = note_layout(&leaf, &audited.declaration, values, beginning);
+            let missing = note_layout(&leaf, &audited.declaration, values);
             warn_once(missing, &name, &mut warned);
+        }
+    }
+}
+
+/// Records the layouts that tables had when the running command began, where they are not those recorded last. To be
+/// called while triggers name the columns as they were called then.
+fn were_before(relations: impl Iterator<Item = pg_sys::Oid>, beginning: Option<Beginning>) {
+    let Some(beginning) = beginning.filter(|_| !session::is_restoring()) else {
+        return;
+    };
+    for leaf in relations.flat_map(|relation| leaves(relation, LOCK)) {
+        let leaf = OpenRelation::table(leaf, LOCK);
+        for audited in audited::of(&leaf) {
+            Spec::note_layout_before(&leaf, &audited.declaration, beginning);
         }
     }
 }
@@ -331,15 +349,11 @@ fn note_layout(
     table: &OpenRelation,
     declaration: &Declaration,
     values: &[&ColumnValues],
-    beginning: Option<Beginning>,
 ) -> Option<String> {
     let missing = missing(table, declaration);
     // While a dump is restored, layouts that it has are still to come, and with them their numbers. The first
     // that writes to the table will find it as it is then.
     if missing.is_none() && !session::is_restoring() {
-        if let Some(beginning) = beginning {
-            Spec::note_layout_before(table, declaration, beginning);
-        }
         let spec = Spec::resolve(table, declaration);
         spec.note_layout(&Upon::of(table, &spec, values));
     }

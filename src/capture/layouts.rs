@@ -208,8 +208,8 @@ pub fn digest_of(payload: &[u8]) -> Option<Hash> {
 }
 
 thread_local! {
-    /// Tables of which this transaction has recorded a layout: one that is forgotten if it, or a part of it,
-    /// is rolled back.
+    /// Tables of which this transaction has recorded a layout, or looked whether it has to: what it recorded is
+    /// forgotten if it, or a part of it, is rolled back.
     static CREATED: RefCell<BTreeSet<u32>> = const { RefCell::new(BTreeSet::new()) };
 }
 
@@ -231,9 +231,10 @@ pub fn ensure_upon(description: &Description, upon: &Upon) -> Option<i32> {
     Some(known.unwrap_or_else(|| record(table, description, upon.member())))
 }
 
-/// Whether this transaction has recorded a layout of a table, be it in a part that was rolled back since.
-pub fn has_created(relation: pg_sys::Oid) -> bool {
-    CREATED.with_borrow(|created| created.contains(&relation.to_u32()))
+/// Whether this transaction neither asked so of a table before nor recorded a layout of it, be it in a part that was
+/// rolled back since.
+pub fn is_first_look(relation: pg_sys::Oid) -> bool {
+    CREATED.with_borrow_mut(|created| created.insert(relation.to_u32()))
 }
 
 fn find(table: pg_sys::Oid, description: &Description) -> Option<i32> {

@@ -18,6 +18,7 @@ use crate::pg::builtin::jsonb_problem;
 use crate::pg::columns_before::Beginning;
 use crate::pg::relation::{OpenRelation, name_of};
 use crate::pg::row_json::{DeformedRow, RowLayout};
+use crate::pg::shape;
 use crate::pg::table::{self, Uniqueness};
 
 /// A declaration, resolved against a relation.
@@ -75,7 +76,18 @@ impl Spec {
             table: &table,
             attributes: relation.attributes(),
         };
-        let (key, chain, exclude) = columns.resolve(relation, declaration);
+        let key = match &declaration.pk {
+            Some(names) => columns.numbers(names, "pk"),
+            None => primary_key(relation, &table),
+        };
+        let chain = match &declaration.chain {
+            ChainOf::Named(name) => {
+                chains::expect_operators(name.as_bytes());
+                ChainColumns::Named(buffer::intern(name.as_bytes()))
+            }
+            ChainOf::By(names) => ChainColumns::By(columns.numbers(names, "chain_by")),
+        };
+        let exclude = columns.numbers(&declaration.exclude, "exclude");
         let kind = kind_of(relation, declaration);
         let layout = RowLayout::of(relation, &exclude);
         let declared = Declared {
@@ -109,35 +121,41 @@ impl Spec {
         declaration: &Declaration,
         beginning: Beginning,
     ) {
-        let before = match layouts::has_created(relation.oid()) {
-            true => return,
-            false => beginning.columns(relation.oid()),
-        };
-        if before.is_empty() {
+        if !layouts::is_first_look(relation.oid()) {
             return;
         }
-        let table = relation.qualified();
+        let before = beginning.columns(relation.oid());
         let columns = Columns {
             relation: relation.oid(),
-            table: &table,
-            attributes: relation.attributes(),
+            table: &relation.qualified(),
+            attributes: before.iter().collect(),
         };
-        let (key, chain, exclude) = columns.resolve(relation, declaration);
-        let key = match declaration.pk {
-            Some(_) => key,
-            None => beginning.primary_key(relation.oid()).unwrap_or_default(),
+        let is_known = |column: &&pg_sys::FormData_pg_attribute| {
+            column.attisdropped || shape::exists(column.atttypid)
         };
-        let is_there = |number: &i16| before.iter().any(|column| column.attnum == *number);
-        let kind = kind_of(relation, declaration);
-        let declared = Declared {
-            kind: kind.as_bytes(),
-            exclude: &exclude,
-            key: if key.iter().all(is_there) { &key } else { &[] },
-            chain: chain.columns(),
-            full_payload: declaration.full_payload,
+        let key = match &declaration.pk {
+            Some(names) => columns.find_all(names),
+            None => beginning.primary_key(relation.oid()),
         };
-        let before: Vec<_> = before.iter().collect();
-        layouts::ensure(&Description::of_columns(relation, &before, &declared));
+        let chain = match &declaration.chain {
+            ChainOf::Named(_) => Some(Vec::new()),
+            ChainOf::By(names) => columns.find_all(names),
+        };
+        let exclude = columns.find_all(&declaration.exclude);
+        if let (Some(key), Some(chain), Some(exclude)) = (key, chain, exclude)
+            && columns.attributes.iter().all(is_known)
+        {
+            let kind = kind_of(relation, declaration);
+            let declared = Declared {
+                kind: kind.as_bytes(),
+                exclude: &exclude,
+                key: &key,
+                chain: &chain,
+                full_payload: declaration.full_payload,
+            };
+            let before = Description::of_columns(relation, &columns.attributes, &declared);
+            layouts::ensure(&before);
+        }
     }
 
     /// Number of the layout, recorded now if it is new; `None` until the extension is updated from
@@ -270,53 +288,34 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    /// Columns of the key, what names the chain, and columns that are left out.
-    fn resolve(
-        &self,
-        relation: &OpenRelation,
-        declaration: &Declaration,
-    ) -> (Vec<i16>, ChainColumns, Vec<i16>) {
-        let key = match &declaration.pk {
-            Some(names) => self.numbers(names, "pk"),
-            None => primary_key(relation, self.table),
+    fn find(&self, name: &str) -> Option<i16> {
+        let is_it = |attribute: &&&pg_sys::FormData_pg_attribute| {
+            !attribute.attisdropped && name_of(&attribute.attname) == name.as_bytes()
         };
-        let chain = match &declaration.chain {
-            ChainOf::Named(name) => {
-                chains::expect_operators(name.as_bytes());
-                ChainColumns::Named(buffer::intern(name.as_bytes()))
-            }
-            ChainOf::By(names) => ChainColumns::By(self.numbers(names, "chain_by")),
-        };
-        (key, chain, self.numbers(&declaration.exclude, "exclude"))
+        Some(self.attributes.iter().find(is_it)?.attnum)
+    }
+
+    fn find_all(&self, names: &[String]) -> Option<Vec<i16>> {
+        names.iter().map(|name| self.find(name)).collect()
     }
 
     fn numbers(&self, names: &[String], argument: &str) -> Vec<i16> {
-        names
-            .iter()
-            .map(|name| {
-                self.attributes
-                    .iter()
-                    .find(|attribute| {
-                        !attribute.attisdropped && name_of(&attribute.attname) == name.as_bytes()
-                    })
-                    .map_or_else(
-                        || {
-                            Failure::UnknownColumn.raise(
-                                format!(
-                                    "table {} has no column \"{name}\", which the trigger's argument '{argument}=' names",
-                                    self.table
-                                ),
-                                format!(
-                                    "attach it again with the columns that it has now: SELECT audit_attach({}, …); or recreate \
-                                     the trigger, if it was written by hand",
-                                    whole(self.relation)
-                                ),
-                            )
-                        },
-                        |attribute| attribute.attnum,
-                    )
+        let number = |name: &String| {
+            self.find(name).unwrap_or_else(|| {
+                Failure::UnknownColumn.raise(
+                    format!(
+                        "table {} has no column \"{name}\", which the trigger's argument '{argument}=' names",
+                        self.table
+                    ),
+                    format!(
+                        "attach it again with the columns that it has now: SELECT audit_attach({}, …); or recreate \
+                         the trigger, if it was written by hand",
+                        whole(self.relation)
+                    ),
+                )
             })
-            .collect()
+        };
+        names.iter().map(number).collect()
     }
 
     fn name(&self, attnum: i16) -> String {

@@ -70,6 +70,12 @@ pub fn enum_labels(type_oid: pg_sys::Oid) -> Option<Vec<(u32, Vec<u8>)>> {
     }
 }
 
+/// Whether there is such a type.
+pub fn exists(type_oid: pg_sys::Oid) -> bool {
+    // SAFETY: looks up the catalogs, also for a type that is gone.
+    unsafe { pg_sys::get_typtype(type_oid) != 0 }
+}
+
 /// Whether a type is a domain, which may have a default of its own.
 pub fn is_domain(type_oid: pg_sys::Oid) -> bool {
     // SAFETY: looks up the catalogs for a type that exists.

@@ -38,7 +38,7 @@ const COMMANDS: &[(&str, i64, &str)] = &[
     (
         "DROP COLUMN id, ADD COLUMN id serial PRIMARY KEY",
         5,
-        "t 5 0 5",
+        "f 5 1 4",
     ),
 ];
 
