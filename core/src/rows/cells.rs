@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::column_mapping::{Layouts, Mapping};
+use super::column_mapping::Layouts;
 use super::layout::{CurrentColumns, Incarnation, Layout};
+use super::mapping::Mapping;
 
 /// A column that is recorded now, and that the entry of a row does not cover.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ mod join;
 mod join_record;
 pub mod key_text;
 mod layout;
+mod mapping;
 pub mod members;
 mod names;
 mod removals;
@@ -22,13 +23,14 @@ mod types;
 
 pub use crate::finding::RowKind as RowFindingKind;
 pub use cells::{Expected, Uncovered};
-pub use column_mapping::{Gone, Layouts, Mapping, Relation, Source};
+pub use column_mapping::Layouts;
 pub use conversion::Undo;
 pub use join::{How, Join, Outcome, Storage, Tape};
 pub use join_record::{EntryRecord, KeyDigest, KeyHasher, Place, RowRecord};
 pub use layout::{
     Column, CurrentColumns, Incarnation, Layout, MalformedLayout, TypeId, Upon, split_name,
 };
+pub use mapping::{Gone, Mapping, Relation, Source};
 pub use names::{ByPayload, KeyEpochs, Leftover, NamePart, OldName, Renamed, Translation, compose};
 pub use removals::Removals;
 pub use types::{Attribute, Form, Label, Overrides, Shape, Shapes};

@@ -7,9 +7,11 @@
 pub mod by_content;
 pub mod cells;
 pub mod chains;
+pub mod disorder;
 pub mod entries;
 pub mod in_force;
 pub mod judge;
+pub mod keyless;
 pub mod lookup;
 pub mod moved_on;
 pub mod older;
@@ -19,13 +21,13 @@ pub mod recorded;
 pub mod renamed;
 pub mod report;
 pub mod since;
+pub mod system_entries;
 pub mod target;
 
 use std::collections::{BTreeMap, HashSet};
 
-use auditspine_core::order::{Group, Order, StepBack, proves_of_row};
 use auditspine_core::rows::{
-    EntryRecord, How, Join, KeyEpochs, KeyHasher, Layouts, Place, Removals, Renamed, RowFindingKind,
+    EntryRecord, How, Join, KeyEpochs, KeyHasher, Layouts, Renamed, RowFindingKind,
 };
 use pgrx::pg_sys;
 
@@ -37,18 +39,19 @@ pub use crate::verify::rows::report::{Finding, TableReport};
 pub use crate::verify::rows::target::is_audited;
 
 use crate::capture::audited;
-use crate::capture::layouts::KIND as LAYOUT_KIND;
 use crate::ledger::catalog::state;
-use crate::ledger::order::{self, Found};
 use crate::ledger::snapshot::CurrentSnapshot;
 use crate::pg::privilege::expect_select;
 use crate::pg::row_json::with_plain_names;
 use crate::pg::spill::TempFiles;
 use crate::verify::links::drawn;
 use crate::verify::rows::chains::ChainFilter;
+use crate::verify::rows::disorder::{Doubts, disputed, tell_disputed};
 use crate::verify::rows::entries::{Entries, EntryFetcher, Which};
 use crate::verify::rows::judge::Judge;
+use crate::verify::rows::keyless::Keyless;
 use crate::verify::rows::partition::Partition;
+use crate::verify::rows::system_entries::{removals, tell_lost_layouts};
 use crate::verify::rows::target::{Source, Target};
 
 /// How much a caller wants to know of findings.
@@ -62,8 +65,6 @@ pub enum Detail {
 
 /// Least memory for records, in bytes; `work_mem` if that is more.
 const LEAST_MEMORY: usize = 16 * 1024 * 1024;
-/// Rows without a key that are told one by one; of the others only their number.
-const MOST_KEYLESS: usize = 1000;
 
 /// Which rows a caller wants to know of. Where they cannot be told apart (a TRUNCATE, a trigger that is
 /// off, very many keys, keys that cannot be looked up), all rows are verified nevertheless.
@@ -278,11 +279,7 @@ fn all(
     told.extend(pass.ahead.iter().map(|(seq, _)| *seq));
     let removals = removals(target, recorded, &pass, judge);
     tell_lost_layouts(target, recorded, &pass, judge);
-    let mut doubts = Doubts {
-        drawn: about.drawn,
-        known: told,
-        ..Doubts::default()
-    };
+    let mut doubts = Doubts::new(about.drawn, told);
     let mut settle =
         |by_time: &EntryRecord, by_number: &EntryRecord| doubts.counts(by_time, by_number);
     let current: Vec<Option<i32>> = judge
@@ -316,34 +313,6 @@ fn all(
     (rows, pass.entries)
 }
 
-/// Rows of which a column of the key is null.
-#[derive(Default)]
-pub struct Keyless {
-    some: Vec<(u32, Place)>,
-    more: u64,
-}
-
-impl Keyless {
-    fn add(&mut self, leaf: u32, place: Place) {
-        if self.some.len() < MOST_KEYLESS {
-            self.some.push((leaf, place));
-        } else {
-            self.more += 1;
-        }
-    }
-
-    fn tell(self, target: &Target, judge: &mut Judge<'_>) {
-        for (leaf, place) in self.some {
-            judge.keyless(leaf, place);
-        }
-        if self.more > 0 {
-            let detail = format!("a column of the key is null in {} more rows", self.more);
-            let kind = RowFindingKind::RowUnrecorded;
-            (judge.put)(Finding::of_table(kind, &target.name, detail));
-        }
-    }
-}
-
 /// Verifies some rows; `None` if all must be.
 fn some(
     target: &Target,
@@ -372,185 +341,6 @@ fn some(
     tell_lost_layouts(target, recorded, &touched.pass, judge);
     judge.judge(&mut outcomes);
     Some((rows, touched.pass.entries))
-}
-
-/// Entries about the table whose numbers tell another order than that in which they were linked, or that
-/// share a number.
-fn disputed(order: Order, sources: &[Source]) -> Vec<Found> {
-    let mut disputed = Vec::new();
-    for (from, to) in order.doubtful() {
-        disputed.extend(
-            order::find(from, to)
-                .into_iter()
-                .filter(|found| sources.iter().any(|source| source.kind == found.event_kind)),
-        );
-    }
-    disputed
-}
-
-/// Entries that are the last of their rows by number, and cannot have been linked last.
-#[derive(Default)]
-struct Doubts {
-    steps: Option<Vec<StepBack>>,
-    /// The last number that was drawn, or a later one.
-    drawn: Option<i64>,
-    /// Numbers of entries that were told of before.
-    known: HashSet<i64>,
-    told: Vec<(EntryRecord, EntryRecord)>,
-    more: u64,
-}
-
-/// Doubts about rows that are told one by one.
-const MOST_DOUBTS: usize = 1000;
-
-impl Doubts {
-    /// Whether the last entry of a row by time counts, and not the last by number.
-    fn counts(&mut self, by_time: &EntryRecord, by_number: &EntryRecord) -> bool {
-        let group = |entry: &EntryRecord| Group {
-            seq: entry.seq,
-            at: entry.at,
-        };
-        let steps = self
-            .steps
-            .get_or_insert_with(|| order::steps(i64::MIN, i64::MAX));
-        let counts = self.drawn.is_some_and(|drawn| by_number.seq > drawn)
-            || proves_of_row(&group(by_time), &group(by_number), steps);
-        if self.known.contains(&by_number.seq) || self.known.contains(&by_time.seq) {
-            return counts;
-        }
-        if counts && self.told.len() < MOST_DOUBTS {
-            self.told.push((*by_time, *by_number));
-        } else if counts {
-            self.more += 1;
-        }
-        counts
-    }
-
-    fn tell(self, target: &Target, judge: &mut Judge<'_>) {
-        let mut tell = |entry: &EntryRecord, what: String| {
-            let evidence = judge.entries.fetch(entry.place);
-            (judge.put)(Finding {
-                seq: Some(entry.seq),
-                key: evidence.and_then(|evidence| evidence.key),
-                ..Finding::of_table(RowFindingKind::OrderDisputed, &target.name, what)
-            });
-        };
-        for (by_time, by_number) in &self.told {
-            let what = format!(
-                "the last entry of the row by number was linked before one with seq {}, which counts: the \
-                 sequence was set when one of them was numbered",
-                by_time.seq
-            );
-            tell(by_number, what);
-        }
-        if let Some((_, entry)) = self.told.last().filter(|_| self.more > 0) {
-            tell(entry, format!("so it is with {} more rows", self.more));
-        }
-    }
-}
-
-fn tell_disputed(target: &Target, disputed: &[Found], pass: &entries::Pass, judge: &mut Judge<'_>) {
-    let mut tell = |seq: i64, key: Option<&[u8]>, what: String| {
-        (judge.put)(Finding {
-            seq: Some(seq),
-            key: key.map(<[u8]>::to_vec),
-            ..Finding::of_table(RowFindingKind::OrderDisputed, &target.name, what)
-        });
-    };
-    for found in disputed {
-        let what = found.detail.clone().unwrap_or_else(|| {
-            "another entry has the same seq: the sequence was set back".to_owned()
-        });
-        tell(
-            found.seq,
-            found.event_pk.as_deref().map(str::as_bytes),
-            what,
-        );
-    }
-    for (seq, key) in &pass.ahead {
-        let what =
-            "the entry's seq is beyond what auditspine.audit_seq has drawn, so it does not count";
-        tell(*seq, Some(key), what.to_owned());
-    }
-    if let Some((seq, _)) = pass.ahead.first().filter(|_| pass.more_ahead > 0) {
-        tell(
-            *seq,
-            None,
-            format!("{} more entries are beyond what was drawn", pass.more_ahead),
-        );
-    }
-}
-
-/// What TRUNCATEs and detached partitions took away.
-fn removals(
-    target: &Target,
-    recorded: &Recorded,
-    pass: &entries::Pass,
-    judge: &mut Judge<'_>,
-) -> Removals {
-    let mut altered = Vec::new();
-    let mut removals = entries::removals(&pass.truncated, &mut judge.entries, &mut altered);
-    for partition in &recorded.partitions {
-        if partition.kind == target.kind {
-            for layout in &partition.layouts {
-                removals.remove_layout(partition.seq, *layout);
-            }
-        }
-    }
-    let mut tell = |seq, what: String| {
-        (judge.put)(Finding {
-            seq: Some(seq),
-            ..Finding::of_table(RowFindingKind::RecordAltered, &target.name, what)
-        });
-    };
-    for seq in altered {
-        tell(
-            seq,
-            "the payload of a TRUNCATE's entry is not what its hash says".to_owned(),
-        );
-    }
-    for entry in &recorded.altered {
-        if entry.event_kind != LAYOUT_KIND && entry.event_pk == target.kind {
-            tell(
-                entry.seq,
-                format!("entry of kind {}: {}", entry.event_kind, entry.what),
-            );
-        }
-    }
-    removals
-}
-
-/// Layouts that entries name and no entry tells, or none that can be trusted.
-fn tell_lost_layouts(
-    target: &Target,
-    recorded: &Recorded,
-    pass: &entries::Pass,
-    judge: &mut Judge<'_>,
-) {
-    let mut told = HashSet::new();
-    for (id, first) in &pass.layouts {
-        if judge.layouts.get(*id).is_some() || !told.insert(*id) {
-            continue;
-        }
-        let pk = id.to_string();
-        let altered = recorded
-            .altered
-            .iter()
-            .find(|entry| entry.event_kind == LAYOUT_KIND && entry.event_pk == pk);
-        let (kind, seq, what) = match altered {
-            Some(entry) => (RowFindingKind::LayoutAltered, entry.seq, entry.what),
-            None => (
-                RowFindingKind::LayoutMissing,
-                *first,
-                "no entry tells it, although entries name it",
-            ),
-        };
-        (judge.put)(Finding {
-            seq: Some(seq),
-            layout: Some(*id),
-            ..Finding::of_table(kind, &target.name, format!("layout {id}: {what}"))
-        });
-    }
 }
 
 fn memory() -> usize {

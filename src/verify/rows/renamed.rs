@@ -13,11 +13,12 @@ use pgrx::pg_sys;
 use crate::capture::row_spec::Spec;
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::{ColumnThen, DeformedRow, RowLayout};
+use crate::verify::rows::Rows;
 use crate::verify::rows::by_content;
 use crate::verify::rows::cells::{row_of, way_of};
 use crate::verify::rows::judge::Judge;
+use crate::verify::rows::keyless::Keyless;
 use crate::verify::rows::report::Finding;
-use crate::verify::rows::{Keyless, Rows};
 
 /// Rows that are gone, or too many, without it being known which, that are told one by one.
 const MOST_TOLD: u64 = 1000;
