@@ -1,10 +1,10 @@
 //! The trigger `audit_chain_append()`: turns each row change into a pending event.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use pgrx::pg_sys;
+use rustc_hash::FxHashMap;
 
 use crate::capture::audited::{root_of, triggers};
 use crate::capture::declaration;
@@ -32,7 +32,7 @@ struct Known {
 
 #[derive(Default)]
 struct Specs {
-    by_trigger: HashMap<pg_sys::Oid, Known>,
+    by_trigger: FxHashMap<pg_sys::Oid, Known>,
     recent: Option<(pg_sys::Oid, Rc<Spec>)>,
 }
 

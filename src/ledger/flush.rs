@@ -7,12 +7,12 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use auditspine_core::entry::{Event, EventHasher, Format, chain_hash};
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::broken;
 use crate::ledger::attribution::{self, Attribution, AttributionId};
@@ -131,7 +131,7 @@ impl Chains {
             names: Vec::new(),
             created: Vec::new(),
         };
-        let mut seen = HashSet::new();
+        let mut seen = FxHashSet::default();
         for Fields {
             chain,
             creates_chain,
@@ -200,16 +200,20 @@ fn link(buffer: &Buffer, events: &[Pending], wait: bool) -> Option<Place> {
         return None;
     };
     let mut batch = Batch::new(&state, events.len());
-    // Indexes and slots of the inserter live in `scratch`; tuples live in one that is reset.
+    // Indexes and slots of the inserter live in `scratch`; tuples of several batches in one that is reset.
     batch.share_attributions(events);
-    let tuples = ScratchContext::enter();
+    let mut size = batch_size(buffer, events);
+    let tuples = (size < events.len()).then(ScratchContext::enter);
     let mut rest = events;
     while !rest.is_empty() {
-        let (events, behind) = rest.split_at(batch_size(buffer, rest));
+        let (events, behind) = rest.split_at(size);
         rest = behind;
         batch.fill(buffer, events, &mut lanes);
         batch.insert(&mut inserter);
-        tuples.reset();
+        if let Some(tuples) = &tuples {
+            tuples.reset();
+        }
+        size = batch_size(buffer, rest);
     }
     drop(tuples);
     inserter.close();
@@ -235,7 +239,7 @@ fn batch_size(buffer: &Buffer, events: &[Pending]) -> usize {
 
 struct Lanes {
     all: Vec<Lane>,
-    by_chain: HashMap<NameId, usize>,
+    by_chain: FxHashMap<NameId, usize>,
     /// The chain of the event before, which is nearly always that of the next.
     recent: Option<(NameId, usize)>,
 }
@@ -250,7 +254,7 @@ impl Lanes {
         }
         let mut lanes = Lanes {
             all: Vec::new(),
-            by_chain: HashMap::new(),
+            by_chain: FxHashMap::default(),
             recent: None,
         };
         for (id, chain) in wanted.in_lock_order() {

@@ -1,10 +1,10 @@
 //! The end of a lane.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use auditspine_core::hash::Hash;
 use pgrx::pg_sys;
+use rustc_hash::FxHashMap;
 
 use crate::error::broken;
 use crate::ledger::catalog::column;
@@ -24,7 +24,7 @@ pub struct Head {
 
 thread_local! {
     /// The last position that this backend saw, by chain and lane.
-    static SEEN: RefCell<HashMap<(i32, i16), i64>> = RefCell::default();
+    static SEEN: RefCell<FxHashMap<(i32, i16), i64>> = RefCell::default();
 }
 
 const SEEN_LIMIT: usize = 16 * 1024;

@@ -27,9 +27,9 @@
 //! on to take row locks; that can deadlock, and PostgreSQL then cancels one of the transactions.)
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use pgrx::pg_sys;
+use rustc_hash::FxHashMap;
 
 use crate::error::Failure;
 use crate::ledger::chains::{Chain, Owner};
@@ -68,9 +68,9 @@ struct Home {
 }
 
 thread_local! {
-    static HOMES: RefCell<HashMap<i32, Home>> = RefCell::new(HashMap::new());
+    static HOMES: RefCell<FxHashMap<i32, Home>> = RefCell::default();
     /// The lowest lane that this transaction holds, by group.
-    static HELD: RefCell<HashMap<i32, i16>> = RefCell::new(HashMap::new());
+    static HELD: RefCell<FxHashMap<i32, i16>> = RefCell::default();
 }
 
 /// Whether this transaction has linked entries.

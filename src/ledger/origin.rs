@@ -1,9 +1,8 @@
 //! Where changes of rows were told, kept by number: events of one statement share it.
 
-use std::collections::HashMap;
-
 use auditspine_core::versions::Version;
 use pgrx::pg_sys;
+use rustc_hash::FxHashMap;
 
 use crate::pg::table::Uniqueness;
 
@@ -40,7 +39,7 @@ const KEEP: usize = 256;
 #[derive(Default)]
 pub struct Origins {
     all: Vec<Origin>,
-    numbers: HashMap<Origin, u32>,
+    numbers: FxHashMap<Origin, u32>,
 }
 
 impl Origins {
