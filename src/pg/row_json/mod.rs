@@ -45,7 +45,7 @@ pub struct RowLayout {
     writers: Vec<Option<Writer>>,
     settings: Settings,
     calls_functions: bool,
-    /// [`output::function_changes`] when this was made, if what it calls may change.
+    /// [`changes::function_changes`] when this was made, if what it calls may change.
     functions: Option<u64>,
     // Last, so that it goes after the writers, which refer to memory in it.
     _context: LastingContext,
