@@ -1,0 +1,45 @@
+# Instructions and modelled cache misses of one-row transactions, counted by callgrind in a backend of its own: the
+# same on any machine, under any load. It has no SHA-NI, so hashes count for more than they cost.
+# shellcheck shell=bash
+
+# The cache that is modelled: 32 KiB each for code and data, and 512 KiB behind them.
+CACHE="--cache-sim=yes --I1=32768,8,64 --D1=32768,8,64 --LL=524288,8,64"
+
+# Prints instructions and misses of the second cache of $2 transactions of kind $1 that begin at row $3.
+count_transactions() {
+    local statement
+    case $1 in
+        insert) statement="INSERT INTO bench.finding (id, scan_id, severity, title, score) VALUES (10000 + i, i, 'high', 'finding ' || i, 7.5)" ;;
+        update) statement="UPDATE bench.finding SET score = 1 + i % 9 WHERE id = i" ;;
+        delete) statement="DELETE FROM bench.finding WHERE id = i" ;;
+    esac
+    printf 'DO $$ BEGIN FOR i IN %s..%s LOOP %s; COMMIT; END LOOP; END $$;\n' "$3" "$(($3 + $2 - 1))" "$statement" |
+        # shellcheck disable=SC2086 # several words
+        as_server valgrind --tool=callgrind --callgrind-out-file=/dev/null $CACHE \
+            "$AUDITSPINE_PGBIN/postgres" --single -D "$PGHOST/data" bench 2>&1 >/dev/null |
+        awk '/Collected :/ { print $4, $10 + $11 + $12 }'
+}
+
+# What one transaction takes is what 400 more of them take, so that starting up counts for nothing.
+run_instructions() {
+    local server variant operation few many
+    command -v valgrind >/dev/null || die "valgrind is missing: apt-get install valgrind"
+    server=$(basename "$PGHOST")
+    for variant in unaudited auditspine; do
+        fresh "$variant" 2000
+        "$AUDITSPINE_PGCTL" stop "$server"
+        for operation in insert update delete; do
+            note "instructions: $operation, $variant"
+            read -ra few <<<"$(count_transactions "$operation" 100 1)"
+            read -ra many <<<"$(count_transactions "$operation" 500 101)"
+            [ "${#few[@]}${#many[@]}" = 22 ] || die "callgrind counted nothing"
+            sample "instructions.$operation.$variant" "$(((many[0] - few[0]) / 400))"
+            sample "misses.$operation.$variant" "$(((many[1] - few[1]) / 400))"
+        done
+        "$AUDITSPINE_PGCTL" start "$server"
+    done
+    for operation in insert update delete; do
+        compare cost "instructions of a one-row ${operation^^}" "instructions.$operation.unaudited" "instructions.$operation.auditspine" ""
+        compare cost "misses of a 512 KiB cache, one-row ${operation^^}" "misses.$operation.unaudited" "misses.$operation.auditspine" ""
+    done
+}
