@@ -29,18 +29,7 @@ impl Layouts {
                 .collect(),
             shapes: layout.shapes.clone(),
         };
-        let now = Key {
-            layout: 0,
-            incarnation: present.incarnation.clone(),
-            encoding: 2,
-            columns: present
-                .columns
-                .iter()
-                .chain(&present.excluded)
-                .cloned()
-                .collect(),
-            shapes: present.shapes.clone(),
-        };
+        let now = Key::of_present(present);
         let begun = self.iter().filter(|layout| layout.seq < from);
         let begun = begun.map(|layout| layout.seq).max().unwrap_or(from);
         let named: Vec<Key> = self

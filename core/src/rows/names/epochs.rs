@@ -20,6 +20,18 @@ pub(super) struct Key {
 }
 
 impl Key {
+    /// All columns of a table as it is now, as if they were its key.
+    pub fn of_present(present: &CurrentColumns) -> Key {
+        let columns = present.columns.iter().chain(&present.excluded);
+        Key {
+            layout: 0,
+            incarnation: present.incarnation.clone(),
+            encoding: 2,
+            columns: columns.cloned().collect(),
+            shapes: present.shapes.clone(),
+        }
+    }
+
     /// Whether a column of this key and one of another are the same.
     pub fn is_same(&self, column: &Column, other: &Key, of_other: &Column) -> bool {
         match self.incarnation == other.incarnation {
@@ -181,20 +193,7 @@ impl KeyEpochs {
             columns,
             shapes: present.shapes.clone(),
         };
-        let before = self
-            .all
-            .last()
-            .and_then(|epoch| epoch.keys.get(&key.incarnation));
-        let retyped = |column: &&Column| {
-            let old = before.and_then(|before| {
-                before
-                    .columns
-                    .iter()
-                    .find(|old| old.attnum == column.attnum)
-            });
-            old.is_some_and(|old| !old.same_type(column))
-        };
-        let retyped: Vec<Column> = key.columns.iter().filter(retyped).cloned().collect();
+        let retyped: Vec<Column> = self.retyped(&key).cloned().collect();
         for column in retyped {
             self.compute(i64::MAX, &present.incarnation, &column, Some(&key));
         }
@@ -240,29 +239,25 @@ impl KeyEpochs {
 
     /// Columns of a key whose type is another one since, though no entry tells how their values were converted.
     fn retyped_unsaid(&self, layout: &Layout, key: &Key) -> Vec<i16> {
-        let before = self
-            .all
-            .last()
-            .and_then(|epoch| epoch.keys.get(&key.incarnation));
-        let retyped = |column: &&Column| {
+        let is_unsaid = |column: &&Column| {
+            let mut converted = layout.upon.converted.iter();
+            converted.all(|converted| converted.attnum != column.attnum)
+        };
+        let unsaid = self.retyped(key).filter(is_unsaid);
+        unsaid.map(|column| column.attnum).collect()
+    }
+
+    /// Columns of a key that were of another type when the last key of the same life was told.
+    fn retyped<'a>(&self, key: &'a Key) -> impl Iterator<Item = &'a Column> {
+        let current = self.all.last();
+        let before = current.and_then(|epoch| epoch.keys.get(&key.incarnation));
+        key.columns.iter().filter(move |column| {
             let old = before.and_then(|before| {
-                before
-                    .columns
-                    .iter()
-                    .find(|old| old.attnum == column.attnum)
+                let mut columns = before.columns.iter();
+                columns.find(|old| old.attnum == column.attnum)
             });
             old.is_some_and(|old| !old.same_type(column))
-                && layout
-                    .upon
-                    .converted
-                    .iter()
-                    .all(|converted| converted.attnum != column.attnum)
-        };
-        key.columns
-            .iter()
-            .filter(retyped)
-            .map(|column| column.attnum)
-            .collect()
+        })
     }
 
     /// A column was computed anew. Partitions tell so one after the other.
@@ -355,18 +350,7 @@ impl KeyEpochs {
         let epoch = &self.all[epoch];
         let here = epoch.keys.get(&present.incarnation);
         let key = here.or_else(|| epoch.last())?;
-        let now = Key {
-            layout: 0,
-            incarnation: present.incarnation.clone(),
-            encoding: 2,
-            columns: present
-                .columns
-                .iter()
-                .chain(&present.excluded)
-                .cloned()
-                .collect(),
-            shapes: present.shapes.clone(),
-        };
+        let now = Key::of_present(present);
         let part = |column: &Column| {
             if self.is_computed(column, &key.incarnation, ended, i64::MAX) {
                 return None;
