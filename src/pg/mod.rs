@@ -32,6 +32,7 @@ pub mod saved_plans;
 pub mod sequence;
 pub mod server_file;
 pub mod session;
+pub mod sha256;
 pub mod shape;
 pub mod snapshot;
 pub mod spill;

@@ -39,11 +39,17 @@ impl<'t> TupleBatch<'t> {
         assert_eq!(tuple.table(), self.table);
         let bytes = tuple.bytes();
         let first = self.words.len();
-        self.words.resize(first + bytes.len().div_ceil(8), 0);
-        // SAFETY: the words just added have room for the bytes; u64 has no invalid bit patterns.
+        let words = bytes.len().div_ceil(8);
+        self.words.reserve(words);
+        if let Some(last) = self.words.spare_capacity_mut()[..words].last_mut() {
+            last.write(0);
+        }
+        // SAFETY: there is room for so many words, and the bytes fill all but perhaps a part of the last one, which was
+        // written just now; u64 has no invalid bit patterns.
         unsafe {
             let target = self.words.as_mut_ptr().add(first).cast::<u8>();
             target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            self.words.set_len(first + words);
         }
         self.tuples.push((first, bytes.len()));
     }

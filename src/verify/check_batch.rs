@@ -1,6 +1,6 @@
 //! Entries checked batch by batch, by helper threads or by the backend itself.
 
-use auditspine_core::verify::{Checked, Checker};
+use auditspine_core::verify::{Checked, Sweep};
 
 use crate::ledger::raw_tuple;
 use crate::pg::tuple_batch::TupleBatch;
@@ -16,15 +16,17 @@ pub struct Done<'t> {
 }
 
 /// Checks the entries of a batch.
-pub fn work<'t>(batch: TupleBatch<'t>, checker: &mut Checker) -> Done<'t> {
+pub fn work<'t>(batch: TupleBatch<'t>, sweep: &mut Sweep) -> Done<'t> {
     let mut checked = Vec::with_capacity(batch.len());
+    let mut keep = |entry: &Checked| checked.push(*entry);
     let mut left = Vec::new();
     for at in 0..batch.len() {
         match raw_tuple::decode(batch.bytes(at)) {
-            Some(entry) => checked.push(checker.check(&entry)),
+            Some(entry) => sweep.add(&entry, &mut keep),
             None => left.push(at),
         }
     }
+    sweep.finish(&mut keep);
     Done {
         checked,
         left,

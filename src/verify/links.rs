@@ -8,7 +8,7 @@ use auditspine_core::canonical::write_string;
 use auditspine_core::entry::write_integer;
 use auditspine_core::hash::{Hash, Sink};
 use auditspine_core::verify::{
-    ChainReport, Checked, Checker, Finding, Limits, Neighbour, Store, Verifier, Window,
+    ChainReport, Checked, Finding, Limits, Neighbour, Store, Sweep, Verifier, Window,
 };
 use pgrx::pg_sys;
 
@@ -27,6 +27,7 @@ use crate::pg::builtin::jsonb_of;
 use crate::pg::memory::SideContext;
 use crate::pg::result_rows::RowStore;
 use crate::pg::sequence;
+use crate::pg::sha256::compress_abreast;
 use crate::pg::tuple_batch::TupleBatch;
 use crate::pg::worker_pool::{self, Helpers};
 use crate::verify::check_batch::{self, Done};
@@ -118,8 +119,8 @@ fn in_one_pass(
         std::thread::scope(|scope| {
             let count = worker_pool::count(extent.pages);
             let workers = (0..count).map(|_| {
-                let mut checker = verifier.checker();
-                move |batch| check_batch::work(batch, &mut checker)
+                let mut sweep = verifier.sweep(compress_abreast());
+                move |batch| check_batch::work(batch, &mut sweep)
             });
             let helpers = (count > 0).then(|| Helpers::start(scope, workers));
             Pass {
@@ -153,7 +154,7 @@ struct Pass<'t> {
 
 impl<'t> Pass<'t> {
     fn run(mut self, verifier: &mut Verifier, wanted: &dyn Fn(i32) -> bool) {
-        let mut checker = verifier.checker();
+        let mut sweep = verifier.sweep(compress_abreast());
         let mut link = |checked: &Checked| {
             if wanted(checked.chain_id()) {
                 verifier.link(checked);
@@ -166,22 +167,21 @@ impl<'t> Pass<'t> {
             spare,
         } = &mut self;
         let Some(helpers) = helpers else {
-            return extent.tuples(|tuple| {
-                link(&match raw_tuple::decode(tuple.bytes()) {
-                    Some(entry) => checker.check(&entry),
-                    None => reader.read(&tuple, |entry| checker.check(entry)),
-                });
+            extent.tuples(|tuple| match raw_tuple::decode(tuple.bytes()) {
+                Some(entry) => sweep.add(&entry, &mut link),
+                None => reader.read(&tuple, |entry| sweep.add(entry, &mut link)),
             });
+            return sweep.finish(&mut link);
         };
         let mut take_in =
-            |spare: &mut Vec<TupleBatch<'t>>, mut done: Done<'t>, checker: &mut Checker| {
+            |spare: &mut Vec<TupleBatch<'t>>, mut done: Done<'t>, sweep: &mut Sweep| {
                 done.checked.iter().for_each(&mut link);
                 for at in &done.left {
-                    let checked = done.batch.show(*at, &extent.table, |tuple| {
-                        reader.read(&tuple, |entry| checker.check(entry))
+                    done.batch.show(*at, &extent.table, |tuple| {
+                        reader.read(&tuple, |entry| sweep.add(entry, &mut link));
                     });
-                    link(&checked);
                 }
+                sweep.finish(&mut link);
                 done.batch.clear();
                 spare.push(done.batch);
             };
@@ -193,18 +193,18 @@ impl<'t> Pass<'t> {
                 let full = std::mem::replace(&mut batch, next);
                 // Helpers that have enough to do leave the backend free to hash too.
                 if let Err(refused) = helpers.hand_over(full) {
-                    let done = check_batch::work(refused, &mut checker);
-                    take_in(spare, done, &mut checker);
+                    let done = check_batch::work(refused, &mut sweep);
+                    take_in(spare, done, &mut sweep);
                 }
                 while let Some(done) = helpers.finished() {
-                    take_in(spare, done, &mut checker);
+                    take_in(spare, done, &mut sweep);
                 }
             }
         });
-        let done = check_batch::work(batch, &mut checker);
-        take_in(spare, done, &mut checker);
+        let done = check_batch::work(batch, &mut sweep);
+        take_in(spare, done, &mut sweep);
         while let Some(done) = helpers.last() {
-            take_in(spare, done, &mut checker);
+            take_in(spare, done, &mut sweep);
         }
     }
 }

@@ -16,10 +16,14 @@ pub enum Format {
 pub(super) enum Part {
     /// What is before the time.
     BeforeTime,
-    /// What comes between the time and [`Part::Own`].
+    /// What comes between the time and [`Part::Manner`].
     AfterTime,
+    /// How the row changed: lane, layout and operation.
+    Manner,
     /// What each event has for itself.
     Own,
+    /// The format and the transaction.
+    Transaction,
 }
 
 impl Format {

@@ -66,7 +66,7 @@ impl Event<'_> {
     /// Writes the canonical JSON of the event.
     pub fn write<S: Sink>(&self, out: &mut S) {
         self.write_shared(out);
-        self.write_own(out);
+        self.write_rest(out);
     }
 
     /// `event_hash`. `scratch` is cleared and reused.
@@ -88,16 +88,36 @@ impl Event<'_> {
         self.format.write(Part::BeforeTime, self, out);
     }
 
-    /// What comes between the time and [`Event::write_own`].
+    /// What comes between the time and [`Event::write_manner`].
     #[inline]
     pub(crate) fn write_after_time<S: Sink>(&self, out: &mut S) {
         self.format.write(Part::AfterTime, self, out);
+    }
+
+    /// All that comes behind what the entries of one flush share.
+    #[inline]
+    fn write_rest<S: Sink>(&self, out: &mut S) {
+        self.write_manner(out);
+        self.write_own(out);
+        self.write_transaction(out);
+    }
+
+    /// What lane, layout and operation decide.
+    #[inline]
+    pub(crate) fn write_manner<S: Sink>(&self, out: &mut S) {
+        self.format.write(Part::Manner, self, out);
     }
 
     /// What each event has for itself.
     #[inline]
     pub(crate) fn write_own<S: Sink>(&self, out: &mut S) {
         self.format.write(Part::Own, self, out);
+    }
+
+    /// What the transaction decides.
+    #[inline]
+    pub(crate) fn write_transaction<S: Sink>(&self, out: &mut S) {
+        self.format.write(Part::Transaction, self, out);
     }
 }
 
@@ -123,7 +143,7 @@ impl EventHasher {
     /// `event_hash` of an event that agrees with the first one as [`EventHasher::new`] says.
     pub fn hash(&mut self, event: &Event<'_>) -> Hash {
         self.own.clear();
-        event.write_own(&mut self.own);
+        event.write_rest(&mut self.own);
         Hash(
             self.shared
                 .clone()
@@ -158,16 +178,29 @@ pub fn write_integer<S: Sink>(value: i64, out: &mut S) {
     write_unsigned(value.unsigned_abs(), out);
 }
 
+#[inline]
 fn write_unsigned<S: Sink>(value: u64, out: &mut S) {
     const EIGHT: u64 = 100_000_000;
-    if value >= EIGHT {
-        write_unsigned(value / EIGHT, out);
-        out.put_first(&eight_digits(value % EIGHT).to_le_bytes(), 8);
-        return;
+    if value < EIGHT {
+        return write_up_to_eight(value, out);
     }
-    let len = value.checked_ilog10().map_or(1, |log| log as usize + 1);
-    let digits = eight_digits(value) >> (8 * (8 - len));
-    out.put_first(&digits.to_le_bytes(), len);
+    let (high, low) = (value / EIGHT, value % EIGHT);
+    if high < EIGHT {
+        write_up_to_eight(high, out);
+    } else {
+        write_up_to_eight(high / EIGHT, out);
+        out.put_first(&eight_digits(high % EIGHT).to_le_bytes(), 8);
+    }
+    out.put_first(&eight_digits(low).to_le_bytes(), 8);
+}
+
+/// Writes a number of at most eight digits.
+#[inline]
+fn write_up_to_eight<S: Sink>(value: u64, out: &mut S) {
+    let digits = eight_digits(value);
+    // The first digit is in the lowest byte; the last one stays, whatever it is.
+    let zeros = ((digits & 0x000f_0f0f_0f0f_0f0f) | 1 << 56).trailing_zeros() / 8;
+    out.put_first(&(digits >> (8 * zeros)).to_le_bytes(), 8 - zeros as usize);
 }
 
 /// The eight decimal digits of `value`, which is less than 10^8, in ASCII, the first in the lowest

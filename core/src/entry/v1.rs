@@ -11,7 +11,9 @@ pub(super) fn write<S: Sink>(part: Part, event: &Event<'_>, out: &mut S) {
     match part {
         Part::BeforeTime => before_time(event, out),
         Part::AfterTime => after_time(event, out),
+        Part::Manner => manner(event, out),
         Part::Own => own(event, out),
+        Part::Transaction => transaction(event, out),
     }
 }
 
@@ -35,7 +37,7 @@ fn after_time<S: Sink>(event: &Event<'_>, out: &mut S) {
 }
 
 #[inline]
-fn own<S: Sink>(event: &Event<'_>, out: &mut S) {
+fn manner<S: Sink>(event: &Event<'_>, out: &mut S) {
     out.put(b",\"lane\":");
     write_integer(i64::from(event.lane), out);
     out.put(b",\"layout\":");
@@ -53,11 +55,19 @@ fn own<S: Sink>(event: &Event<'_>, out: &mut S) {
         out.put(b"\"");
     }
     out.put(b",\"payload_hash\":\"");
+}
+
+#[inline]
+fn own<S: Sink>(event: &Event<'_>, out: &mut S) {
     out.put(&event.payload_hash.to_hex());
     out.put(b"\",\"pk\":");
     write_optional(event.pk, out);
     out.put(b",\"pos\":\"");
     write_integer(event.pos, out);
+}
+
+#[inline]
+fn transaction<S: Sink>(event: &Event<'_>, out: &mut S) {
     out.put(b"\",\"v\":");
     write_integer(i64::from(Format::V1.version()), out);
     out.put(b",\"xid\":\"");

@@ -43,8 +43,59 @@ pub struct Checker {
     chains: Arc<Chains>,
     kept: Arc<Kept>,
     shared: Shared,
+    manner: Manner,
+    transaction: Transaction,
     /// What is hashed of the event behind the blocks that it shares, padded.
     event: Vec<u8>,
+}
+
+/// What an entry says of its hashes, to be held against what its messages come to.
+pub(super) struct Claim {
+    pub event: Hash,
+    pub prev: Hash,
+    pub chain: Hash,
+    /// The state after what of the event is compressed already.
+    pub start: State,
+}
+
+/// The text of lane, layout and operation of the entry before: most have the same.
+#[derive(Clone, Debug, Default)]
+struct Manner {
+    of: Option<(Format, i16, Option<i32>, u8)>,
+    text: Vec<u8>,
+}
+
+impl Manner {
+    #[inline]
+    fn put(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        let of = Some((event.format, event.lane, event.layout, event.op));
+        if self.of != of {
+            self.of = of;
+            self.text.clear();
+            event.write_manner(&mut self.text);
+        }
+        out.extend_from_slice(&self.text);
+    }
+}
+
+/// The text of the transaction that wrote the entry before.
+#[derive(Clone, Debug, Default)]
+struct Transaction {
+    of: Option<(Format, u64)>,
+    text: Vec<u8>,
+}
+
+impl Transaction {
+    #[inline]
+    fn put(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        let of = Some((event.format, event.xid));
+        if self.of != of {
+            self.of = of;
+            self.text.clear();
+            event.write_transaction(&mut self.text);
+        }
+        out.extend_from_slice(&self.text);
+    }
 }
 
 /// The beginning of the event that was hashed last: entries of one transaction have the same.
@@ -71,35 +122,37 @@ struct Shared {
 impl Checker {
     /// A checker that knows these chains, and which entries keep their payload.
     pub fn new(chains: Arc<Chains>, kept: Arc<Kept>) -> Checker {
-        let event = Vec::with_capacity(1024);
         Checker {
             chains,
             kept,
             shared: Shared::default(),
-            event,
+            manner: Manner::default(),
+            transaction: Transaction::default(),
+            event: Vec::new(),
         }
     }
 
     /// Checks one entry against itself.
     #[inline]
     pub fn check(&mut self, view: &EntryView<'_>) -> Checked {
-        let sound = self.sound(view);
-        let (prev, chain) = sound.unwrap_or((Hash::ZERO, Hash::ZERO));
-        Checked {
-            seq: view.seq,
-            pos: view.pos,
-            chain_id: view.chain_id,
-            lane: view.lane,
-            appended_at: view.appended_at,
-            sound: sound.is_some(),
-            prev,
-            chain,
-        }
+        let mut text = std::mem::take(&mut self.event);
+        text.clear();
+        let sound = self.claim(view, &mut text).filter(|claim| {
+            let (mut event, mut link) = (claim.start, START);
+            compress_two(
+                (&mut event, text.as_chunks().0),
+                (&mut link, &claim.link_blocks(view.seq)),
+            );
+            event == state_of(&claim.event) && link == state_of(&claim.chain)
+        });
+        self.event = text;
+        Checked::of(view, sound.as_ref())
     }
 
-    /// `prev_hash` and `chain_hash` of an entry that agrees with itself.
+    /// What the entry says of its hashes, if all else that it says is possible. Adds to `text` the blocks of the event
+    /// that are still to be compressed; it has whole blocks before and after.
     #[inline]
-    fn sound(&mut self, view: &EntryView<'_>) -> Option<(Hash, Hash)> {
+    pub(super) fn claim(&mut self, view: &EntryView<'_>, text: &mut Vec<u8>) -> Option<Claim> {
         let payload = Hash::from_slice(view.payload_hash)?;
         let event = Hash::from_slice(view.event_hash)?;
         let prev = Hash::from_slice(view.prev_hash)?;
@@ -113,25 +166,51 @@ impl Checker {
         if !possible {
             return None;
         }
-        let (start, mut own_event) = self.shared.begin(view, format, &self.chains)?;
-        self.event.clear();
-        self.event.extend_from_slice(&self.shared.text[start..]);
-        event_of(view, format, "", payload).write_own(&mut self.event);
-        let total = start + self.event.len();
-        pad(&mut self.event, total);
-        let mut own_link = START;
-        compress_two(
-            (&mut own_event, self.event.as_chunks().0),
-            (&mut own_link, &link_blocks(&prev, &event, view.seq)),
-        );
-        let sound = own_event == state_of(&event) && own_link == state_of(&chain);
-        sound.then_some((prev, chain))
+        let (compressed, start) = self.shared.begin(view, format, &self.chains)?;
+        let begun = text.len();
+        text.extend_from_slice(&self.shared.text[compressed..]);
+        let own = event_of(view, format, "", payload);
+        self.manner.put(&own, text);
+        own.write_own(text);
+        self.transaction.put(&own, text);
+        let total = compressed + text.len() - begun;
+        pad(text, total);
+        Some(Claim {
+            event,
+            prev,
+            chain,
+            start,
+        })
+    }
+}
+
+impl Checked {
+    /// Of an entry that agrees with itself as it claims; of one that does not, if there is no claim.
+    #[inline]
+    pub(super) fn of(view: &EntryView<'_>, claim: Option<&Claim>) -> Checked {
+        Checked {
+            seq: view.seq,
+            pos: view.pos,
+            chain_id: view.chain_id,
+            lane: view.lane,
+            appended_at: view.appended_at,
+            sound: claim.is_some(),
+            prev: claim.map_or(Hash::ZERO, |claim| claim.prev),
+            chain: claim.map_or(Hash::ZERO, |claim| claim.chain),
+        }
+    }
+}
+
+impl Claim {
+    #[inline]
+    fn link_blocks(&self, seq: i64) -> [[u8; BLOCK]; 2] {
+        link_blocks(&self.prev, &self.event, seq)
     }
 }
 
 /// The message that [`crate::entry::chain_hash`] is taken over, padded.
 #[inline]
-fn link_blocks(prev: &Hash, event: &Hash, seq: i64) -> [[u8; BLOCK]; 2] {
+pub(super) fn link_blocks(prev: &Hash, event: &Hash, seq: i64) -> [[u8; BLOCK]; 2] {
     let mut blocks = [[0; BLOCK]; 2];
     let [hashes, rest] = &mut blocks;
     hashes[..32].copy_from_slice(&prev.0);

@@ -1,4 +1,4 @@
-//! SHA-256 of two messages at once. One message is a chain of dependent steps that leaves the
+//! SHA-256 of several messages at once. One message is a chain of dependent steps that leaves the
 //! processor waiting; compressing a block of one and a block of the other in turns lets it work on
 //! both. And what many messages begin with can be compressed once.
 
@@ -7,10 +7,29 @@ use sha2::block_api::compress256;
 use crate::hash::Hash;
 
 /// Bytes in a block.
-pub(super) const BLOCK: usize = 64;
+pub const BLOCK: usize = 64;
 
 /// The state of SHA-256 between blocks.
-pub(super) type State = [u32; 8];
+pub type State = [u32; 8];
+
+/// The most messages that a [`Compress`] is given.
+pub const ABREAST: usize = 16;
+
+/// Compresses the blocks of several messages, each into the state of the same index: at least one message and
+/// at most [`ABREAST`], as many states, and as many blocks of each. A processor may have better ways than
+/// [`in_turns`], which take unsafe code.
+pub type Compress = fn(&mut [State], &[&[[u8; BLOCK]]]);
+
+/// As [`Compress`] says, with SHA-256 by the crate `sha2`.
+pub fn in_turns(states: &mut [State], messages: &[&[[u8; BLOCK]]]) {
+    for (states, messages) in states.chunks_mut(2).zip(messages.chunks(2)) {
+        match (states, messages) {
+            ([a, b], [x, y]) => compress_two((a, x), (b, y)),
+            ([a], [x, ..]) | ([a, ..], [x]) => compress(a, x),
+            _ => {}
+        }
+    }
+}
 
 /// The state before the first block (FIPS 180-4 section 5.3.3).
 pub(super) const START: State = [
@@ -25,6 +44,7 @@ pub(super) const START: State = [
 ];
 
 /// The state that a digest is the bytes of.
+#[inline]
 pub(super) fn state_of(digest: &Hash) -> State {
     let (words, _) = digest.0.as_chunks::<4>();
     std::array::from_fn(|at| u32::from_be_bytes(words[at]))
@@ -32,6 +52,7 @@ pub(super) fn state_of(digest: &Hash) -> State {
 
 /// Pads a message that ends with `text` and is `total` bytes long (FIPS 180-4 section 5.1.1); what
 /// comes before `text` is whole blocks.
+#[inline]
 pub(super) fn pad(text: &mut Vec<u8>, total: usize) {
     const ZEROS: [u8; BLOCK] = [0; BLOCK];
     text.push(0x80);

@@ -4,7 +4,7 @@
 //! An entry that was written with its payload, has none any more, and of which no entry says that it was
 //! erased, has lost it to somebody who did not say so.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::hash::Hash;
 
@@ -22,7 +22,7 @@ pub enum Keeps {
 /// What entries that are not at hand say of the others; by default nothing is known, and nothing missed.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
-    layouts: HashMap<i32, Keeps>,
+    layouts: BTreeMap<i32, Keeps>,
     /// By kind: from which entry on its rows are kept, or not; in order.
     declared: HashMap<Vec<u8>, Vec<(i64, bool)>>,
     /// Entries whose payload was erased, in order.

@@ -3,7 +3,7 @@
 //! ```text
 //! Verifier::new(chains, window, limits)
 //!   push(entry) for every entry, best in the order of the heap
-//!   (or, on threads of their own: Checker::check(entry), and link(checked) with the results)
+//!   (or, on threads of their own: Sweep::add(entry), and link(checked) with the results)
 //!   finish(store, sink) -> one report per chain; every finding is handed to `sink`
 //! ```
 //!
@@ -39,15 +39,18 @@ mod output;
 mod reader;
 mod resume;
 mod scope;
+mod sweep;
 mod view;
 
 use std::sync::Arc;
 
 pub use check::{Checked, Checker};
+pub use digest::{ABREAST, BLOCK, Compress, State, in_turns};
 pub use finding::{ChainReport, Finding, FindingKind, Neighbour};
 pub use kept::{Keeps, Kept};
 pub use resume::check_heads;
 pub use scope::Head;
+pub use sweep::Sweep;
 pub use view::{Chain, Chains, EntryView, Limits, MAX_LANES, Store, Window};
 
 use lanes::Lanes;
@@ -115,6 +118,11 @@ impl Verifier {
     /// A checker for another thread, whose results go to [`Verifier::link`].
     pub fn checker(&self) -> Checker {
         Checker::new(Arc::clone(&self.chains), Arc::clone(&self.kept))
+    }
+
+    /// As [`Verifier::checker`], for many entries: `compress` does the hashing, by default [`in_turns`].
+    pub fn sweep(&self, compress: Compress) -> Sweep {
+        Sweep::new(self.checker(), compress)
     }
 
     /// Takes in one entry. Entries outside the window are passed over.
