@@ -2,34 +2,16 @@
 //!
 //! Records are dealt by their key's digest to a fixed number of parts, and written to tapes once they
 //! take too much memory. Then one part after the other is joined: its latest entry of each key goes to
-//! a hash table, and its rows are looked up there. A part with too many keys for that is dealt again,
+//! a table, and its rows are looked up there. A part with too many keys for that is dealt again,
 //! by further bits of the digest.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::mem::size_of;
 
-use super::join_record::{EntryRecord, KeyDigest, Record, RowRecord};
+use super::join_record::{EntryRecord, KeyDigest, RowRecord};
+use super::pile::{Pile, Room, Storage, Tape};
 use super::removals::Removals;
-
-/// Makes tapes. What fails unwinds.
-pub trait Storage {
-    /// What it makes.
-    type Tape: Tape;
-
-    /// An empty tape.
-    fn tape(&mut self) -> Self::Tape;
-}
-
-/// Bytes outside of memory: written one after the other, then read from the beginning.
-pub trait Tape {
-    /// Appends.
-    fn write(&mut self, bytes: &[u8]);
-    /// Goes back to the beginning; only [`Tape::read`] follows.
-    fn rewind(&mut self);
-    /// Fills the buffer with the next bytes, less than all of it only at the end; returns how many.
-    fn read(&mut self, buffer: &mut [u8]) -> usize;
-}
 
 /// What does not agree, as far as the records tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +55,12 @@ const PART_BITS: u32 = 5;
 const MAX_LEVEL: u32 = u64::BITS / PART_BITS - 1;
 /// Outcomes handed over at once, at most.
 const BATCH: usize = 16 * 1024;
-/// Bytes read from a tape at once, about.
-const READ_BYTES: usize = 64 * 1024;
+/// Bytes of a table's slot and of the entry that it is for: a slot of the hash table may be more than twice as many
+/// as there are keys.
+const BYTES_PER_KEY: usize =
+    size_of::<EntryRecord>() + (size_of::<(KeyDigest, Known)>() + 1) * 16 / 7;
+/// While a table is dealt again, the parts get one in so many of the bytes that it is given.
+const SHARE_OF_DEALING: usize = 4;
 
 /// The join: entries and rows are added in any order, then [`Join::finish`] compares them.
 pub struct Join<S: Storage> {
@@ -94,17 +80,13 @@ impl<S: Storage> Join<S> {
     /// Adds what an entry says of its key.
     #[inline]
     pub fn add_entry(&mut self, entry: EntryRecord) {
-        let part = self.parts.of(entry.key);
-        self.parts.used += self.parts.all[part].entries.push(entry);
-        self.parts.spill_if_due(&mut self.storage);
+        self.parts.add_entry(entry, &mut self.storage);
     }
 
     /// Adds a row.
     #[inline]
     pub fn add_row(&mut self, row: RowRecord) {
-        let part = self.parts.of(row.key);
-        self.parts.used += self.parts.all[part].rows.push(row);
-        self.parts.spill_if_due(&mut self.storage);
+        self.parts.add_row(row, &mut self.storage);
     }
 
     /// Compares, and hands over what does not agree, some outcomes at a time. Rows of one table come
@@ -158,65 +140,6 @@ impl Outcomes<'_> {
     }
 }
 
-/// Records of one kind and part: in memory, and before them on a tape.
-struct Pile<R, T> {
-    records: Vec<R>,
-    tape: Option<T>,
-    count: usize,
-}
-
-impl<R: Record, T: Tape> Pile<R, T> {
-    fn new() -> Pile<R, T> {
-        Pile {
-            records: Vec::new(),
-            tape: None,
-            count: 0,
-        }
-    }
-
-    /// Adds a record; returns how many bytes of memory that took.
-    #[inline]
-    fn push(&mut self, record: R) -> usize {
-        self.count += 1;
-        let before = self.records.capacity();
-        self.records.push(record);
-        (self.records.capacity() - before) * size_of::<R>()
-    }
-
-    /// Writes all that is in memory to the tape.
-    fn spill(&mut self, storage: &mut impl Storage<Tape = T>, scratch: &mut Vec<u8>) {
-        let records = std::mem::take(&mut self.records);
-        if records.is_empty() {
-            return;
-        }
-        let tape = self.tape.get_or_insert_with(|| storage.tape());
-        for some in records.chunks(READ_BYTES / R::BYTES) {
-            scratch.clear();
-            some.iter().for_each(|record| record.encode(scratch));
-            tape.write(scratch);
-        }
-    }
-
-    /// Shows every record in the order in which they were added.
-    fn drain(self, scratch: &mut Vec<u8>, mut show: impl FnMut(R)) {
-        if let Some(mut tape) = self.tape {
-            tape.rewind();
-            scratch.clear();
-            scratch.resize(READ_BYTES / R::BYTES * R::BYTES, 0);
-            loop {
-                let read = tape.read(scratch);
-                scratch[..read]
-                    .chunks_exact(R::BYTES)
-                    .for_each(|bytes| show(R::decode(bytes)));
-                if read < scratch.len() {
-                    break;
-                }
-            }
-        }
-        self.records.into_iter().for_each(show);
-    }
-}
-
 struct Part<T> {
     entries: Pile<EntryRecord, T>,
     rows: Pile<RowRecord, T>,
@@ -225,9 +148,8 @@ struct Part<T> {
 struct Parts<T> {
     all: Vec<Part<T>>,
     budget: usize,
-    used: usize,
+    room: Room,
     level: u32,
-    spilled: bool,
 }
 
 impl<T: Tape> Parts<T> {
@@ -239,9 +161,8 @@ impl<T: Tape> Parts<T> {
         Parts {
             all: (0..1 << PART_BITS).map(part).collect(),
             budget,
-            used: 0,
+            room: Room::new(budget),
             level,
-            spilled: false,
         }
     }
 
@@ -252,20 +173,32 @@ impl<T: Tape> Parts<T> {
     }
 
     #[inline]
+    fn add_entry(&mut self, entry: EntryRecord, storage: &mut impl Storage<Tape = T>) {
+        let part = self.of(entry.key);
+        self.all[part].entries.push(&entry, &mut self.room);
+        self.spill_if_due(storage);
+    }
+
+    #[inline]
+    fn add_row(&mut self, row: RowRecord, storage: &mut impl Storage<Tape = T>) {
+        let part = self.of(row.key);
+        self.all[part].rows.push(&row, &mut self.room);
+        self.spill_if_due(storage);
+    }
+
+    #[inline]
     fn spill_if_due(&mut self, storage: &mut impl Storage<Tape = T>) {
-        if self.used > self.budget {
+        if self.room.is_exceeded() {
             self.spill(storage);
         }
     }
 
     fn spill(&mut self, storage: &mut impl Storage<Tape = T>) {
-        let mut scratch = Vec::new();
         for part in &mut self.all {
-            part.entries.spill(storage, &mut scratch);
-            part.rows.spill(storage, &mut scratch);
+            part.entries.spill(storage, &self.room);
+            part.rows.spill(storage, &self.room);
         }
-        self.used = 0;
-        self.spilled = true;
+        self.room.clear();
     }
 
     fn join(
@@ -274,19 +207,28 @@ impl<T: Tape> Parts<T> {
         removals: &Removals,
         outcomes: &mut Outcomes<'_>,
     ) {
-        if self.spilled {
+        if self.room.was_cleared() {
             // Memory is for the tables from now on.
             self.spill(storage);
+            self.room = Room::new(0);
         }
         for part in self.all {
-            join_part(part, self.budget, self.level, storage, removals, outcomes);
+            join_part(
+                part,
+                &self.room,
+                (self.budget, self.level),
+                storage,
+                removals,
+                outcomes,
+            );
         }
     }
 }
 
-/// The last entry of a key.
-struct Latest {
-    entry: EntryRecord,
+/// What is known of a key: its last entry, by its number in the table, and whether a row was met.
+#[derive(Clone, Copy)]
+struct Known {
+    at: usize,
     met: bool,
 }
 
@@ -295,10 +237,10 @@ type Later = HashMap<KeyDigest, EntryRecord, BuildHasherDefault<DigestHasher>>;
 
 /// Takes in another entry of a key.
 #[inline]
-fn take_in(latest: &mut Latest, entry: EntryRecord, later: &mut Later) {
-    let last = latest.entry;
+fn take_in(latest: &mut EntryRecord, entry: EntryRecord, later: &mut Later) {
+    let last = *latest;
     if (entry.seq, entry.at) >= (last.seq, last.at) {
-        latest.entry = entry;
+        *latest = entry;
         if last.at > entry.at {
             keep_later(last, later);
         }
@@ -334,93 +276,121 @@ impl Hasher for DigestHasher {
     }
 }
 
-type Table = HashMap<KeyDigest, Latest, BuildHasherDefault<DigestHasher>>;
+/// The last entry of each key.
+#[derive(Default)]
+struct Table {
+    index: HashMap<KeyDigest, Known, BuildHasherDefault<DigestHasher>>,
+    entries: Vec<EntryRecord>,
+    later: Later,
+}
+
+impl Table {
+    fn with_room_for(keys: usize) -> Table {
+        let mut table = Table::default();
+        table.index.reserve(keys);
+        table.entries.reserve_exact(keys);
+        table
+    }
+
+    #[inline]
+    fn add(&mut self, entry: EntryRecord) {
+        let at = self.entries.len();
+        let known = self
+            .index
+            .entry(entry.key)
+            .or_insert(Known { at, met: false });
+        if known.at == at {
+            self.entries.push(entry);
+        } else {
+            take_in(&mut self.entries[known.at], entry, &mut self.later);
+        }
+    }
+
+    /// Deals the entries to parts, with little memory until it has given its own back.
+    fn deal<T: Tape>(
+        self,
+        budget: usize,
+        level: u32,
+        storage: &mut impl Storage<Tape = T>,
+    ) -> Parts<T> {
+        let mut parts = Parts::new(budget, level);
+        parts.room = Room::new(budget / SHARE_OF_DEALING);
+        drop(self.index);
+        let later = self.later.into_values();
+        for entry in self.entries.into_iter().chain(later) {
+            parts.add_entry(entry, storage);
+        }
+        parts.room.extend_to(budget);
+        parts
+    }
+
+    /// Asks of keys whose last entry by number is not the last by time which of these counts.
+    fn settle(&mut self, outcomes: &mut Outcomes<'_>) {
+        for (key, by_time) in std::mem::take(&mut self.later) {
+            // An entry with a greater number and time may have come since.
+            if let Some(known) = self.index.get(&key)
+                && let latest = &mut self.entries[known.at]
+                && by_time.at > latest.at
+                && (outcomes.settle)(&by_time, latest)
+            {
+                *latest = by_time;
+            }
+        }
+    }
+}
 
 fn join_part<T: Tape>(
     part: Part<T>,
-    budget: usize,
-    level: u32,
+    room: &Room,
+    (budget, level): (usize, u32),
     storage: &mut impl Storage<Tape = T>,
     removals: &Removals,
     outcomes: &mut Outcomes<'_>,
 ) {
-    const SLOT: usize = size_of::<(KeyDigest, Latest)>() + 1;
-    let mut scratch = Vec::new();
-    let mut table = Table::default();
-    let mut later = Later::default();
+    let most = budget / BYTES_PER_KEY;
+    let Part { entries, rows } = part;
+    let mut table = Table::with_room_for(entries.count().min(most));
     // Once the table would be too large, the part is dealt again.
     let mut smaller: Option<Parts<T>> = None;
-    let Part { entries, rows } = part;
-    table.reserve(entries.count.min(budget / SLOT / 2));
-    entries.drain(&mut scratch, |entry| {
+    entries.drain(room, |entry| {
         if let Some(parts) = &mut smaller {
-            let at = parts.of(entry.key);
-            parts.used += parts.all[at].entries.push(entry);
-            parts.spill_if_due(storage);
-            return;
+            return parts.add_entry(entry, storage);
         }
-        let latest = table
-            .entry(entry.key)
-            .or_insert(Latest { entry, met: false });
-        take_in(latest, entry, &mut later);
-        // One that is full would grow to twice its size.
-        let full = table.len() == table.capacity();
-        if full && 2 * table.len() * SLOT > budget && level < MAX_LEVEL {
-            let mut parts = Parts::new(budget, level + 1);
-            let kept = std::mem::take(&mut table).into_values();
-            let later = std::mem::take(&mut later).into_values();
-            for entry in kept.map(|latest| latest.entry).chain(later) {
-                let at = parts.of(entry.key);
-                parts.used += parts.all[at].entries.push(entry);
-                parts.spill_if_due(storage);
-            }
-            smaller = Some(parts);
+        table.add(entry);
+        if table.entries.len() > most && level < MAX_LEVEL {
+            let full = std::mem::take(&mut table);
+            smaller = Some(full.deal(budget, level + 1, storage));
         }
     });
     if let Some(mut parts) = smaller {
-        rows.drain(&mut scratch, |row| {
-            let at = parts.of(row.key);
-            parts.used += parts.all[at].rows.push(row);
-            parts.spill_if_due(storage);
-        });
+        rows.drain(room, |row| parts.add_row(row, storage));
         return parts.join(storage, removals, outcomes);
     }
-    for (key, by_time) in later {
-        // An entry with a greater number and time may have come since.
-        if let Some(latest) = table.get_mut(&key)
-            && by_time.at > latest.entry.at
-            && (outcomes.settle)(&by_time, &latest.entry)
-        {
-            latest.entry = by_time;
-        }
-    }
+    table.settle(outcomes);
+    let Table {
+        mut index, entries, ..
+    } = table;
     let alive = |entry: &EntryRecord| entry.alive && !removals.cover(entry.seq, entry.layout);
-    rows.drain(&mut scratch, |row| {
+    rows.drain(room, |row| {
         let unrecorded =
             |last: Option<EntryRecord>, second| Outcome::Unrecorded { row, last, second };
-        match table.get_mut(&row.key) {
+        let known = index.get_mut(&row.key);
+        match known.map(|known| (entries[known.at], &mut known.met)) {
             None => outcomes.put(unrecorded(None, false)),
-            Some(latest) if !alive(&latest.entry) => {
-                outcomes.put(unrecorded(Some(latest.entry), false));
-            }
-            Some(latest) if latest.met => outcomes.put(unrecorded(Some(latest.entry), true)),
-            Some(latest) => {
-                latest.met = true;
-                let (entry, comparable) = (latest.entry, outcomes.comparable);
-                if entry.hash != row.hash || !comparable(&entry, &row) {
-                    outcomes.put(Outcome::Differs {
-                        entry: latest.entry,
-                        row,
-                    });
+            Some((last, _)) if !alive(&last) => outcomes.put(unrecorded(Some(last), false)),
+            Some((last, met)) if *met => outcomes.put(unrecorded(Some(last), true)),
+            Some((entry, met)) => {
+                *met = true;
+                if entry.hash != row.hash || !(outcomes.comparable)(&entry, &row) {
+                    outcomes.put(Outcome::Differs { entry, row });
                 }
             }
         }
     });
-    for latest in table.values() {
-        if !latest.met && alive(&latest.entry) {
-            outcomes.put(Outcome::Missing {
-                entry: latest.entry,
-            });
+    for known in index.values() {
+        let entry = entries[known.at];
+        if !known.met && alive(&entry) {
+            outcomes.put(Outcome::Missing { entry });
         }
     }
 }

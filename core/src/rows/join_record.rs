@@ -68,11 +68,12 @@ pub struct RowRecord {
     pub leaf: u32,
 }
 
-/// A record as bytes of a fixed number, for a [`super::Tape`].
+/// A record as bytes of a fixed number.
 pub(super) trait Record: Copy {
     const BYTES: usize;
 
-    fn encode(&self, out: &mut Vec<u8>);
+    /// Writes the record to the first [`Self::BYTES`] bytes of `out`, which are that many.
+    fn encode(&self, out: &mut [u8]);
     /// The record in the first [`Self::BYTES`] bytes of `bytes`, which are that many.
     fn decode(bytes: &[u8]) -> Self;
 }
@@ -103,23 +104,39 @@ impl Reader<'_> {
     }
 }
 
-fn put_key_and_hash(key: KeyDigest, hash: &Hash, place: Place, out: &mut Vec<u8>) {
-    out.extend_from_slice(&key.0.to_le_bytes());
-    out.extend_from_slice(&key.1.to_le_bytes());
-    out.extend_from_slice(&hash.0);
-    out.extend_from_slice(&place.block.to_le_bytes());
-    out.extend_from_slice(&place.offset.to_le_bytes());
+struct Writer<'a>(&'a mut [u8]);
+
+impl<'a> Writer<'a> {
+    /// Of a record's bytes, with what both kinds begin with.
+    #[inline]
+    fn begin(out: &'a mut [u8], key: KeyDigest, hash: &Hash, place: Place) -> Writer<'a> {
+        let mut writer = Writer(out);
+        writer.put(key.0.to_le_bytes());
+        writer.put(key.1.to_le_bytes());
+        writer.put(hash.0);
+        writer.put(place.block.to_le_bytes());
+        writer.put(place.offset.to_le_bytes());
+        writer
+    }
+
+    #[inline]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        let (head, rest) = std::mem::take(&mut self.0).split_at_mut(N);
+        head.copy_from_slice(&bytes);
+        self.0 = rest;
+    }
 }
 
 impl Record for EntryRecord {
     const BYTES: usize = 16 + 32 + 6 + 8 + 8 + 4 + 1;
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        put_key_and_hash(self.key, &self.hash, self.place, out);
-        out.extend_from_slice(&self.seq.to_le_bytes());
-        out.extend_from_slice(&self.at.to_le_bytes());
-        out.extend_from_slice(&self.layout.unwrap_or_default().to_le_bytes());
-        out.push(u8::from(self.alive) | u8::from(self.layout.is_some()) << 1);
+    #[inline]
+    fn encode(&self, out: &mut [u8]) {
+        let mut out = Writer::begin(&mut out[..Self::BYTES], self.key, &self.hash, self.place);
+        out.put(self.seq.to_le_bytes());
+        out.put(self.at.to_le_bytes());
+        out.put(self.layout.unwrap_or_default().to_le_bytes());
+        out.put([u8::from(self.alive) | u8::from(self.layout.is_some()) << 1]);
     }
 
     fn decode(bytes: &[u8]) -> EntryRecord {
@@ -146,9 +163,10 @@ impl Record for EntryRecord {
 impl Record for RowRecord {
     const BYTES: usize = 16 + 32 + 6 + 4;
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        put_key_and_hash(self.key, &self.hash, self.place, out);
-        out.extend_from_slice(&self.leaf.to_le_bytes());
+    #[inline]
+    fn encode(&self, out: &mut [u8]) {
+        let mut out = Writer::begin(&mut out[..Self::BYTES], self.key, &self.hash, self.place);
+        out.put(self.leaf.to_le_bytes());
     }
 
     fn decode(bytes: &[u8]) -> RowRecord {
@@ -185,9 +203,8 @@ mod tests {
                 },
                 alive,
             };
-            let mut bytes = Vec::new();
+            let mut bytes = [0; EntryRecord::BYTES];
             entry.encode(&mut bytes);
-            assert_eq!(bytes.len(), EntryRecord::BYTES);
             assert_eq!(EntryRecord::decode(&bytes), entry);
         }
         let row = RowRecord {
@@ -199,9 +216,8 @@ mod tests {
             },
             leaf: 77,
         };
-        let mut bytes = Vec::new();
+        let mut bytes = [0; RowRecord::BYTES];
         row.encode(&mut bytes);
-        assert_eq!(bytes.len(), RowRecord::BYTES);
         assert_eq!(RowRecord::decode(&bytes), row);
     }
 

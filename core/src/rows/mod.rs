@@ -17,6 +17,7 @@ mod layout;
 mod mapping;
 pub mod members;
 mod names;
+mod pile;
 mod removals;
 mod shapes;
 mod types;
@@ -25,12 +26,13 @@ pub use crate::finding::RowKind as RowFindingKind;
 pub use cells::{Expected, Uncovered};
 pub use column_mapping::Layouts;
 pub use conversion::Undo;
-pub use join::{How, Join, Outcome, Storage, Tape};
+pub use join::{How, Join, Outcome};
 pub use join_record::{EntryRecord, KeyDigest, KeyHasher, Place, RowRecord};
 pub use layout::{
     Column, CurrentColumns, Incarnation, Layout, MalformedLayout, TypeId, Upon, split_name,
 };
 pub use mapping::{Gone, Mapping, Relation, Source};
 pub use names::{ByPayload, KeyEpochs, Leftover, NamePart, OldName, Renamed, Translation, compose};
+pub use pile::{Storage, Tape};
 pub use removals::Removals;
 pub use types::{Attribute, Form, Label, Overrides, Shape, Shapes};

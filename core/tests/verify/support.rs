@@ -7,7 +7,8 @@ use std::sync::Arc;
 use auditspine_core::entry::{Event, Format, chain_hash};
 use auditspine_core::hash::Hash;
 use auditspine_core::verify::{
-    ChainReport, Chains, EntryView, Finding, FindingKind, Limits, Store, Verifier, Window,
+    ChainReport, Chains, Checked, EntryView, Finding, FindingKind, Limits, Store, Verifier, Window,
+    in_turns,
 };
 
 /// A stored entry.
@@ -298,8 +299,15 @@ impl Outcome {
     }
 }
 
-/// Verifies rows delivered in the order given.
+/// Verifies rows delivered in the order given, one by one and in a sweep; both must say the same.
 pub fn verify_with(rows: &[Row], window: Window, limits: Limits) -> Outcome {
+    let mut swept = Verifier::new(chains(), window, limits);
+    let mut sweep = swept.sweep(in_turns);
+    let mut link = |entry: &Checked| swept.link(entry);
+    for row in rows {
+        row.view(|view| sweep.add(view, &mut link));
+    }
+    sweep.finish(&mut link);
     let mut verifier = Verifier::new(chains(), window, limits);
     for row in rows {
         row.view(|view| verifier.push(view));
@@ -309,7 +317,9 @@ pub fn verify_with(rows: &[Row], window: Window, limits: Limits) -> Outcome {
             verifier.held()
         );
     }
-    outcome(verifier, rows)
+    let outcome = self::outcome(verifier, rows);
+    assert_eq!(self::outcome(swept, rows), outcome, "in a sweep");
+    outcome
 }
 
 /// Ends a verification of these rows.

@@ -64,7 +64,7 @@ pub enum Detail {
 }
 
 /// Least memory for records, in bytes; `work_mem` if that is more.
-const LEAST_MEMORY: usize = 16 * 1024 * 1024;
+const LEAST_MEMORY: usize = 8 * 1024 * 1024;
 
 /// Which rows a caller wants to know of. Where they cannot be told apart (a TRUNCATE, a trigger that is
 /// off, very many keys, keys that cannot be looked up), all rows are verified nevertheless.
