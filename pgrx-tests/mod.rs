@@ -5,6 +5,7 @@ mod adopted;
 mod canonical;
 mod row;
 mod spine;
+mod verify;
 
 use std::path::{Path, PathBuf};
 

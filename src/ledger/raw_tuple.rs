@@ -63,11 +63,11 @@ pub fn decode(tuple: &[u8]) -> Option<EntryView<'_>> {
     let fixed: &[u8; FIXED] = values.first_chunk()?;
     let mut row = Row { values, at: FIXED };
     Some(EntryView {
-        seq: i64::from_le_bytes(part(fixed, 0)),
-        chain_id: i32::from_le_bytes(part(fixed, 8)),
-        lane: i16::from_le_bytes(part(fixed, 12)),
-        pos: i64::from_le_bytes(part(fixed, 16)),
-        version: i16::from_le_bytes(part(fixed, 24)),
+        seq: i64::from_le_bytes(*fixed[0..].first_chunk()?),
+        chain_id: i32::from_le_bytes(*fixed[8..].first_chunk()?),
+        lane: i16::from_le_bytes(*fixed[12..].first_chunk()?),
+        pos: i64::from_le_bytes(*fixed[16..].first_chunk()?),
+        version: i16::from_le_bytes(*fixed[24..].first_chunk()?),
         op: fixed[26],
         kind: row.bytes()?,
         pk: if is_null(column::EVENT_PK) {
@@ -95,12 +95,6 @@ pub fn decode(tuple: &[u8]) -> Option<EntryView<'_>> {
         prev_hash: row.bytes()?,
         chain_hash: row.bytes()?,
     })
-}
-
-/// Some bytes of the columns of fixed width.
-#[inline]
-fn part<const N: usize>(fixed: &[u8; FIXED], at: usize) -> [u8; N] {
-    std::array::from_fn(|byte| fixed[at + byte])
 }
 
 /// The values of a tuple that are not null, taken one after the other.

@@ -50,10 +50,10 @@ pub struct Checker {
 }
 
 /// What an entry says of its hashes, to be held against what its messages come to.
-pub(super) struct Claim {
-    pub event: Hash,
-    pub prev: Hash,
-    pub chain: Hash,
+pub(super) struct Claim<'a> {
+    pub event: &'a [u8; 32],
+    pub prev: &'a [u8; 32],
+    pub chain: &'a [u8; 32],
     /// The state after what of the event is compressed already.
     pub start: State,
 }
@@ -139,11 +139,13 @@ impl Checker {
         text.clear();
         let sound = self.claim(view, &mut text).filter(|claim| {
             let (mut event, mut link) = (claim.start, START);
+            let mut message = LinkMessage::default();
+            message.set(claim, view.seq);
             compress_two(
                 (&mut event, text.as_chunks().0),
-                (&mut link, &claim.link_blocks(view.seq)),
+                (&mut link, message.blocks()),
             );
-            event == state_of(&claim.event) && link == state_of(&claim.chain)
+            event == state_of(claim.event) && link == state_of(claim.chain)
         });
         self.event = text;
         Checked::of(view, sound.as_ref())
@@ -152,11 +154,15 @@ impl Checker {
     /// What the entry says of its hashes, if all else that it says is possible. Adds to `text` the blocks of the event
     /// that are still to be compressed; it has whole blocks before and after.
     #[inline]
-    pub(super) fn claim(&mut self, view: &EntryView<'_>, text: &mut Vec<u8>) -> Option<Claim> {
+    pub(super) fn claim<'a>(
+        &mut self,
+        view: &EntryView<'a>,
+        text: &mut Vec<u8>,
+    ) -> Option<Claim<'a>> {
         let payload = Hash::from_slice(view.payload_hash)?;
-        let event = Hash::from_slice(view.event_hash)?;
-        let prev = Hash::from_slice(view.prev_hash)?;
-        let chain = Hash::from_slice(view.chain_hash)?;
+        let event = view.event_hash.try_into().ok()?;
+        let prev = view.prev_hash.try_into().ok()?;
+        let chain = view.chain_hash.try_into().ok()?;
         let format = Format::parse(view.version)?;
         let kept = match view.stored_payload_hash {
             Some(stored) => stored == payload,
@@ -187,7 +193,7 @@ impl Checker {
 impl Checked {
     /// Of an entry that agrees with itself as it claims; of one that does not, if there is no claim.
     #[inline]
-    pub(super) fn of(view: &EntryView<'_>, claim: Option<&Claim>) -> Checked {
+    pub(super) fn of(view: &EntryView<'_>, claim: Option<&Claim<'_>>) -> Checked {
         Checked {
             seq: view.seq,
             pos: view.pos,
@@ -195,30 +201,47 @@ impl Checked {
             lane: view.lane,
             appended_at: view.appended_at,
             sound: claim.is_some(),
-            prev: claim.map_or(Hash::ZERO, |claim| claim.prev),
-            chain: claim.map_or(Hash::ZERO, |claim| claim.chain),
+            prev: claim.map_or(Hash::ZERO, |claim| Hash(*claim.prev)),
+            chain: claim.map_or(Hash::ZERO, |claim| Hash(*claim.chain)),
         }
     }
 }
 
-impl Claim {
-    #[inline]
-    fn link_blocks(&self, seq: i64) -> [[u8; BLOCK]; 2] {
-        link_blocks(&self.prev, &self.event, seq)
+/// The message that [`crate::entry::chain_hash`] is taken over, padded.
+#[derive(Clone, Debug)]
+pub(super) struct LinkMessage([[u8; BLOCK]; 2]);
+
+impl Default for LinkMessage {
+    fn default() -> LinkMessage {
+        let mut blocks = [[0; BLOCK]; 2];
+        blocks[1][8] = 0x80;
+        blocks[1][56..].copy_from_slice(&(72u64 * 8).to_be_bytes());
+        LinkMessage(blocks)
     }
 }
 
-/// The message that [`crate::entry::chain_hash`] is taken over, padded.
-#[inline]
-pub(super) fn link_blocks(prev: &Hash, event: &Hash, seq: i64) -> [[u8; BLOCK]; 2] {
-    let mut blocks = [[0; BLOCK]; 2];
-    let [hashes, rest] = &mut blocks;
-    hashes[..32].copy_from_slice(&prev.0);
-    hashes[32..].copy_from_slice(&event.0);
-    rest[..8].copy_from_slice(&seq.to_be_bytes());
-    rest[8] = 0x80;
-    rest[56..].copy_from_slice(&(72u64 * 8).to_be_bytes());
-    blocks
+impl LinkMessage {
+    /// Makes it that of an entry.
+    #[inline]
+    pub fn set(&mut self, claim: &Claim<'_>, seq: i64) {
+        let [hashes, rest] = &mut self.0;
+        hashes[..32].copy_from_slice(claim.prev);
+        hashes[32..].copy_from_slice(claim.event);
+        rest[..8].copy_from_slice(&seq.to_be_bytes());
+    }
+
+    /// The `event_hash` in it.
+    #[inline]
+    pub fn event(&self) -> &[u8; 32] {
+        let (hashes, _) = self.0[0].as_chunks();
+        &hashes[1]
+    }
+
+    /// Its blocks.
+    #[inline]
+    pub fn blocks(&self) -> &[[u8; BLOCK]] {
+        &self.0
+    }
 }
 
 impl Shared {

@@ -1,15 +1,15 @@
 //! Many entries checked one after the other: their messages are gathered first, so that several can be
 //! compressed abreast.
 
-use super::check::{Checked, Checker, link_blocks};
+use super::check::{Checked, Checker, LinkMessage};
 use super::digest::{ABREAST, BLOCK, Compress, START, State, state_of};
 use super::view::EntryView;
 use crate::hash::Hash;
 
-/// Entries that are gathered.
-const ENTRIES: usize = 256;
+/// Entries that are gathered: their messages are to stay in the first cache.
+const ENTRIES: usize = 64;
 /// Bytes of messages that are gathered, about.
-const BYTES: usize = 128 * 1024;
+const BYTES: usize = 64 * 1024;
 /// Events of up to so many blocks wait for others of their length.
 const SHORT: usize = 8;
 
@@ -18,7 +18,10 @@ const SHORT: usize = 8;
 pub struct Sweep {
     checker: Checker,
     compress: Compress,
-    gathered: Vec<Gathered>,
+    /// Entries whose hashes are still to be compared, and of each its messages.
+    gathered: Vec<Checked>,
+    events: Vec<EventMessage>,
+    links: Vec<LinkMessage>,
     /// The events' blocks.
     text: Vec<u8>,
     /// Events by the number of their blocks, from 1.
@@ -26,14 +29,11 @@ pub struct Sweep {
     long: Vec<u32>,
 }
 
-/// An entry whose hashes are still to be compared.
-#[derive(Debug)]
-struct Gathered {
-    checked: Checked,
-    event: Hash,
-    /// The state of its event.
+/// What is still to be compressed of an event.
+#[derive(Clone, Debug)]
+struct EventMessage {
     state: State,
-    /// The blocks of its event that are still to be compressed: the first, and how many.
+    /// The first of its blocks, and how many there are.
     first: u32,
     blocks: u32,
 }
@@ -44,7 +44,9 @@ impl Sweep {
         Sweep {
             checker,
             compress,
-            gathered: Vec::new(),
+            gathered: Vec::with_capacity(ENTRIES),
+            events: Vec::with_capacity(ENTRIES),
+            links: vec![LinkMessage::default(); ENTRIES],
             text: Vec::new(),
             short: Default::default(),
             long: Vec::new(),
@@ -54,23 +56,21 @@ impl Sweep {
     /// Takes in an entry; shows it, and those before it that were not shown yet, once they are checked.
     #[inline]
     pub fn add(&mut self, view: &EntryView<'_>, show: &mut impl FnMut(&Checked)) {
-        let begun = self.text.len();
-        let at = self.gathered.len() as u32;
+        let first = self.text.len() / BLOCK;
+        let at = self.gathered.len();
         let claim = self.checker.claim(view, &mut self.text);
-        let checked = Checked::of(view, claim.as_ref());
-        let (event, state) = claim.map_or((Hash::ZERO, START), |claim| (claim.event, claim.start));
-        let blocks = (self.text.len() - begun) / BLOCK;
-        self.gathered.push(Gathered {
-            checked,
-            event,
-            state,
-            first: (begun / BLOCK) as u32,
+        let blocks = self.text.len() / BLOCK - first;
+        self.gathered.push(Checked::of(view, claim.as_ref()));
+        self.events.push(EventMessage {
+            state: claim.as_ref().map_or(START, |claim| claim.start),
+            first: first as u32,
             blocks: blocks as u32,
         });
-        if checked.sound {
+        if let Some(claim) = claim {
+            self.links[at].set(&claim, view.seq);
             match self.short.get_mut(blocks.wrapping_sub(1)) {
-                Some(queue) => queue.push(at),
-                None => self.long.push(at),
+                Some(queue) => queue.push(at as u32),
+                None => self.long.push(at as u32),
             }
         }
         if self.gathered.len() >= ENTRIES || self.text.len() >= BYTES {
@@ -80,16 +80,18 @@ impl Sweep {
 
     /// Shows the entries that were not shown yet.
     pub fn finish(&mut self, show: &mut impl FnMut(&Checked)) {
-        self.check_events();
+        self.compress_all_events();
         self.check_links();
-        for entry in self.gathered.drain(..) {
-            show(&entry.checked);
+        for entry in &self.gathered {
+            show(entry);
         }
+        self.gathered.clear();
+        self.events.clear();
         self.text.clear();
     }
 
     /// Compresses events, those of one length abreast.
-    fn check_events(&mut self) {
+    fn compress_all_events(&mut self) {
         let mut left = std::mem::take(&mut self.long);
         for at in 0..SHORT {
             let mut queue = std::mem::take(&mut self.short[at]);
@@ -103,14 +105,11 @@ impl Sweep {
         }
         // Those of unlike length go abreast as far as the shortest goes, and alone from there.
         for some in left.chunks(ABREAST) {
-            let blocks = some.iter().map(|at| self.gathered[*at as usize].blocks);
+            let blocks = some.iter().map(|at| self.events[*at as usize].blocks);
             self.compress_events(some, blocks.min().unwrap_or_default());
         }
         left.clear();
         self.long = left;
-        for entry in &mut self.gathered {
-            entry.checked.sound &= entry.state == state_of(&entry.event);
-        }
     }
 
     /// Compresses so many blocks of each of these events abreast, and what is left of them alone.
@@ -119,7 +118,7 @@ impl Sweep {
         let mut states = [START; ABREAST];
         let mut messages: [&[[u8; BLOCK]]; ABREAST] = [&[]; ABREAST];
         for (at, event) in events.iter().enumerate() {
-            let event = &self.gathered[*event as usize];
+            let event = &self.events[*event as usize];
             states[at] = event.state;
             messages[at] = &blocks[event.first as usize..][..event.blocks as usize];
         }
@@ -130,24 +129,23 @@ impl Sweep {
             if !rest.is_empty() {
                 (self.compress)(&mut states[at..=at], &[rest]);
             }
-            self.gathered[*event as usize].state = states[at];
+            self.events[*event as usize].state = states[at];
         }
     }
 
+    /// Compresses links, and compares both hashes of each entry.
     fn check_links(&mut self) {
-        for some in self.gathered.chunks_mut(ABREAST) {
+        let links = self.links.chunks(ABREAST);
+        let events = self.events.chunks(ABREAST);
+        for ((some, events), links) in self.gathered.chunks_mut(ABREAST).zip(events).zip(links) {
             let mut states = [START; ABREAST];
-            let mut links = [[[0; BLOCK]; 2]; ABREAST];
-            for (link, entry) in links.iter_mut().zip(&*some) {
-                *link = link_blocks(&entry.checked.prev, &entry.event, entry.checked.seq);
-            }
-            let messages = links.each_ref().map(|link| &link[..]);
+            let messages: [&[[u8; BLOCK]]; ABREAST] = std::array::from_fn(|at| links[at].blocks());
             (self.compress)(&mut states[..some.len()], &messages[..some.len()]);
-            for (entry, state) in some.iter_mut().zip(states) {
-                let checked = &mut entry.checked;
-                checked.sound &= state == state_of(&checked.chain);
-                if !checked.sound {
-                    (checked.prev, checked.chain) = (Hash::ZERO, Hash::ZERO);
+            for (at, entry) in some.iter_mut().enumerate() {
+                entry.sound &= states[at] == state_of(&entry.chain.0)
+                    && events[at].state == state_of(links[at].event());
+                if !entry.sound {
+                    (entry.prev, entry.chain) = (Hash::ZERO, Hash::ZERO);
                 }
             }
         }

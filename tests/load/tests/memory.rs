@@ -1,5 +1,6 @@
 //! `verify_chain` and `chain_findings` need no more memory for ten times the entries, be the chain
-//! sound or damaged at its beginning.
+//! sound or damaged at its beginning; nor does `verify_table` for several times the rows, once they are more than it
+//! keeps, be they recorded under one layout or under several.
 //!
 //! Only the test's own view of the backend counts: the peak of its anonymous memory (`RssAnon`),
 //! which leaves out shared buffers. So the server must run on this machine.
@@ -107,5 +108,53 @@ fn memory_does_not_grow_with_the_chain() {
                 queries[which]
             );
         }
+    }
+}
+
+#[test]
+fn memory_does_not_grow_with_the_table() {
+    let _turn = turn();
+    let database = Server::from_env().fresh_database("memory_of_rows");
+    let mut admin = database.connect();
+    run(
+        &mut admin,
+        "CREATE TABLE item (k bigint PRIMARY KEY, note text NOT NULL);
+         SELECT audit_attach('item')",
+    );
+    let query = "SELECT row(ok, rows, entries, findings)::text FROM verify_table('item')";
+    let mut fill_to = |first: i64, last: i64, more: &str| {
+        run(
+            &mut admin,
+            &format!(
+                "INSERT INTO item SELECT k, 'note ' || k FROM generate_series({first}, {last}) k; {more}"
+            ),
+        );
+    };
+    fill_to(1, 2 * FEW, "ANALYZE item");
+    let few = peak_of(&database, query);
+    assert_eq!(few.1, format!("(t,{0},{0},0)", 2 * FEW));
+    fill_to(2 * FEW + 1, MANY, "");
+    let many = peak_of(&database, query);
+    assert_eq!(many.1, format!("(t,{MANY},{MANY},0)"));
+    // Rows under a former layout are looked at one by one.
+    fill_to(
+        MANY + 1,
+        MANY + FEW,
+        "ALTER TABLE item ADD more integer DEFAULT 7; UPDATE item SET note = '' WHERE k <= 1000",
+    );
+    let layouts = peak_of(&database, query);
+    let (rows, entries) = (MANY + FEW, MANY + FEW + 1000);
+    assert_eq!(layouts.1, format!("(t,{rows},{entries},0)"));
+    println!(
+        "verify_table: 100k {} KiB, 500k {} KiB, two layouts {} KiB",
+        few.0, many.0, layouts.0
+    );
+    for more in [many, layouts] {
+        assert!(
+            more.0 <= few.0 + SLACK_KIB,
+            "{} KiB grew to {} KiB",
+            few.0,
+            more.0
+        );
     }
 }
