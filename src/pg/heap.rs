@@ -290,20 +290,20 @@ unsafe fn rest_of_page(
         let page = pg_sys::BufferGetPage((*scan).rs_cbuf);
         let items = (*page.cast::<pg_sys::PageHeaderData>()).pd_linp.as_ptr();
         let mut tuple = (*scan).rs_ctup;
-        let item_of = |at: usize| {
-            let offset = (*scan).rs_vistuples[at];
-            (offset, *items.add(usize::from(offset) - 1))
-        };
-        let count = (*scan).rs_ntuples as usize;
-        for at in (*scan).rs_cindex as usize + 1..count {
+        let (shown, count) = ((*scan).rs_cindex as usize + 1, (*scan).rs_ntuples as usize);
+        let visible = (*scan).rs_vistuples;
+        for at in shown..count {
             if at + AHEAD < count {
-                let (_, item) = item_of(at + AHEAD);
-                fetch_early(page.add(item.lp_off() as usize), item.lp_len() as usize);
+                let item = items.add(usize::from(visible[at + AHEAD]) - 1);
+                fetch_early(
+                    page.add((*item).lp_off() as usize),
+                    (*item).lp_len() as usize,
+                );
             }
-            let (offset, item) = item_of(at);
-            tuple.t_len = item.lp_len();
-            tuple.t_data = page.add(item.lp_off() as usize).cast();
-            tuple.t_self.ip_posid = offset;
+            let item = items.add(usize::from(visible[at]) - 1);
+            tuple.t_len = (*item).lp_len();
+            tuple.t_data = page.add((*item).lp_off() as usize).cast();
+            tuple.t_self.ip_posid = visible[at];
             (*scan).rs_cindex = at as _;
             show(Tuple::new(&mut tuple, table.tuple_desc()));
         }
