@@ -151,6 +151,7 @@ impl Order {
     /// Ranges of numbers, both ends included, within which order is in doubt. What lies in different
     /// ranges is in order.
     pub fn doubtful(mut self) -> Vec<(i64, i64)> {
+        drop(self.index);
         self.buckets.sort_unstable_by_key(|(number, _)| *number);
         let buckets: Vec<Bucket> = self.buckets.into_iter().map(|(_, bucket)| bucket).collect();
         let mut earliest_behind = vec![i64::MAX; buckets.len()];

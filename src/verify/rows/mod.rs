@@ -269,11 +269,11 @@ fn all(
 ) -> (u64, u64) {
     let mut join = Join::new(TempFiles::new(), memory());
     let mut names = (epochs.count() > 1).then(|| Renamed::new(epochs));
-    let pass = entries::read(about, Which::All, hasher, &mut |entry| match &mut names {
+    let mut pass = entries::read(about, Which::All, hasher, &mut |entry| match &mut names {
         None => join.add_entry(entry.record),
         Some(names) => names.add_entry(entry.key, entry.record, entry.came),
     });
-    let disputed = disputed(pass.order.clone(), about.sources);
+    let disputed = disputed(std::mem::take(&mut pass.order), about.sources);
     tell_disputed(target, &disputed, &pass, judge);
     let mut told: HashSet<i64> = disputed.iter().map(|found| found.seq).collect();
     told.extend(pass.ahead.iter().map(|(seq, _)| *seq));
@@ -322,13 +322,14 @@ fn some(
     hasher: &KeyHasher,
     judge: &mut Judge<'_>,
 ) -> Option<(u64, u64)> {
-    let (start, touched) = match rows {
+    let (start, mut touched) = match rows {
         Rows::All => return None,
         Rows::Since(start) => (start, since::touched(about, start, hasher)?),
         Rows::WithKeys(keys) => (i64::MIN, since::of_keys(about, keys, hasher)?),
     };
     // Which entry is the last one takes the others to tell.
-    if !touched.pass.ahead.is_empty() || !touched.pass.order.clone().doubtful().is_empty() {
+    let order = std::mem::take(&mut touched.pass.order);
+    if !touched.pass.ahead.is_empty() || !order.doubtful().is_empty() {
         return None;
     }
     let left = |partition: &recorded::PartitionDetached| {
