@@ -323,7 +323,8 @@ fn entries_put_there_or_taken_away_by_hand_stop_nobody() {
     let disabled = |what: &str| {
         format!(
             "ALTER TABLE auditspine.audit_chain DISABLE TRIGGER ALL; {what};
-             ALTER TABLE auditspine.audit_chain ENABLE TRIGGER ALL"
+             ALTER TABLE auditspine.audit_chain ENABLE TRIGGER ALL;
+             ALTER TABLE auditspine.audit_chain ENABLE ALWAYS TRIGGER distrust_heads"
         )
     };
     let removed = "DELETE FROM auditspine.audit_chain WHERE chain_id = 2 AND lane = 0
