@@ -82,6 +82,16 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.aud
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON auditspine.chain
     FOR EACH STATEMENT EXECUTE FUNCTION auditspine.refuse_change();
 
+-- Where a lane ends is shared between sessions. What a statement puts into the table is not told to them, so it is to be
+-- looked for after one.
+CREATE FUNCTION auditspine.distrust_heads() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'auditspine_distrust_heads';
+REVOKE ALL ON FUNCTION auditspine.distrust_heads() FROM PUBLIC;
+COMMENT ON FUNCTION auditspine.distrust_heads() IS 'trigger: has the ends of lanes searched for by index';
+CREATE TRIGGER distrust_heads BEFORE INSERT ON auditspine.audit_chain
+    FOR EACH STATEMENT EXECUTE FUNCTION auditspine.distrust_heads();
+ALTER TABLE auditspine.audit_chain ENABLE ALWAYS TRIGGER distrust_heads;
+
 -- Chain main comes with the extension, so a dump must not bring it again.
 SELECT pg_catalog.pg_extension_config_dump('auditspine.chain', 'WHERE chain_id <> 1');
 SELECT pg_catalog.pg_extension_config_dump('auditspine.audit_chain', '');

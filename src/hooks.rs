@@ -2,12 +2,14 @@
 //! changed, and before objects are dropped.
 
 use pgrx::pg_sys;
+use pgrx::pg_sys::SysCacheIdentifier;
 
 use crate::capture::{layouts, trigger};
 use crate::ledger::{
-    attribution, buffer, catalog, chains, dropped_partitions, dropping, flush, lane,
+    attribution, buffer, catalog, chains, dropped_partitions, dropping, flush, head, lane,
 };
 use crate::pg::callbacks::{self, TransactionEvent};
+use crate::pg::{session, target};
 use crate::spine::checks;
 
 /// To be called once, when the library is loaded.
@@ -16,14 +18,21 @@ pub fn register() {
     callbacks::on_subtransaction_abort(on_subtransaction_abort);
     callbacks::on_relation_change(on_relation_change);
     callbacks::on_drop(dropping::on_drop);
+    callbacks::on_catalog_change(SysCacheIdentifier::AUTHOID, session::forget_names);
 }
 
 fn on_transaction(event: TransactionEvent) {
     match event {
         TransactionEvent::Ending => return flush::flush_at_commit(),
-        TransactionEvent::Committed => chains::keep_created(),
+        TransactionEvent::Committed => {
+            head::share();
+            chains::keep_created();
+        }
         // What was prepared becomes known again once it is committed.
-        TransactionEvent::Aborted | TransactionEvent::Prepared => forget_created(),
+        TransactionEvent::Aborted | TransactionEvent::Prepared => {
+            head::forget_held(true);
+            forget_created();
+        }
     }
     buffer::with_mut(buffer::Buffer::clear);
     attribution::clear();
@@ -36,6 +45,7 @@ fn on_transaction(event: TransactionEvent) {
 
 fn on_subtransaction_abort(subid: pg_sys::SubTransactionId) {
     buffer::with_mut(|buffer| buffer.roll_back_to(subid));
+    head::forget_held(false);
     forget_created();
     checks::roll_back_to(subid);
 }
@@ -52,6 +62,8 @@ fn on_relation_change(relid: pg_sys::Oid) {
     if catalog::relation_changed(relid) {
         chains::forget_all();
         trigger::forget_specs();
+        head::table_changed();
     }
+    target::relation_changed(relid);
     trigger::relation_changed(relid);
 }

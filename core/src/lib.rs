@@ -15,6 +15,7 @@ pub mod hash;
 pub mod order;
 pub mod publication;
 pub mod rows;
+pub mod shared_heads;
 pub mod short_text;
 pub mod spine;
 pub mod time;

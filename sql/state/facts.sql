@@ -43,9 +43,10 @@ SELECT fact FROM (
     FROM relation JOIN pg_constraint AS k ON conrelid = relation.oid WHERE contype IN ('p', 'u', 'c', 'f', 'x')
     UNION ALL
     -- Users forward alerts and runs with triggers that fire after they are written. What keeps replicated rows out may be
-    -- on in any way: ENABLE TRIGGER USER makes it so, and rows that come in all the same are found by the links.
+    -- on in any way: ENABLE TRIGGER USER makes it so, and rows that come in all the same are found by the links. So may what
+    -- has the ends of lanes searched for.
     SELECT name, concat_ws(' ', name, 'trigger', quote_ident(tgname), tgtype,
-           CASE WHEN prosrc = 'auditspine_keep_replicated_out' AND tgenabled <> 'D' THEN 'on'
+           CASE WHEN prosrc IN ('auditspine_keep_replicated_out', 'auditspine_distrust_heads') AND tgenabled <> 'D' THEN 'on'
                 WHEN prosrc = 'auditspine_refuse_change' AND tgenabled = 'A' THEN 'O' ELSE tgenabled::text END,
            CASE WHEN tgqual IS NOT NULL OR tgattr <> '' OR tgconstraint <> 0 THEN 'conditional' END,
            prosrc, CASE WHEN NOT EXISTS (SELECT FROM member WHERE classid = 'pg_proc'::regclass AND objid = tgfoid)

@@ -50,6 +50,10 @@ COMMENT ON COLUMN auditspine.chain.tenant IS 'whose chain it is: the value of th
 COMMENT ON COLUMN auditspine.chain.origin IS
     'operator: chain main, or made by create_chain(); tenant: made at a tenant''s first event; unknown: by an earlier version, see settle_chains()';
 
+-- The ends of lanes are shared between sessions from here on.
+
+-- @include schema.sql FUNCTION auditspine.distrust_heads
+
 -- @include chains.sql FUNCTION auditspine.settle_chains
 SELECT pg_catalog.count(*) FROM auditspine.settle_chains();
 

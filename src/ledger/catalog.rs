@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use pgrx::pg_sys;
 
 use crate::error::{Failure, broken};
+use crate::pg::insert::Rows;
 use crate::pg::privilege::expect_select;
 use crate::pg::query::read_one;
 use crate::pg::relation::{OpenRelation, index_columns, name_of};
@@ -103,6 +104,11 @@ pub mod column {
     pub const CHAIN_HASH: usize = 18;
     pub const COUNT: usize = 19;
 }
+
+/// What rows of auditspine.audit_chain are like.
+pub const ENTRIES: Rows = Rows {
+    ascending: Some(column::SEQ),
+};
 
 /// Columns of auditspine.chain.
 pub mod chain_column {

@@ -11,10 +11,11 @@ use pgrx::{IntoDatum, pg_sys};
 use crate::error::Failure;
 use crate::ledger::catalog::{chain_column, state};
 use crate::ledger::lane;
+use crate::ledger::names::{self, NameId};
 use crate::pg::arena::DatumArena;
 use crate::pg::clock;
 use crate::pg::index_lookup::{Condition, Underway, last_row, underway};
-use crate::pg::insert::Inserter;
+use crate::pg::insert::{Inserter, Rows};
 use crate::pg::relation::OpenRelation;
 use crate::pg::sequence;
 
@@ -99,6 +100,8 @@ impl Chain {
 #[derive(Default)]
 struct Cache {
     by_key: HashMap<Box<[u8]>, Chain>,
+    /// Those that were looked for last, by the number of the key.
+    recent: Vec<(NameId, Chain)>,
     /// Keys of those that this transaction created: forgotten if it, or a part of it, is rolled back.
     created: Vec<Box<[u8]>>,
 }
@@ -110,6 +113,9 @@ thread_local! {
 /// Most chains that a backend remembers.
 const CACHE_LIMIT: usize = 100_000;
 
+/// Most of those that are found without looking at their keys.
+const RECENT_LIMIT: usize = 8;
+
 /// Forgets everything, because the table changed under us.
 pub fn forget_all() {
     CACHE.with(|cache| *cache.borrow_mut() = Cache::default());
@@ -119,6 +125,9 @@ pub fn forget_all() {
 pub fn forget_created() {
     CACHE.with(|cache| {
         let mut cache = cache.borrow_mut();
+        if !cache.created.is_empty() {
+            cache.recent.clear();
+        }
         for key in std::mem::take(&mut cache.created) {
             cache.by_key.remove(&key);
         }
@@ -218,6 +227,30 @@ fn remember(key: &[u8], chain: Chain) {
         }
         cache.by_key.insert(key.into(), chain);
     });
+}
+
+/// As [`expect`], of a key by its number.
+pub fn expect_interned(key: NameId) -> Chain {
+    // Resolving the state first lets a change of the tables empty the cache.
+    state();
+    let recent = CACHE.with(|cache| {
+        let cache = cache.borrow();
+        let mut recent = cache.recent.iter();
+        recent
+            .find(|(other, _)| *other == key)
+            .map(|(_, chain)| chain.clone())
+    });
+    recent.unwrap_or_else(|| {
+        let chain = expect(&names::name(key));
+        CACHE.with(|cache| {
+            let recent = &mut cache.borrow_mut().recent;
+            if recent.len() >= RECENT_LIMIT {
+                recent.clear();
+            }
+            recent.push((key, chain.clone()));
+        });
+        chain
+    })
 }
 
 /// The chain of that key; an ERROR if there is none.
@@ -431,8 +464,8 @@ fn insert(key: &[u8], lanes: i16) -> Chain {
     } else {
         chain_column::COUNT_BEFORE_TENANTS
     };
-    let mut inserter = Inserter::open(state.chain, 1, None);
-    inserter.insert(&[(&values[..count], &nulls[..count])]);
+    let mut inserter = Inserter::open(state.chain, Rows { ascending: None });
+    inserter.insert(&values[..count], &nulls[..count]);
     inserter.close();
     let chain = Chain {
         id,

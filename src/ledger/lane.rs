@@ -34,7 +34,7 @@ use rustc_hash::FxHashMap;
 use crate::error::Failure;
 use crate::ledger::chains::{Chain, Owner};
 use crate::pg::lock::{AdvisoryLock, at_most, wait_for_transaction};
-use crate::pg::session;
+use crate::pg::{clock, session};
 use crate::settings;
 
 const GROUPS: i32 = 1024;
@@ -44,8 +44,9 @@ const LANE_LOCK: u16 = 3;
 const NAME_LOCK: u16 = 4;
 const KIND_LOCK: u16 = 5;
 const TABLE_LOCK: u16 = 6;
-/// How many first attempts in a row must succeed before a backend looks whether lane 0 is free.
-const CALM: u32 = 8;
+/// How long no lane must have been busy, in microseconds, before a backend looks whether lane 0 is free: those who
+/// commit at the same time all the while are not to take each other's lanes.
+const CALM: i64 = 1_000_000;
 
 /// The chains that share a chain's locks.
 fn group(chain: &Chain) -> i32 {
@@ -64,7 +65,8 @@ pub fn lock_order(chain: &Chain) -> (i32, i32) {
 #[derive(Clone, Copy, Default)]
 struct Home {
     lane: i16,
-    calm: u32,
+    /// When a lane was busy last.
+    busy: i64,
 }
 
 thread_local! {
@@ -104,7 +106,8 @@ pub fn acquire(chain: &Chain) -> i16 {
         // Waiters that all chose one lane would queue there.
         let lane = spread(chain.lanes);
         wait(group, &chain.name, lane);
-        settle(group, Home { lane, calm: 0 })
+        let busy = clock::transaction_start();
+        settle(group, Home { lane, busy })
     })
 }
 
@@ -119,7 +122,8 @@ pub fn try_acquire(chain: &Chain) -> Option<i16> {
         return Some(lane);
     }
     let home = HOMES.with(|homes| homes.borrow().get(&group).copied().unwrap_or_default());
-    let first = if home.calm >= CALM {
+    let now = clock::transaction_start();
+    let first = if now.saturating_sub(home.busy) > CALM {
         0
     } else {
         home.lane % lanes
@@ -131,12 +135,8 @@ pub fn try_acquire(chain: &Chain) -> Option<i16> {
             attempts += 1;
             lane_lock(group, *lane).try_acquire()
         })?;
-    let calm = if attempts == 1 && home.calm < CALM {
-        home.calm + 1
-    } else {
-        0
-    };
-    Some(settle(group, Home { lane, calm }))
+    let busy = if attempts == 1 { home.busy } else { now };
+    Some(settle(group, Home { lane, busy }))
 }
 
 /// Remembers a lane just taken, and returns its number.

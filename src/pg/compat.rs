@@ -100,6 +100,19 @@ pub fn number_of(file: &FileId) -> u32 {
     number.to_u32()
 }
 
+/// Numbers of a file: of its tablespace, its database, and itself.
+pub fn numbers_of(file: &FileId) -> [u32; 3] {
+    #[cfg(any(feature = "pg14", feature = "pg15"))]
+    let (tablespace, database) = (file.spcNode, file.dbNode);
+    #[cfg(not(any(feature = "pg14", feature = "pg15")))]
+    let (tablespace, database) = (file.spcOid, file.dbOid);
+    [tablespace.to_u32(), database.to_u32(), number_of(file)]
+}
+
+/// Whether a block-range index keeps nothing from one insert to the next; from 17 on it keeps pins.
+pub const BRIN_KEEPS_NOTHING: bool =
+    cfg!(any(feature = "pg14", feature = "pg15", feature = "pg16"));
+
 /// Begins an index scan of a table with so many conditions.
 ///
 /// # Safety

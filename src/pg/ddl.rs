@@ -1,6 +1,8 @@
 //! What a DDL command did to tables, as far as audited ones may care: told to the event trigger
 //! `auditspine_ddl` when the command ends.
 
+use std::ffi::CStr;
+
 use pgrx::pg_sys;
 
 use crate::pg::compat::{SET_EXPRESSION, recursing};
@@ -106,6 +108,19 @@ impl Command {
             let statement = self.parsetree.cast::<pg_sys::RenameStmt>();
             ((*statement).renameType == pg_sys::ObjectType::OBJECT_SCHEMA)
                 .then(|| text((*statement).subname))
+        }
+    }
+
+    /// Whether the command is ALTER TABLE, of a table of that name in any schema.
+    pub fn alters_table_called(&self, name: &CStr) -> bool {
+        // SAFETY: the parse tree of the command under way; each node is of the type that its tag says, and a name is a
+        // string.
+        unsafe {
+            if (*self.parsetree).type_ != pg_sys::NodeTag::T_AlterTableStmt {
+                return false;
+            }
+            let table = (*self.parsetree.cast::<pg_sys::AlterTableStmt>()).relation;
+            !table.is_null() && CStr::from_ptr((*table).relname) == name
         }
     }
 

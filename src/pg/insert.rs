@@ -1,59 +1,63 @@
 //! Inserting tuples into one of our tables, heap and indexes, without SPI, privileges or triggers.
+//!
+//! What a backend can know of a table is kept from one call to the next ([`super::target`]); relations are opened and
+//! locked each time, and closed at the end, their locks kept to the end of the transaction.
 
 use pgrx::pg_sys;
 
-use crate::pg::compat;
-
-use super::relation::{OpenRelation, index_columns, name_of};
-use crate::error::{Failure, broken};
+use super::compat;
+use super::raw::{self, guarded};
+use super::relation::OpenRelation;
+use super::target::{self, Target};
 
 /// How many tuples go to the heap in one call.
 pub const BATCH: usize = 1000;
 
-/// An index that every new tuple gets an entry in.
-struct TargetIndex {
-    index: OpenRelation,
-    /// Zero-based columns of the table.
-    columns: Vec<usize>,
-    info: *mut pg_sys::IndexInfo,
-    unique: bool,
-    /// A block-range index on one column: it keeps a minimum and a maximum per range, so the first
-    /// and the last tuple of a block say it all when the column grows.
-    summarizing: bool,
+/// Where a tuple was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The page.
+    pub block: u32,
+    /// Its number on the page.
+    pub offset: u16,
+}
+
+/// What the rows of a table are like, as far as it decides how they are inserted.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows {
+    /// The column that grows with every tuple.
+    pub ascending: Option<usize>,
 }
 
 /// A table opened for inserting.
 pub struct Inserter {
+    /// The table, open as long as this lives.
     table: OpenRelation,
-    indexes: Vec<TargetIndex>,
-    slots: Vec<*mut pg_sys::TupleTableSlot>,
+    target: Target,
+    natts: usize,
+    tuples: Vec<pg_sys::HeapTuple>,
+    tids: Vec<pg_sys::ItemPointerData>,
 }
 
 impl Inserter {
-    /// Opens `table` and its indexes, for calls of up to `rows` rows. `ascending` is the column that
-    /// grows with every tuple. What it allocates lives in the current memory context.
-    pub fn open(table: pg_sys::Oid, rows: usize, ascending: Option<usize>) -> Inserter {
-        let table = OpenRelation::table(table, pg_sys::RowExclusiveLock);
-        let indexes = table
-            .index_oids()
-            .into_iter()
-            .filter_map(|oid| TargetIndex::open(&table, oid, ascending))
-            .collect();
-        // A single row needs no slot.
-        let slots = if rows > 1 { rows.min(BATCH) } else { 0 };
-        let slots = (0..slots)
-            .map(|_| {
-                // SAFETY: the descriptor is that of the open table.
-                unsafe {
-                    let ops = &raw const pg_sys::TTSOpsHeapTuple;
-                    pg_sys::MakeSingleTupleTableSlot(table.tuple_desc(), ops)
-                }
-            })
-            .collect();
+    /// Opens `table` and its indexes.
+    pub fn open(table: pg_sys::Oid, rows: Rows) -> Inserter {
+        // SAFETY: raises for an unknown oid, and otherwise returns a pinned relation.
+        let raw = unsafe {
+            guarded(|| raw::relation_open(table, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE))
+        };
+        // SAFETY: it is closed by `close_all`, or by the resource owner after an ERROR; not before `self` goes.
+        let open = unsafe { OpenRelation::borrow(raw) };
+        // Under the lock, so that what is known of the table is as it is.
+        let mut target = target::of(&open, rows.ascending);
+        target.open_indexes();
         Inserter {
-            table,
-            indexes,
-            slots,
+            // SAFETY: an open relation has a descriptor.
+            natts: unsafe { (*open.tuple_desc()).natts as usize },
+            table: open,
+            target,
+            tuples: Vec::new(),
+            tids: Vec::new(),
         }
     }
 
@@ -62,166 +66,173 @@ impl Inserter {
         &self.table
     }
 
-    /// Inserts rows of one value and null flag per column, no more than `open` was told. The tuples
-    /// take memory from the current context, which the caller resets.
-    pub fn insert(&mut self, rows: &[(&[pg_sys::Datum], &[bool])]) {
-        let desc = self.table.tuple_desc();
-        // SAFETY: values and nulls have a member per column of the table (checked by `state`), and
-        // the tuples formed from them live in the current context until the end of this call.
-        unsafe {
-            let cid = pg_sys::GetCurrentCommandId(true);
-            let tuples: Vec<pg_sys::HeapTuple> = rows
-                .iter()
-                .map(|(values, nulls)| {
-                    debug_assert_eq!(values.len(), (*desc).natts as usize);
-                    pg_sys::heap_form_tuple(
-                        desc,
-                        values.as_ptr().cast_mut(),
-                        nulls.as_ptr().cast_mut(),
-                    )
-                })
-                .collect();
-            if let [tuple] = tuples[..] {
-                pg_sys::heap_insert(self.table.raw(), tuple, cid, 0, std::ptr::null_mut());
-                self.index(rows, &[(*tuple).t_self]);
-                return;
-            }
-            for (slot, tuple) in self.slots.iter().zip(&tuples) {
-                pg_sys::ExecStoreHeapTuple(*tuple, *slot, false);
-            }
-            pg_sys::heap_multi_insert(
-                self.table.raw(),
-                self.slots.as_mut_ptr(),
-                tuples.len() as i32,
-                cid,
-                0,
-                std::ptr::null_mut(),
-            );
-            let tids: Vec<pg_sys::ItemPointerData> = self
-                .slots
-                .iter()
-                .take(tuples.len())
-                .map(|slot| (**slot).tts_tid)
-                .collect();
-            self.index(rows, &tids);
-            for slot in self.slots.iter().take(tuples.len()) {
-                pg_sys::ExecClearTuple(*slot);
-            }
-        }
+    /// Numbers of the table's file: of its tablespace, its database, and itself.
+    pub fn file(&self) -> [u32; 3] {
+        // SAFETY: the table is open.
+        compat::numbers_of(&unsafe { compat::file_of(self.table.raw()) })
     }
 
-    fn index(&mut self, rows: &[(&[pg_sys::Datum], &[bool])], tids: &[pg_sys::ItemPointerData]) {
-        let block = |at: usize| {
-            tids.get(at)
-                .map(|tid| (tid.ip_blkid.bi_hi, tid.ip_blkid.bi_lo))
+    /// Inserts up to [`BATCH`] rows: one after the other, a value and a null flag for each column of the table. The
+    /// tuples take memory from the current context, which the caller resets.
+    pub fn insert(&mut self, values: &[pg_sys::Datum], nulls: &[bool]) {
+        let (natts, desc, heap) = (self.natts, self.table.tuple_desc(), self.table.raw());
+        let count = values.len() / natts;
+        debug_assert!(values.len() == count * natts && nulls.len() == values.len());
+        self.tuples.clear();
+        self.tuples.resize(count, std::ptr::null_mut());
+        self.tids.clear();
+        self.tids.resize(count, pg_sys::ItemPointerData::default());
+        let slots = match count {
+            1 => std::ptr::null_mut(),
+            _ => self.target.slots(desc, count),
         };
-        for target in &self.indexes {
-            for (at, (values, nulls)) in rows.iter().enumerate() {
-                let inside = at > 0 && block(at - 1) == block(at) && block(at) == block(at + 1);
-                if target.summarizing && inside {
-                    continue;
+        let (tuples, tids) = (&mut self.tuples[..], &mut self.tids[..]);
+        let indexes = self.target.indexes();
+        // SAFETY: values and nulls have a member per column of the table (checked by `state`), and the tuples formed
+        // from them live in the current context until the end of this call. Slices and pointers need no dropping, and
+        // all lengths are as told above, so that nothing panics.
+        unsafe {
+            guarded(|| {
+                let command = raw::GetCurrentCommandId(true);
+                for (at, tuple) in tuples.iter_mut().enumerate() {
+                    let (values, nulls) = (values.as_ptr(), nulls.as_ptr());
+                    *tuple =
+                        raw::heap_form_tuple(desc, values.add(at * natts), nulls.add(at * natts));
                 }
-                target.insert(&self.table, values, nulls, tids[at]);
-            }
+                let state = std::ptr::null_mut();
+                if slots.is_null() {
+                    let tuple = *tuples.as_ptr();
+                    raw::heap_insert(heap, tuple, command, 0, state);
+                    *tids.as_mut_ptr() = (*tuple).t_self;
+                } else {
+                    for (at, tuple) in tuples.iter().enumerate() {
+                        raw::ExecStoreHeapTuple(*tuple, *slots.add(at), false);
+                    }
+                    raw::heap_multi_insert(heap, slots, count as i32, command, 0, state);
+                    for (at, tid) in tids.iter_mut().enumerate() {
+                        *tid = (**slots.add(at)).tts_tid;
+                    }
+                }
+                for index in indexes {
+                    index.insert(heap, natts, values.as_ptr(), nulls.as_ptr(), tids);
+                }
+            });
         }
     }
 
-    /// Closes the table and its indexes.
-    pub fn close(self) {
-        for slot in &self.slots {
-            // SAFETY: made by us, dropped once.
-            unsafe { pg_sys::ExecDropSingleTupleTableSlot(*slot) };
-        }
-        for target in &self.indexes {
-            // SAFETY: index and info belong together and are still open.
-            unsafe { compat::index_insert_cleanup(target.index.raw(), target.info) };
+    /// Where a row of the last call was stored.
+    pub fn stored(&self, at: usize) -> Stored {
+        let tid = self.tids[at];
+        Stored {
+            block: u32::from(tid.ip_blkid.bi_hi) << 16 | u32::from(tid.ip_blkid.bi_lo),
+            offset: tid.ip_posid,
         }
     }
-}
 
-impl TargetIndex {
-    fn open(
-        table: &OpenRelation,
-        oid: pg_sys::Oid,
-        ascending: Option<usize>,
-    ) -> Option<TargetIndex> {
-        let index = OpenRelation::index(oid, pg_sys::RowExclusiveLock);
-        // SAFETY: `index` is open; BuildIndexInfo reads its catalog rows.
-        let (info, am) = unsafe {
-            (
-                pg_sys::BuildIndexInfo(index.raw()),
-                (*(*index.raw()).rd_rel).relam,
-            )
-        };
-        // SAFETY: as above; the names are those of open relations.
+    /// Where a page of the table is in memory at this moment; a hint for [`Inserter::shows`].
+    pub fn buffer_of(&self, block: u32) -> i32 {
+        let heap = self.table.raw();
+        // SAFETY: the table is open, and has the page, which is not looked at.
         unsafe {
-            if !(*info).ii_ReadyForInserts {
-                return None;
-            }
-            if !(*info).ii_Expressions.is_null() || !(*info).ii_Predicate.is_null() {
-                let name = String::from_utf8_lossy(name_of(&(*(*index.raw()).rd_rel).relname));
-                Failure::BrokenInstallation.raise(
-                    format!(
-                        "index \"{name}\" on auditspine.{} has an expression or a WHERE clause, \
-                         which the append does not maintain",
-                        String::from_utf8_lossy(name_of(&(*(*table.raw()).rd_rel).relname)),
-                    ),
-                    format!(
-                        "DROP INDEX auditspine.\"{name}\"; an index on plain columns is kept up"
-                    ),
-                );
-            }
-            let columns: Vec<usize> = index_columns(&index)
-                .iter()
-                .map(|attnum| {
-                    usize::try_from(*attnum - 1).unwrap_or_else(|_| {
-                        broken("an index on a state table is on a system column".to_owned())
-                    })
-                })
-                .collect();
-            let summarizing =
-                am == pg_sys::BRIN_AM_OID && ascending.is_some_and(|column| columns == [column]);
-            Some(TargetIndex {
-                index,
-                columns,
-                info,
-                unique: (*info).ii_Unique,
-                summarizing,
+            guarded(|| {
+                let buffer = raw::ReadBuffer(heap, block);
+                raw::ReleaseBuffer(buffer);
+                buffer
             })
         }
     }
 
-    fn insert(
+    /// Shows `look` the values and the last 32 bytes of a tuple, if its page is still where it was in memory, and the
+    /// tuple is there and nobody has deleted or locked it; `None` otherwise. Of a tuple that was never committed, it is
+    /// the caller's to know.
+    pub fn shows<R: Copy>(
         &self,
-        table: &OpenRelation,
-        values: &[pg_sys::Datum],
-        nulls: &[bool],
-        mut tid: pg_sys::ItemPointerData,
-    ) {
-        let mut key = [pg_sys::Datum::from(0usize); pg_sys::INDEX_MAX_KEYS as usize];
-        let mut key_nulls = [false; pg_sys::INDEX_MAX_KEYS as usize];
-        for (at, column) in self.columns.iter().enumerate() {
-            key[at] = values[*column];
-            key_nulls[at] = nulls[*column];
+        at: Stored,
+        buffer: i32,
+        look: impl FnOnce(&[u8]) -> R,
+    ) -> Option<R> {
+        if buffer <= 0 {
+            return None;
         }
-        let check = if self.unique {
-            pg_sys::IndexUniqueCheck::UNIQUE_CHECK_YES
-        } else {
-            pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO
+        let heap = self.table.raw();
+        let mut copy = [0u8; TUPLE];
+        // SAFETY: a buffer is looked at only once it is known to hold this page, pinned and locked; what is read lies
+        // within the page.
+        let length = unsafe {
+            let file = compat::file_of(heap);
+            guarded(|| {
+                let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+                if !raw::ReadRecentBuffer(file, main, at.block, buffer) {
+                    return None;
+                }
+                raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
+                let length = copy_live_tuple(pg_sys::BufferGetPage(buffer), at.offset, &mut copy);
+                raw::UnlockReleaseBuffer(buffer);
+                length
+            })
         };
-        // SAFETY: key and key_nulls have a member per index column; the tid is that of the tuple
-        // just inserted into the table that the index is on.
-        unsafe {
-            pg_sys::index_insert(
-                self.index.raw(),
-                key.as_mut_ptr(),
-                key_nulls.as_mut_ptr(),
-                &mut tid,
-                table.raw(),
-                check,
-                false,
-                self.info,
-            );
+        length.map(|length| look(&copy[..length]))
+    }
+
+    /// Closes the table and its indexes.
+    pub fn close(self) {}
+}
+
+impl Drop for Inserter {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // An ERROR is on its way: the resource owner closes what is open.
+            return;
         }
+        self.target.close_indexes();
+        let table = self.table.raw();
+        // SAFETY: opened by us, closed once; the lock stays.
+        unsafe { guarded(|| raw::relation_close(table, pg_sys::NoLock as pg_sys::LOCKMODE)) };
+        target::keep(std::mem::take(&mut self.target));
+    }
+}
+
+/// What is looked at of a tuple: the first values, and the last bytes.
+const TUPLE: usize = HEAD + TAIL;
+const HEAD: usize = 24;
+const TAIL: usize = 33;
+
+/// Copies the first and the last bytes of a tuple's values, if there is one that nobody has touched; how many.
+///
+/// # Safety
+/// The page is pinned and locked.
+unsafe fn copy_live_tuple(
+    page: pg_sys::Page,
+    offset: u16,
+    copy: &mut [u8; TUPLE],
+) -> Option<usize> {
+    const XMAX_INVALID: u16 = pg_sys::HEAP_XMAX_INVALID as u16;
+    const NORMAL: u32 = pg_sys::LP_NORMAL;
+    // SAFETY: pd_lower of a page says how many line pointers there are; a normal one points at a tuple on the page.
+    unsafe {
+        let header = page.cast::<pg_sys::PageHeaderData>();
+        let pointers = std::mem::offset_of!(pg_sys::PageHeaderData, pd_linp);
+        let last = (usize::from((*header).pd_lower).saturating_sub(pointers)) / 4;
+        if offset == 0 || usize::from(offset) > last {
+            return None;
+        }
+        let item = &*(*header).pd_linp.as_ptr().add(usize::from(offset) - 1);
+        let (start, length) = (item.lp_off() as usize, item.lp_len() as usize);
+        if item.lp_flags() != NORMAL || start + length > pg_sys::BLCKSZ as usize {
+            return None;
+        }
+        let tuple = page.cast::<u8>().add(start);
+        let (mask, values) = {
+            let header = &*tuple.cast::<pg_sys::HeapTupleHeaderData>();
+            (header.t_infomask, usize::from(header.t_hoff))
+        };
+        if mask & XMAX_INVALID == 0 || length < values + TUPLE {
+            return None;
+        }
+        let to = copy.as_mut_ptr();
+        to.copy_from_nonoverlapping(tuple.add(values), HEAD);
+        to.add(HEAD)
+            .copy_from_nonoverlapping(tuple.add(length - TAIL), TAIL);
+        Some(TUPLE)
     }
 }

@@ -13,6 +13,13 @@ pub struct ScratchContext {
     previous: pg_sys::MemoryContext,
 }
 
+/// As a [`ScratchContext`], but kept from one use to the next: what a backend does over and over need not make and
+/// delete one each time. A second one at a time is made anew.
+pub struct KeptContext {
+    context: pg_sys::MemoryContext,
+    previous: pg_sys::MemoryContext,
+}
+
 /// A memory context that is current only for calls that ask for it, and goes with `self`.
 pub struct SideContext {
     context: pg_sys::MemoryContext,
@@ -26,9 +33,14 @@ pub struct LastingContext {
 
 fn create() -> pg_sys::MemoryContext {
     // SAFETY: TopTransactionContext exists inside a transaction, where alone this is called.
+    create_in(unsafe { pg_sys::TopTransactionContext })
+}
+
+fn create_in(parent: pg_sys::MemoryContext) -> pg_sys::MemoryContext {
+    // SAFETY: the parent is alive.
     unsafe {
         pg_sys::AllocSetContextCreateInternal(
-            pg_sys::TopTransactionContext,
+            parent,
             c"auditspine".as_ptr(),
             pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
             pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
@@ -95,6 +107,40 @@ impl Drop for ScratchContext {
         unsafe {
             pg_sys::MemoryContextSwitchTo(self.previous);
             pg_sys::MemoryContextDelete(self.context);
+        }
+    }
+}
+
+thread_local! {
+    /// The context, while nobody uses it.
+    static KEPT: Cell<pg_sys::MemoryContext> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+impl KeptContext {
+    /// Makes the context current.
+    pub fn enter() -> KeptContext {
+        let mut context = KEPT.replace(std::ptr::null_mut());
+        if context.is_null() {
+            // SAFETY: the top context lives as long as the backend.
+            context = create_in(unsafe { pg_sys::TopMemoryContext });
+        }
+        // SAFETY: as created; nobody else has it.
+        let previous = unsafe { pg_sys::MemoryContextSwitchTo(context) };
+        KeptContext { context, previous }
+    }
+}
+
+impl Drop for KeptContext {
+    fn drop(&mut self) {
+        // SAFETY: both contexts are alive: ours, and the previous one around us. Nobody keeps what lives in ours.
+        unsafe {
+            pg_sys::MemoryContextSwitchTo(self.previous);
+            if KEPT.get().is_null() {
+                pg_sys::MemoryContextReset(self.context);
+                KEPT.set(self.context);
+            } else {
+                pg_sys::MemoryContextDelete(self.context);
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use pgrx::pg_sys;
 
 use crate::pg::compat::file_of;
 
+use super::raw::{self, guarded};
 use super::relation::OpenRelation;
 use crate::error::broken;
 
@@ -65,13 +66,7 @@ fn look_at(rel: &OpenRelation) -> (i64, bool, i64) {
     unsafe {
         let buffer = pg_sys::ReadBuffer(rel.raw(), 0);
         pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
-        let page = pg_sys::BufferGetPage(buffer);
-        let item = pg_sys::PageGetItemId(page, 1);
-        let header = pg_sys::PageGetItem(page, item).cast::<pg_sys::HeapTupleHeaderData>();
-        let data = header
-            .cast::<u8>()
-            .add(usize::from((*header).t_hoff))
-            .cast::<SequenceData>();
+        let data = data_of(tuple_of(pg_sys::BufferGetPage(buffer)).0);
         let state = ((*data).last_value, (*data).is_called, (*data).log_cnt);
         pg_sys::UnlockReleaseBuffer(buffer);
         state
@@ -86,29 +81,49 @@ pub fn draw(sequence: pg_sys::Oid, count: i64) -> i64 {
 
 /// As [`draw`], and none of the numbers is `floor` or less.
 pub fn draw_above(sequence: pg_sys::Oid, floor: i64, count: i64) -> i64 {
-    let rel = OpenRelation::table(sequence, pg_sys::RowExclusiveLock);
-    // SAFETY: `rel` is open. The buffer is pinned and exclusively locked while the page is read and
-    // written, and the order (mark dirty, register, insert, set LSN, final values) inside a critical
-    // section is the one that sequence.c follows; an ERROR in there becomes a PANIC, as it must.
+    // SAFETY: nothing in there needs dropping or panics.
+    match unsafe { guarded(|| draw_under_guard(sequence, floor, count)) } {
+        Ok(first) => first,
+        Err(Refused::NoSequence) => broken("auditspine's sequence is not a sequence".to_owned()),
+        Err(Refused::Exhausted(before)) => broken(format!(
+            "auditspine's sequence stands at {before}, with no {count} numbers left above {floor}"
+        )),
+    }
+}
+
+/// Why no numbers can be drawn.
+#[derive(Clone, Copy)]
+enum Refused {
+    NoSequence,
+    /// By its last value.
+    Exhausted(i64),
+}
+
+/// # Safety
+/// Within [`guarded`].
+unsafe fn draw_under_guard(sequence: pg_sys::Oid, floor: i64, count: i64) -> Result<i64, Refused> {
+    // SAFETY: raises for an unknown oid, and otherwise returns a pinned relation, which is closed below. The buffer is
+    // pinned and exclusively locked while the page is read and written, and the order (mark dirty, register, insert,
+    // set LSN, final values) inside a critical section is the one that sequence.c follows; an ERROR in there becomes a
+    // PANIC, as it must.
     unsafe {
-        if (*(*rel.raw()).rd_rel).relkind != pg_sys::RELKIND_SEQUENCE as i8 as std::ffi::c_char {
-            broken("auditspine's sequence is not a sequence".to_owned());
+        let rel = raw::relation_open(sequence, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE);
+        let close = || raw::relation_close(rel, pg_sys::NoLock as pg_sys::LOCKMODE);
+        if (*(*rel).rd_rel).relkind != pg_sys::RELKIND_SEQUENCE as i8 as std::ffi::c_char {
+            close();
+            return Err(Refused::NoSequence);
         }
-        let logged = (*(*rel.raw()).rd_rel).relpersistence
+        let logged = (*(*rel).rd_rel).relpersistence
             == pg_sys::RELPERSISTENCE_PERMANENT as i8 as std::ffi::c_char;
         if logged {
             // The commit record of a transaction without an id would not flush our WAL.
-            pg_sys::GetTopTransactionId();
+            raw::GetTopTransactionId();
         }
-        let buffer = pg_sys::ReadBuffer(rel.raw(), 0);
-        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_EXCLUSIVE as i32);
+        let buffer = raw::ReadBuffer(rel, 0);
+        raw::LockBuffer(buffer, pg_sys::BUFFER_LOCK_EXCLUSIVE as i32);
         let page = pg_sys::BufferGetPage(buffer);
-        let item = pg_sys::PageGetItemId(page, 1);
-        let header = pg_sys::PageGetItem(page, item).cast::<pg_sys::HeapTupleHeaderData>();
-        let data = header
-            .cast::<u8>()
-            .add(usize::from((*header).t_hoff))
-            .cast::<SequenceData>();
+        let (header, length) = tuple_of(page);
+        let data = data_of(header);
 
         let before = (*data).last_value;
         let first = before
@@ -116,10 +131,9 @@ pub fn draw_above(sequence: pg_sys::Oid, floor: i64, count: i64) -> i64 {
             .and_then(|first| Some(first.max(floor.checked_add(1)?)))
             .filter(|first| *first > 0 && first.checked_add(count + LOG_AHEAD).is_some());
         let Some(first) = first else {
-            pg_sys::UnlockReleaseBuffer(buffer);
-            broken(format!(
-                "auditspine's sequence stands at {before}, with no {count} numbers left above {floor}"
-            ));
+            raw::UnlockReleaseBuffer(buffer);
+            close();
+            return Err(Refused::Exhausted(before));
         };
         let last = first + (count - 1);
         let used = last - before;
@@ -127,7 +141,7 @@ pub fn draw_above(sequence: pg_sys::Oid, floor: i64, count: i64) -> i64 {
         let lsn = u64::from((*page_header).pd_lsn.xlogid) << 32
             | u64::from((*page_header).pd_lsn.xrecoff);
         // After a checkpoint the page must be logged anew, or replay would start from an old one.
-        let log = !(*data).is_called || (*data).log_cnt < used || lsn <= pg_sys::GetRedoRecPtr();
+        let log = !(*data).is_called || (*data).log_cnt < used || lsn <= raw::GetRedoRecPtr();
         let ahead = if log {
             LOG_AHEAD
         } else {
@@ -135,17 +149,17 @@ pub fn draw_above(sequence: pg_sys::Oid, floor: i64, count: i64) -> i64 {
         };
 
         pg_sys::CritSectionCount += 1;
-        pg_sys::MarkBufferDirty(buffer);
+        raw::MarkBufferDirty(buffer);
         if log && logged {
             (*data).last_value = last + LOG_AHEAD;
             (*data).is_called = true;
             (*data).log_cnt = 0;
-            let mut file = file_of(rel.raw());
-            pg_sys::XLogBeginInsert();
-            pg_sys::XLogRegisterBuffer(0, buffer, pg_sys::REGBUF_WILL_INIT as u8);
-            pg_sys::XLogRegisterData((&raw mut file).cast(), size_of_val(&file) as _);
-            pg_sys::XLogRegisterData(header.cast(), (*item).lp_len() as _);
-            let lsn = pg_sys::XLogInsert(pg_sys::RmgrIds::RM_SEQ_ID as u8, XLOG_SEQ_LOG);
+            let file = file_of(rel);
+            raw::XLogBeginInsert();
+            raw::XLogRegisterBuffer(0, buffer, pg_sys::REGBUF_WILL_INIT as u8);
+            raw::XLogRegisterData((&raw const file).cast(), size_of_val(&file) as u32);
+            raw::XLogRegisterData(header.cast(), length);
+            let lsn = raw::XLogInsert(pg_sys::RmgrIds::RM_SEQ_ID as u8, XLOG_SEQ_LOG);
             (*page_header).pd_lsn.xlogid = (lsn >> 32) as u32;
             (*page_header).pd_lsn.xrecoff = lsn as u32;
         }
@@ -153,7 +167,33 @@ pub fn draw_above(sequence: pg_sys::Oid, floor: i64, count: i64) -> i64 {
         (*data).is_called = true;
         (*data).log_cnt = ahead;
         pg_sys::CritSectionCount -= 1;
-        pg_sys::UnlockReleaseBuffer(buffer);
-        first
+        raw::UnlockReleaseBuffer(buffer);
+        close();
+        Ok(first)
+    }
+}
+
+/// The tuple on a sequence's page, and its length.
+///
+/// # Safety
+/// The page is that of a sequence, pinned and locked.
+unsafe fn tuple_of(page: pg_sys::Page) -> (*mut pg_sys::HeapTupleHeaderData, u32) {
+    // SAFETY: the page has one line pointer, and it points at the tuple.
+    unsafe {
+        let item = &*(*page.cast::<pg_sys::PageHeaderData>()).pd_linp.as_ptr();
+        let tuple = page.cast::<u8>().add(item.lp_off() as usize);
+        (tuple.cast(), item.lp_len())
+    }
+}
+
+/// # Safety
+/// The tuple is a sequence's.
+unsafe fn data_of(header: *mut pg_sys::HeapTupleHeaderData) -> *mut SequenceData {
+    // SAFETY: the caller's.
+    unsafe {
+        header
+            .cast::<u8>()
+            .add(usize::from((*header).t_hoff))
+            .cast()
     }
 }

@@ -1,6 +1,8 @@
 //! Plain facts about this backend and its running transaction.
 
+use std::cell::RefCell;
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use pgrx::pg_sys;
 
@@ -40,14 +42,30 @@ pub fn current_user_name() -> String {
     }
 }
 
+thread_local! {
+    /// The session user's name, with its oid.
+    static SESSION_USER: RefCell<Option<(pg_sys::Oid, Rc<[u8]>)>> = const { RefCell::new(None) };
+}
+
+/// To be called when a role may have another name.
+pub fn forget_names() {
+    SESSION_USER.with(|user| *user.borrow_mut() = None);
+}
+
 /// The name of the session user, as its bytes.
 ///
 /// Roles are those of the whole cluster: one that was made in a database of another encoding may have a name that is
 /// no text here. Bytes that are not UTF-8 then stand as `\xNN`.
-pub fn session_user_name() -> Vec<u8> {
+pub fn session_user() -> Rc<[u8]> {
+    // SAFETY: a plain value of this backend.
+    let oid = unsafe { pg_sys::GetSessionUserId() };
+    let known = SESSION_USER.with(|user| user.borrow().clone());
+    if let Some((_, name)) = known.filter(|(other, _)| *other == oid) {
+        return name;
+    }
     // SAFETY: the session user exists; the name is palloc'd.
     let name = unsafe {
-        let name = pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false);
+        let name = pg_sys::GetUserNameFromId(oid, false);
         CStr::from_ptr(name).to_bytes()
     };
     let mut text = Vec::with_capacity(name.len());
@@ -57,7 +75,15 @@ pub fn session_user_name() -> Vec<u8> {
             text.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
         }
     }
+    let text: Rc<[u8]> = text.into();
+    SESSION_USER.with(|user| *user.borrow_mut() = Some((oid, text.clone())));
     text
+}
+
+/// The database of this backend.
+pub fn database() -> pg_sys::Oid {
+    // SAFETY: a plain global, set when the backend connects.
+    unsafe { pg_sys::MyDatabaseId }
 }
 
 /// The id of the whole transaction, given to it now if it has none.

@@ -9,7 +9,7 @@ use crate::attach;
 use crate::auditor;
 use crate::capture::trigger::{self, TIMING_HINT};
 use crate::ledger::append_event::{self, ByHand};
-use crate::ledger::dropping;
+use crate::ledger::{dropping, head};
 use crate::verify::all;
 use crate::verify::links::{self, Request};
 
@@ -17,6 +17,7 @@ sql_functions! {
     pg_finfo_auditspine_append_trigger auditspine_append_trigger = append_trigger;
     pg_finfo_auditspine_append_by_hand auditspine_append_by_hand = append_by_hand;
     pg_finfo_auditspine_refuse_change auditspine_refuse_change = refuse_change;
+    pg_finfo_auditspine_distrust_heads auditspine_distrust_heads = distrust_heads;
     pg_finfo_auditspine_refuse_audited_change auditspine_refuse_audited_change = refuse_audited_change;
     pg_finfo_auditspine_auditor_policies auditspine_auditor_policies = auditor_policies;
     pg_finfo_auditspine_on_ddl auditspine_on_ddl = on_ddl;
@@ -49,6 +50,12 @@ fn refuse_change(call: &FunctionCall) {
         .refuse()
 }
 
+/// SQL: `auditspine.distrust_heads() RETURNS trigger`.
+fn distrust_heads(call: &FunctionCall) {
+    call.trigger("auditspine.distrust_heads", TIMING_HINT);
+    head::distrust();
+}
+
 /// SQL: `audit_refuse_change() RETURNS trigger`.
 fn refuse_audited_change(call: &FunctionCall) {
     call.trigger("audit_refuse_change", TIMING_HINT)
@@ -63,7 +70,12 @@ fn auditor_policies(call: &FunctionCall) {
 
 /// SQL: `auditspine.on_ddl() RETURNS event_trigger`.
 fn on_ddl(call: &FunctionCall) {
-    attach::follow(&call.command());
+    let command = call.command();
+    // Its triggers may be switched off, to insert into it next.
+    if command.alters_table_called(c"audit_chain") {
+        head::distrust();
+    }
+    attach::follow(&command);
 }
 
 /// SQL: `auditspine.on_drop() RETURNS event_trigger`. That it is called has the library loaded, whose hook is told
