@@ -7,6 +7,7 @@
 
 pub mod adopted;
 pub mod canonical;
+pub mod digits;
 pub mod dsse;
 pub mod entry;
 pub mod finding;

@@ -18,6 +18,11 @@ impl<S: Sink> Sink for Interruptible<'_, S> {
     fn put_byte(&mut self, byte: u8) {
         self.0.put_byte(byte);
     }
+
+    #[inline]
+    fn put_first<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        self.0.put_first(bytes, len);
+    }
 }
 
 /// A buffer for what becomes an SQL value: raises 54000 when that would be larger than PostgreSQL
