@@ -28,7 +28,7 @@ pub fn write_unsigned<S: Sink>(value: u64, out: &mut S) {
 /// Writes a number less than 10^8 and not 0.
 #[inline]
 fn write_leading<S: Sink>(value: u64, out: &mut S) {
-    let digits = eight_digits(value);
+    let digits = digit_word(value);
     let zeros = (digits & !ZEROS).trailing_zeros() / 8;
     out.put_first(&(digits >> (8 * zeros)).to_le_bytes(), 8 - zeros as usize);
 }
@@ -40,16 +40,16 @@ fn write_long<S: Sink>(value: u64, out: &mut S) {
         write_leading(high, out);
     } else {
         write_leading(high / EIGHT, out);
-        out.put_first(&eight_digits(high % EIGHT).to_le_bytes(), 8);
+        out.put_first(&eight_digits(high % EIGHT), 8);
     }
-    out.put_first(&eight_digits(low).to_le_bytes(), 8);
+    out.put_first(&eight_digits(low), 8);
 }
 
 /// Writes the decimal fraction `value / 10^8`, which is less than 1: a point, and the digits behind it without the
 /// zeros at their end; nothing, if there is no other digit.
 #[inline]
 pub fn write_fraction<S: Sink>(value: u64, out: &mut S) {
-    let digits = eight_digits(value);
+    let digits = digit_word(value);
     let len = 8 - (digits & !ZEROS).leading_zeros() / 8;
     if len > 0 {
         out.put_byte(b'.');
@@ -59,11 +59,16 @@ pub fn write_fraction<S: Sink>(value: u64, out: &mut S) {
 
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 
-/// The eight decimal digits of `value`, which is less than 10^8, in ASCII, the first in the lowest
-/// byte. All at once: the number is split into halves, those into pairs, those into digits, each in
+/// The eight decimal digits of `value`, which is less than 10^8, in ASCII.
+#[inline]
+pub fn eight_digits(value: u64) -> [u8; 8] {
+    digit_word(value).to_le_bytes()
+}
+
+/// As [`eight_digits`], the first in the lowest byte. All at once: the number is split into halves, those into pairs, those into digits, each in
 /// its own part of the word, with division by multiplication.
 #[inline]
-fn eight_digits(value: u64) -> u64 {
+fn digit_word(value: u64) -> u64 {
     let fours = (value / 10_000) | (value % 10_000) << 32;
     let hundreds = ((fours * 5243) >> 19) & 0x0000_007f_0000_007f;
     let twos = hundreds | (fours - 100 * hundreds) << 16;
@@ -88,7 +93,7 @@ mod tests {
         let all = (0..10_000).flat_map(|four| [four, four * 10_000, four * 10_001]);
         for value in all.chain([99_999_999, 12_345_678]) {
             let text = format!("{value:08}").into_bytes();
-            assert_eq!(eight_digits(value).to_le_bytes(), text[..]);
+            assert_eq!(eight_digits(value), text[..]);
         }
     }
 
@@ -96,7 +101,10 @@ mod tests {
     fn integers_are_decimal() {
         let bits = (0..64).flat_map(|bit| [1i64 << bit, !(1 << bit), (1i64 << bit).wrapping_neg()]);
         let powers = (0..19).map(|digits| 10i64.pow(digits));
-        for value in bits.chain(powers).flat_map(|near| [near.wrapping_sub(1), near, near.wrapping_add(1)]) {
+        for value in bits
+            .chain(powers)
+            .flat_map(|near| [near.wrapping_sub(1), near, near.wrapping_add(1)])
+        {
             assert_eq!(text(|out| write_integer(value, out)), value.to_string());
         }
     }

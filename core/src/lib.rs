@@ -12,8 +12,8 @@ pub mod dsse;
 pub mod entry;
 pub mod finding;
 pub mod hash;
-
 pub mod order;
+pub mod phrase;
 pub mod publication;
 pub mod rows;
 pub mod short_text;

@@ -93,7 +93,9 @@ pub fn write_numeric<S: Sink>(content: &[u8], numbers: Numbers, out: &mut S) -> 
             out.put_byte(b'-');
         }
         write_unsigned(small.whole, out);
-        write_fraction(small.fraction, out);
+        if small.fraction != 0 {
+            write_fraction(small.fraction, out);
+        }
         return Written::Number;
     }
     with_digits(&parts, |digits| {

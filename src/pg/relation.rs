@@ -142,8 +142,9 @@ impl OpenRelation {
 }
 
 impl Drop for OpenRelation {
+    #[inline]
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if matches!(self.closes, Closes::Nothing) || std::thread::panicking() {
             // An ERROR is on its way: the resource owner closes what is open.
             return;
         }

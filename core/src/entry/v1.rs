@@ -2,8 +2,8 @@
 
 use super::format::Part;
 use super::{Event, Format, write_optional};
-use crate::digits::{write_integer, write_unsigned};
 use crate::canonical::write_string;
+use crate::digits::{write_integer, write_unsigned};
 use crate::hash::Sink;
 
 /// Writes a part of an event.

@@ -132,4 +132,3 @@ pub fn children(header: u32, start: usize, end: usize, per_item: u32) -> Option<
         offset: 0,
     })
 }
-

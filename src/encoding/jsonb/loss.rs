@@ -2,7 +2,9 @@
 
 use auditspine_core::canonical::reads_like_other_json;
 
-use super::layout::{CONTAINER, Children, NULL, NUMERIC, OBJECT, SCALAR, STRING, children, damaged, word};
+use super::layout::{
+    CONTAINER, Children, NULL, NUMERIC, OBJECT, SCALAR, STRING, children, damaged, word,
+};
 use crate::encoding::embedded::embedded_content;
 use crate::encoding::numeric::tells_scale;
 

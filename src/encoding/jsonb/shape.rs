@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use auditspine_core::canonical::{cmp_utf16, utf16_prefix, write_string};
 use auditspine_core::hash::Sink;
+use auditspine_core::phrase::Phrase;
 
 use super::layout::{Children, LENGTH, Node, STRING, word};
 
@@ -17,16 +18,13 @@ pub struct Shape {
     names: Vec<u8>,
     printed: bool,
     members: Vec<Member>,
-    /// What stands ahead of the values, `{"name":` or `,"name":`; then zeros, so that a copy may be of fixed length.
-    leads: Vec<u8>,
 }
 
-#[derive(Clone, Copy)]
 struct Member {
     /// Place of the value among the object's values.
     value: usize,
-    lead: usize,
-    lead_len: usize,
+    /// What stands ahead of it: `{"name":` or `,"name":`.
+    lead: Phrase,
 }
 
 /// A name while names are sorted.
@@ -36,19 +34,12 @@ struct Name {
     value: usize,
 }
 
-/// Most leads are no longer.
-const SHORT: usize = 32;
-
 impl Shape {
     /// Writes what stands ahead of a member's value, from 0; its place among the values, or `None` behind the last.
     #[inline]
     pub fn write_lead<S: Sink>(&self, member: usize, out: &mut S) -> Option<usize> {
         let member = self.members.get(member)?;
-        let lead = &self.leads[member.lead..];
-        match lead.first_chunk::<SHORT>() {
-            Some(short) if member.lead_len <= SHORT => out.put_first(short, member.lead_len),
-            _ => out.put(&lead[..member.lead_len]),
-        }
+        member.lead.write(out);
         Some(member.value)
     }
 
@@ -66,7 +57,6 @@ impl Shape {
         // A shape that is left half-done is none.
         self.head.clear();
         self.members.clear();
-        self.leads.clear();
         sorted.clear();
         let mut children = object.children;
         let count = children.left as usize / 2;
@@ -93,22 +83,21 @@ impl Shape {
                     .then_with(|| cmp_utf16(text(left), text(right)))
             });
         }
+        let mut lead = Vec::new();
         for name in sorted.iter() {
-            let lead = self.leads.len();
-            self.leads.put(match (lead, printed) {
-                (0, _) => b"{",
-                (_, true) => b", ",
-                (_, false) => b",",
+            lead.clear();
+            lead.put(match (self.members.is_empty(), printed) {
+                (true, _) => b"{",
+                (false, true) => b", ",
+                (false, false) => b",",
             });
-            write_string(text(name), &mut self.leads);
-            self.leads.put(if printed { b": " } else { b":" });
+            write_string(text(name), &mut lead);
+            lead.put(if printed { b": " } else { b":" });
             self.members.push(Member {
                 value: name.value,
-                lead,
-                lead_len: self.leads.len() - lead,
+                lead: Phrase::new(&lead),
             });
         }
-        self.leads.extend_from_slice(&[0; SHORT]);
         self.names.clear();
         self.names
             .extend_from_slice(object.content.get(begin..end)?);

@@ -180,7 +180,7 @@ impl<const PRINTED: bool> Walk<'_, PRINTED> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_scalar<S: Sink>(&self, node: Node, out: &mut S) -> Option<()> {
         match node.kind() {
             STRING => write_string(self.content.get(node.range())?, out),
