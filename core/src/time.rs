@@ -277,6 +277,47 @@ mod tests {
     }
 
     #[test]
+    fn moments_of_all_years_read_as_their_parts() {
+        let years = [
+            -4713, -1, 0, 1, 2, 999, 1000, 1999, 2026, 9999, 10_000, 294_276,
+        ];
+        let fractions = [0, 1, 10, 120_000, 123_456, 500_000, 999_990, 999_999];
+        for year in years {
+            for (day, second) in
+                (0..366).flat_map(|day| [(day, 0), (day, 86_399), (day, 3661 * (day % 23))])
+            {
+                let days = (year - 2000) * 146_097 / 400 + day;
+                for fraction in fractions {
+                    let micros = days * MICROS_PER_DAY + second * 1_000_000 + fraction;
+                    let (year, month, day) = civil(days);
+                    let (era, year) = if year > 0 {
+                        ("", year)
+                    } else {
+                        (" BC", 1 - year)
+                    };
+                    let date = format!("{year:04}-{month:02}-{day:02}");
+                    let clock = format!(
+                        "{:02}:{:02}:{:02}",
+                        second / 3600,
+                        second / 60 % 60,
+                        second % 60
+                    );
+                    let decimals = format!(".{fraction:06}");
+                    assert_eq!(entry(micros), format!("{date}T{clock}{decimals}Z{era}"));
+                    let decimals = decimals.trim_end_matches('0').trim_end_matches('.');
+                    assert_eq!(
+                        stamp(micros),
+                        format!("{date}T{clock}{decimals}+00:00{era}")
+                    );
+                    let mut out = Vec::new();
+                    write_date(days as i32, &mut out);
+                    assert_eq!(String::from_utf8(out).unwrap(), format!("{date}{era}"));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn every_value_has_a_form() {
         for micros in [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX, -1, 0] {
             assert!(!entry(micros).is_empty());

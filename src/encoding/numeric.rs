@@ -240,6 +240,40 @@ mod tests {
     }
 
     #[test]
+    fn small_numbers_read_as_any() {
+        // Every number of up to five digits of base 10000, of which each is one where a case ends.
+        let edges = [0u16, 1, 10, 99, 100, 1000, 9007, 9999];
+        let mut numbers: Vec<Vec<u16>> = vec![vec![]];
+        for len in 1..=5 {
+            let longer = numbers.iter().filter(|digits| digits.len() == len - 1);
+            let longer: Vec<Vec<u16>> = longer
+                .flat_map(|digits| edges.map(|edge| [&digits[..], &[edge]].concat()))
+                .collect();
+            numbers.extend(longer);
+        }
+        for (digits, weight) in numbers
+            .iter()
+            .flat_map(|it| (-4..6).map(move |at| (it, at)))
+        {
+            for (negative, numbers) in [
+                (false, Numbers::Exact),
+                (true, Numbers::Exact),
+                (true, Numbers::Interchange),
+            ] {
+                let sign = if negative { SHORT_NEGATIVE } else { 0 };
+                let header = [SHORT | sign | weight as u16 & (SHORT_WEIGHT_SIGN | SHORT_WEIGHT)];
+                let words = header.iter().chain(digits);
+                let bytes: Vec<u8> = words.flat_map(|word| word.to_ne_bytes()).collect();
+                let (mut small, mut any) = (Vec::new(), Vec::new());
+                write_numeric(&bytes, numbers, &mut small);
+                let digits: Vec<i16> = digits.iter().map(|digit| *digit as i16).collect();
+                write_base10000(negative, weight, &digits, numbers, &mut any);
+                assert_eq!(small, any, "{digits:?} {weight} {numbers:?}");
+            }
+        }
+    }
+
+    #[test]
     fn scales_are_told() {
         let plain = |words: &[u16]| {
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();

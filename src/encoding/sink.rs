@@ -50,6 +50,19 @@ impl Sink for ValueSink {
         }
         self.bytes.extend_from_slice(bytes);
     }
+
+    #[inline]
+    fn put_byte(&mut self, byte: u8) {
+        self.put_first(&[byte], 1);
+    }
+
+    #[inline]
+    fn put_first<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        if self.bytes.len() + N > MAX_CONTENT {
+            return self.put(&bytes[..len.min(N)]);
+        }
+        self.bytes.put_first(bytes, len);
+    }
 }
 
 #[cold]
