@@ -103,19 +103,15 @@ impl<const PRINTED: bool> Walk<'_, PRINTED> {
         }
         let mut open = self.open(0..self.content.len(), out)?;
         loop {
-            pgrx::check_for_interrupts!();
-            let Some(node) = self.next(&mut open, out)? else {
-                match self.work.outer.pop() {
+            match self.write_scalars(&mut open, out)? {
+                Some(node) => {
+                    let inner = self.open(node.range(), out)?;
+                    self.work.outer.push(replace(&mut open, inner));
+                }
+                None => match self.work.outer.pop() {
                     Some(outer) => open = outer,
                     None => return Some(()),
-                }
-                continue;
-            };
-            if node.kind() == CONTAINER {
-                let inner = self.open(node.range(), out)?;
-                self.work.outer.push(replace(&mut open, inner));
-            } else {
-                self.write_scalar(node, out)?;
+                },
             }
         }
     }
@@ -154,30 +150,43 @@ impl<const PRINTED: bool> Walk<'_, PRINTED> {
         })
     }
 
-    /// What stands ahead of the next value of a container, and the value; or its end.
+    /// Goes on with a container up to the next one within it, which is returned, or to its end.
     #[inline]
-    fn next<S: Sink>(&mut self, open: &mut Container, out: &mut S) -> Option<Option<Node>> {
+    fn write_scalars<S: Sink>(
+        &mut self,
+        open: &mut Container,
+        out: &mut S,
+    ) -> Option<Option<Node>> {
         match open {
             Container::Array { children, started } => {
-                if children.left == 0 {
-                    out.put_byte(b']');
-                    return Some(None);
+                while children.left > 0 {
+                    pgrx::check_for_interrupts!();
+                    if replace(started, true) {
+                        out.put(Self::COMMA);
+                    }
+                    let node = children.next(self.content)?;
+                    if node.kind() == CONTAINER {
+                        return Some(Some(node));
+                    }
+                    self.write_scalar(node, out)?;
                 }
-                if replace(started, true) {
-                    out.put(Self::COMMA);
-                }
-                children.next(self.content).map(Some)
+                out.put_byte(b']');
             }
             Container::Object { shape, first, next } => {
-                let Some(value) = shape.write_lead(*next, out) else {
-                    out.put(if *next == 0 { b"{}" } else { b"}" });
-                    self.work.values.truncate(*first);
-                    return Some(None);
-                };
-                *next += 1;
-                self.work.values.get(*first + value).copied().map(Some)
+                while let Some(value) = shape.write_lead(*next, out) {
+                    pgrx::check_for_interrupts!();
+                    *next += 1;
+                    let node = *self.work.values.get(*first + value)?;
+                    if node.kind() == CONTAINER {
+                        return Some(Some(node));
+                    }
+                    self.write_scalar(node, out)?;
+                }
+                out.put(if *next == 0 { b"{}" } else { b"}" });
+                self.work.values.truncate(*first);
             }
         }
+        Some(None)
     }
 
     #[inline(always)]
