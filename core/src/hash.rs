@@ -41,6 +41,26 @@ impl Hash {
         let bits = 8 * bytes.len() as u64;
         padded[64 * used - 8..64 * used].copy_from_slice(&bits.to_be_bytes());
         compress256(&mut state, &last[..used]);
+        Hash::of_state(&state)
+    }
+
+    /// As [`Hash::of`], for a buffer that may be written on, so that the end need not be copied.
+    fn of_buffer(bytes: &mut Vec<u8>) -> Hash {
+        const PADDING: [u8; 64] = {
+            let mut padding = [0; 64];
+            padding[0] = 0x80;
+            padding
+        };
+        let mut state = INITIAL;
+        let bits = 8 * bytes.len() as u64;
+        bytes.put_first(&PADDING, 64 - (bytes.len() + 8) % 64);
+        bytes.put_first(&bits.to_be_bytes(), 8);
+        compress256(&mut state, bytes.as_chunks().0);
+        Hash::of_state(&state)
+    }
+
+    #[inline]
+    fn of_state(state: &[u32; 8]) -> Hash {
         let mut hash = [0; 32];
         for (four, word) in hash.as_chunks_mut::<4>().0.iter_mut().zip(state) {
             *four = word.to_be_bytes();
@@ -146,9 +166,9 @@ impl HashSink {
 
     /// The digest of everything put, and the buffer for the next sink.
     #[inline]
-    pub fn finish(self) -> (Hash, Vec<u8>) {
+    pub fn finish(mut self) -> (Hash, Vec<u8>) {
         let hash = match self.hasher {
-            None => Hash::of(&self.pending),
+            None => Hash::of_buffer(&mut self.pending),
             Some(hasher) => Hash(hasher.chain_update(&self.pending).finalize().into()),
         };
         (hash, self.pending)
@@ -229,6 +249,8 @@ mod tests {
         for len in 0..=bytes.len() {
             let expected: [u8; 32] = Sha256::digest(&bytes[..len]).into();
             assert_eq!(Hash::of(&bytes[..len]), Hash(expected), "{len} bytes");
+            let mut buffer = bytes[..len].to_vec();
+            assert_eq!(Hash::of_buffer(&mut buffer), Hash(expected), "{len} bytes");
         }
     }
 

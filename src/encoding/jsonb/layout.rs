@@ -95,16 +95,18 @@ impl Children {
     /// The child with this JEntry, which is the next one.
     #[inline]
     fn node(&mut self, entry: u32) -> Option<Node> {
-        let value = entry & LENGTH;
+        let value = u64::from(entry & LENGTH);
+        let offset = u64::from(self.offset);
         let end = if entry & HAS_OFFSET != 0 {
             value
         } else {
-            self.offset.checked_add(value)?
+            offset + value
         };
-        let len = end.checked_sub(self.offset)?;
-        if len > LENGTH || end > self.end - self.base {
+        if end < offset || end > u64::from(self.end - self.base) {
             return None;
         }
+        // Neither is more than a JEntry holds.
+        let (end, len) = (end as u32, (end - offset) as u32);
         let node = Node {
             start: self.base + self.offset,
             kind_and_len: (entry & TYPE) | len,
