@@ -21,6 +21,7 @@ impl<S: Sink> Sink for Interruptible<'_, S> {
 
     #[inline]
     fn put_first<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        pgrx::check_for_interrupts!();
         self.0.put_first(bytes, len);
     }
 }
