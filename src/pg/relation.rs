@@ -145,7 +145,7 @@ impl Drop for OpenRelation {
     #[inline]
     fn drop(&mut self) {
         if matches!(self.closes, Closes::Nothing) || std::thread::panicking() {
-            // An ERROR is on its way: the resource owner closes what is open.
+            // While an ERROR is on its way, the resource owner closes what is open.
             return;
         }
         // SAFETY: opened by us, closed once; NoLock keeps the lock to the end of the transaction, and another

@@ -2,6 +2,7 @@
 
 use crate::error::Failure;
 
+/// Raises XX001 for damaged data.
 #[cold]
 pub fn damaged(content: &[u8]) -> ! {
     Failure::CorruptedData.raise(
@@ -10,11 +11,13 @@ pub fn damaged(content: &[u8]) -> ! {
     )
 }
 
+// What the header of a container tells: how many children it has, and of what kind it is.
 pub const COUNT: u32 = 0x0FFF_FFFF;
 pub const SCALAR: u32 = 0x1000_0000;
 pub const OBJECT: u32 = 0x2000_0000;
 pub const ARRAY: u32 = 0x4000_0000;
 
+// What a JEntry tells: where the child ends, or how long it is, and its type.
 pub const LENGTH: u32 = 0x0FFF_FFFF;
 pub const TYPE: u32 = 0x7000_0000;
 const HAS_OFFSET: u32 = 0x8000_0000;
@@ -33,10 +36,12 @@ pub struct Node {
 }
 
 impl Node {
+    /// Its type.
     pub fn kind(self) -> u32 {
         self.kind_and_len & TYPE
     }
 
+    /// Where it lies, its padding included.
     pub fn range(self) -> std::ops::Range<usize> {
         self.start as usize..self.start as usize + (self.kind_and_len & LENGTH) as usize
     }
@@ -84,6 +89,7 @@ impl Children {
         Some(())
     }
 
+    /// The next one; `None` if the container is damaged. There must be one left.
     #[inline]
     pub fn next(&mut self, content: &[u8]) -> Option<Node> {
         let node = self.node(word(content, self.entry as usize)?)?;
@@ -116,6 +122,7 @@ impl Children {
     }
 }
 
+/// The 32 bits that lie there.
 #[inline]
 pub fn word(content: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*content.get(at..)?.first_chunk()?))
