@@ -12,7 +12,7 @@ demo: ## builds, starts a private server, audits real advisories, tampers, shows
 stop: ## stops the demo's server
 	@scripts/demo stop
 
-test: ## builds and runs all tests; STAGE=regress (release, core, pgrx, docs, isolation, load) runs one stage
+test: ## builds and runs all tests; STAGE=regress (release, core, pgrx, docs, isolation, load, budget) runs one stage
 	@scripts/test $(STAGE)
 
 bench: ## builds with optimisation and runs the benchmarks side by side

@@ -129,6 +129,24 @@ mod tests {
     }
 
     #[pg_test]
+    fn objects_with_the_names_of_others() {
+        // Names of every length, more sets of them than are kept, and objects within objects that have the same ones,
+        // nearly the same ones, or others; each document is written once more when all others were.
+        run("CREATE TABLE document AS SELECT n, jsonb_build_object( \
+                 repeat('n', n % 70), n, 'a', jsonb_build_object('a', n, repeat('\"', n % 35), jsonb_build_object('a', 1)), \
+                 'b' || n % 150, jsonb_build_array(jsonb_build_object('x', 1, 'y', n), jsonb_build_object('x', 1, 'z', n), \
+                     jsonb_build_object('x', jsonb_build_object('x', 1, 'y', '{}'::jsonb), 'y', n)) \
+             ) AS doc FROM generate_series(0, 3000) n");
+        for _ in 0..2 {
+            holds("SELECT bool_and(canonical_json(doc) = canonical_json(doc::text)) FROM document");
+            holds("SELECT bool_and(canonical_json(doc)::jsonb = doc) FROM document");
+            holds(
+                "SELECT bool_and(canonical_json_hash(doc) = canonical_json_hash(doc::text)) FROM document",
+            );
+        }
+    }
+
+    #[pg_test]
     fn stored_documents_read_as_fresh_ones() {
         run("CREATE TABLE stored (id int, doc jsonb, body text)");
         run("INSERT INTO stored SELECT n, doc, doc::text FROM ( \

@@ -7,9 +7,11 @@ use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 static BUFFER_SIZE: GucSetting<i32> = GucSetting::<i32>::new(64 * 1024);
 static LANE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(30_000);
 static VERIFY_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5_000);
-static ACTOR: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+/// `auditspine.actor`.
+pub static ACTOR: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static PUBLISH_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
-static CONTEXT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+/// `auditspine.context` as the user wrote it.
+pub static CONTEXT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
 /// Registers the settings; once, when the library is loaded.
 pub fn register() {
@@ -82,16 +84,6 @@ pub fn lane_timeout() -> i32 {
 /// `auditspine.verify_lock_timeout` in milliseconds; 0 is without limit.
 pub fn verify_lock_timeout() -> i32 {
     VERIFY_LOCK_TIMEOUT.get()
-}
-
-/// `auditspine.actor`, `None` if empty.
-pub fn actor() -> Option<CString> {
-    ACTOR.get().filter(|actor| !actor.is_empty())
-}
-
-/// `auditspine.context` as the user wrote it, `None` if empty.
-pub fn context() -> Option<CString> {
-    CONTEXT.get().filter(|context| !context.is_empty())
 }
 
 /// `auditspine.publish_file` as the user wrote it, `None` if empty.

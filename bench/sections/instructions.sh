@@ -20,23 +20,32 @@ count_transactions() {
         awk '/Collected :/ { print $4, $10 + $11 + $12 }'
 }
 
-# What one transaction takes is what 400 more of them take, so that starting up counts for nothing.
-run_instructions() {
-    local server variant operation few many
-    command -v valgrind >/dev/null || die "valgrind is missing: apt-get install valgrind"
+# Prints, for each operation, its name, and instructions and misses of one transaction of variant $1. What one takes is
+# what 400 more of them take, so that starting up counts for nothing.
+count_variant() {
+    local server operation few many
     server=$(basename "$PGHOST")
+    fresh "$1" 2000 >&2
+    "$AUDITSPINE_PGCTL" stop "$server" >&2
+    for operation in insert update delete; do
+        note "instructions: $operation, $1" >&2
+        read -ra few <<<"$(count_transactions "$operation" 100 1)"
+        read -ra many <<<"$(count_transactions "$operation" 500 101)"
+        [ "${#few[@]}${#many[@]}" = 22 ] || die "callgrind counted nothing"
+        echo "$operation $(((many[0] - few[0]) / 400)) $(((many[1] - few[1]) / 400))"
+    done
+    "$AUDITSPINE_PGCTL" start "$server" >&2
+}
+
+run_instructions() {
+    local variant counts operation instructions misses
+    command -v valgrind >/dev/null || die "valgrind is missing: apt-get install valgrind"
     for variant in unaudited auditspine; do
-        fresh "$variant" 2000
-        "$AUDITSPINE_PGCTL" stop "$server"
-        for operation in insert update delete; do
-            note "instructions: $operation, $variant"
-            read -ra few <<<"$(count_transactions "$operation" 100 1)"
-            read -ra many <<<"$(count_transactions "$operation" 500 101)"
-            [ "${#few[@]}${#many[@]}" = 22 ] || die "callgrind counted nothing"
-            sample "instructions.$operation.$variant" "$(((many[0] - few[0]) / 400))"
-            sample "misses.$operation.$variant" "$(((many[1] - few[1]) / 400))"
-        done
-        "$AUDITSPINE_PGCTL" start "$server"
+        counts=$(count_variant "$variant")
+        while read -r operation instructions misses; do
+            sample "instructions.$operation.$variant" "$instructions"
+            sample "misses.$operation.$variant" "$misses"
+        done <<<"$counts"
     done
     for operation in insert update delete; do
         compare cost "instructions of a one-row ${operation^^}" "instructions.$operation.unaudited" "instructions.$operation.auditspine" ""

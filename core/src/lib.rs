@@ -7,12 +7,13 @@
 
 pub mod adopted;
 pub mod canonical;
+pub mod digits;
 pub mod dsse;
 pub mod entry;
 pub mod finding;
 pub mod hash;
-
 pub mod order;
+pub mod phrase;
 pub mod publication;
 pub mod rows;
 pub mod shared_heads;

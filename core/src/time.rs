@@ -1,6 +1,7 @@
 //! Dates and times as PostgreSQL stores them (microseconds or days since 2000-01-01), in the text
 //! forms that hashes are taken over. No session setting has any say in them.
 
+use crate::digits::eight_digits;
 use crate::hash::Sink;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
@@ -54,6 +55,29 @@ fn put_clock<S: Sink>(micros_of_day: i64, out: &mut S) {
     put_padded(seconds % 60, 2, out);
 }
 
+/// The form of a moment in a year of four digits, `2026-11-20T23:57:42.123456`, with room for what may follow: nearly
+/// all are, and need no call for each number.
+#[inline]
+fn common_form(year: i64, month: u32, day: u32, micros_of_day: i64) -> Option<[u8; 32]> {
+    let year = u64::try_from(year)
+        .ok()
+        .filter(|year| (1..=9999).contains(year))?;
+    let (seconds, micros) = (
+        micros_of_day as u64 / 1_000_000,
+        micros_of_day as u64 % 1_000_000,
+    );
+    let date = eight_digits(10_000 * year + 100 * u64::from(month) + u64::from(day));
+    let clock = 10_000 * (seconds / 3600) + 100 * (seconds / 60 % 60) + seconds % 60;
+    let [_, _, h, i, m, n, s, t] = eight_digits(clock);
+    let [y, e, a, r, mo, nt, d, ay] = date;
+    let mut text = [0; 32];
+    text[..20].copy_from_slice(&[
+        y, e, a, r, b'-', mo, nt, b'-', d, ay, b'T', h, i, b':', m, n, b':', s, t, b'.',
+    ]);
+    text[20..28].copy_from_slice(&eight_digits(100 * micros));
+    Some(text)
+}
+
 /// The form that an entry's `appended_at` has inside the event: `2026-11-20T23:57:42.123456Z`,
 /// always six decimals. `micros` counts from 2000-01-01 00:00 UTC; any value has a form, since a
 /// tampered column may hold any.
@@ -65,27 +89,9 @@ pub fn write_entry_time<S: Sink>(micros: i64, out: &mut S) {
     }
     let (year, month, day) = civil(micros.div_euclid(MICROS_PER_DAY));
     let of_day = micros.rem_euclid(MICROS_PER_DAY);
-    if let Ok(year @ 1..=9999) = u32::try_from(year) {
-        // As below, without a call per number: every entry has one of these.
-        let (seconds, fraction) = ((of_day / 1_000_000) as u32, (of_day % 1_000_000) as u32);
-        let mut text = *b"0000-00-00T00:00:00.000000Z";
-        let pairs = [
-            (0, year / 100),
-            (2, year % 100),
-            (5, month),
-            (8, day),
-            (11, seconds / 3600),
-            (14, seconds / 60 % 60),
-            (17, seconds % 60),
-            (20, fraction / 10_000),
-            (22, fraction / 100 % 100),
-            (24, fraction % 100),
-        ];
-        for (at, pair) in pairs {
-            text[at] += (pair / 10) as u8;
-            text[at + 1] += (pair % 10) as u8;
-        }
-        return out.put(&text);
+    if let Some(mut text) = common_form(year, month, day, of_day) {
+        text[26] = b'Z';
+        return out.put_first(&text, 27);
     }
     put_date(year, month, day, out);
     out.put_byte(b'T');
@@ -134,6 +140,19 @@ pub fn write_timestamp<S: Sink>(micros: i64, with_zone: bool, out: &mut S) {
     }
     let (year, month, day) = civil(micros.div_euclid(MICROS_PER_DAY));
     let of_day = micros.rem_euclid(MICROS_PER_DAY);
+    if let Some(mut text) = common_form(year, month, day, of_day) {
+        const SECONDS: usize = "2026-11-20T23:57:42".len();
+        let zeros = text[..26].iter().rev().take_while(|digit| **digit == b'0');
+        let len = match 26 - zeros.count() {
+            end if end > SECONDS + 1 => end,
+            _ => SECONDS,
+        };
+        if with_zone {
+            text[len..len + 6].copy_from_slice(b"+00:00");
+            return out.put_first(&text, len + 6);
+        }
+        return out.put_first(&text, len);
+    }
     put_date(year, month, day, out);
     out.put_byte(b'T');
     put_clock(of_day, out);
@@ -163,6 +182,9 @@ pub fn write_date<S: Sink>(days: i32, out: &mut S) {
         _ => {}
     }
     let (year, month, day) = civil(i64::from(days));
+    if let Some(text) = common_form(year, month, day, 0) {
+        return out.put_first(&text, "2026-11-20".len());
+    }
     put_date(year, month, day, out);
     if year <= 0 {
         out.put(b" BC");
@@ -252,6 +274,47 @@ mod tests {
         assert_eq!(date(-730_120), "0001-12-31 BC");
         assert_eq!(date(-2_451_545), "4714-11-24 BC");
         assert_eq!(date(2_921_940), "10000-01-01");
+    }
+
+    #[test]
+    fn moments_of_all_years_read_as_their_parts() {
+        let years = [
+            -4713, -1, 0, 1, 2, 999, 1000, 1999, 2026, 9999, 10_000, 294_276,
+        ];
+        let fractions = [0, 1, 10, 120_000, 123_456, 500_000, 999_990, 999_999];
+        for year in years {
+            for (day, second) in
+                (0..366).flat_map(|day| [(day, 0), (day, 86_399), (day, 3661 * (day % 23))])
+            {
+                let days = (year - 2000) * 146_097 / 400 + day;
+                for fraction in fractions {
+                    let micros = days * MICROS_PER_DAY + second * 1_000_000 + fraction;
+                    let (year, month, day) = civil(days);
+                    let (era, year) = if year > 0 {
+                        ("", year)
+                    } else {
+                        (" BC", 1 - year)
+                    };
+                    let date = format!("{year:04}-{month:02}-{day:02}");
+                    let clock = format!(
+                        "{:02}:{:02}:{:02}",
+                        second / 3600,
+                        second / 60 % 60,
+                        second % 60
+                    );
+                    let decimals = format!(".{fraction:06}");
+                    assert_eq!(entry(micros), format!("{date}T{clock}{decimals}Z{era}"));
+                    let decimals = decimals.trim_end_matches('0').trim_end_matches('.');
+                    assert_eq!(
+                        stamp(micros),
+                        format!("{date}T{clock}{decimals}+00:00{era}")
+                    );
+                    let mut out = Vec::new();
+                    write_date(days as i32, &mut out);
+                    assert_eq!(String::from_utf8(out).unwrap(), format!("{date}{era}"));
+                }
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,6 @@ mod attach;
 mod auditor;
 mod blueprint;
 pub mod calls;
-mod canonical;
 mod erase;
 mod findings;
 mod keys;

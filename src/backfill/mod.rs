@@ -31,7 +31,7 @@ use crate::pg::subtransaction::{Raised, attempt};
 use crate::pg::transaction::{self, Committing};
 use crate::pg::{privilege, session};
 use auditspine_core::canonical::write_string;
-use auditspine_core::entry::write_integer;
+use auditspine_core::digits::write_integer;
 use auditspine_core::hash::Sink;
 
 /// Rows of a batch, at most.

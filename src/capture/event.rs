@@ -1,6 +1,7 @@
 //! A row change becomes a pending event.
 
-use std::cell::RefCell;
+use std::cell::Cell;
+use std::mem::{swap, take};
 
 use auditspine_core::canonical::storable;
 use auditspine_core::hash::{Hash, HashSink};
@@ -44,18 +45,18 @@ pub struct Work {
 const KEEP_BYTES: usize = 1024 * 1024;
 
 thread_local! {
-    static WORK: RefCell<Work> = RefCell::default();
+    static WORK: Cell<Option<Box<Work>>> = const { Cell::new(None) };
 }
 
 /// Runs `f` with the backend's work space.
 pub fn with_work<R>(f: impl FnOnce(&mut Work) -> R) -> R {
     // Taken, not borrowed: a type's own code runs meanwhile, and may come back here.
-    let mut work = WORK.with(RefCell::take);
+    let mut work = WORK.take().unwrap_or_default();
     let answer = f(&mut work);
     work.told = Told::Present;
     let values = work.values.iter().map(Vec::capacity).sum::<usize>();
     if work.text.capacity() + values < KEEP_BYTES {
-        WORK.with(|spare| spare.replace(work));
+        WORK.set(Some(work));
     }
     answer
 }
@@ -72,36 +73,44 @@ pub fn record_update(spec: &Spec, work: &mut Work) -> bool {
         moved |= work.chain != work.text;
     }
     if moved {
-        record(spec, work, b'D');
-        record(spec, work, b'I');
+        let (old, new) = (take(&mut work.old), take(&mut work.new));
+        swap(&mut work.old_key, &mut work.new_key);
+        push(spec, &old, work, b'D');
+        swap(&mut work.old_key, &mut work.new_key);
+        push(spec, &new, work, b'I');
+        (work.old, work.new) = (old, new);
     } else if !spec.skip_unchanged || spec.layout.differs(&work.old, &work.new, &mut work.values) {
-        record(spec, work, b'U');
+        let new = take(&mut work.new);
+        push(spec, &new, work, b'U');
+        work.new = new;
     } else {
         return false;
     }
     true
 }
 
-/// Records the new row with op `I` or `U`, or the old one with `D`.
+/// Records the new row with op `I`, or the old one with `D`.
 pub fn record(spec: &Spec, work: &mut Work, op: u8) {
-    let row = if op == b'D' {
-        &mut work.old
-    } else {
-        &mut work.new
-    };
     // Taken out, so that the rest can be borrowed.
-    let taken = std::mem::take(row);
-    record_row(spec, &taken, work, op);
-    let row = if op == b'D' {
-        &mut work.old
-    } else {
-        &mut work.new
+    let row = match op {
+        b'D' => take(&mut work.old),
+        _ => take(&mut work.new),
     };
-    *row = taken;
+    record_row(spec, &row, work, op);
+    match op {
+        b'D' => work.old = row,
+        _ => work.new = row,
+    }
 }
 
 /// Records a row with this op.
 pub fn record_row(spec: &Spec, row: &DeformedRow, work: &mut Work, op: u8) {
+    spec.write_key(row, &mut work.new_key);
+    push(spec, row, work, op);
+}
+
+/// Records a row whose key is written in `new_key`.
+fn push(spec: &Spec, row: &DeformedRow, work: &mut Work, op: u8) {
     let Work {
         told,
         new_key: key,
@@ -110,7 +119,6 @@ pub fn record_row(spec: &Spec, row: &DeformedRow, work: &mut Work, op: u8) {
         hash,
         ..
     } = work;
-    spec.write_key(row, key);
     let chain = match &spec.chain {
         ChainColumns::Named(chain) => *chain,
         ChainColumns::By(columns) => {

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use auditspine_core::canonical::write_string;
-use auditspine_core::entry::write_integer;
+use auditspine_core::digits::write_integer;
 use auditspine_core::hash::{Hash, Sink};
 use auditspine_core::rows::{CurrentColumns, Layout};
 use pgrx::pg_sys;

@@ -2,7 +2,7 @@
 //! must read in a column that is younger than its last entry is known.
 
 use auditspine_core::canonical::write_string;
-use auditspine_core::entry::write_integer;
+use auditspine_core::digits::write_integer;
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 

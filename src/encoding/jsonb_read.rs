@@ -1,7 +1,7 @@
 //! Reads binary jsonb as it lies: values are looked at one after the other, and nothing is copied, so that
 //! a large document costs no memory.
 
-use crate::encoding::jsonb::{self, Children, Node, children, damaged, word};
+use crate::encoding::jsonb::layout::{self, Children, Node, children, damaged, word};
 
 /// A value in a document.
 #[derive(Clone, Copy)]
@@ -51,7 +51,7 @@ pub fn read(content: &[u8]) -> Value<'_> {
 fn root(content: &[u8]) -> Option<Value<'_>> {
     u32::try_from(content.len()).ok()?;
     let header = word(content, 0)?;
-    if header & jsonb::SCALAR == 0 {
+    if header & layout::SCALAR == 0 {
         return container(content, 0..content.len());
     }
     let mut only = children(header, 0, content.len(), 1)?;
@@ -59,7 +59,7 @@ fn root(content: &[u8]) -> Option<Value<'_>> {
         return None;
     }
     let node = only.next(content)?;
-    (node.kind() != jsonb::CONTAINER)
+    (node.kind() != layout::CONTAINER)
         .then(|| value(content, node))
         .flatten()
 }
@@ -68,20 +68,20 @@ fn container(content: &[u8], range: std::ops::Range<usize>) -> Option<Value<'_>>
     let content = content.get(range.start.next_multiple_of(4)..range.end)?;
     let header = word(content, 0)?;
     let container = Container { content, header };
-    match header & (jsonb::OBJECT | jsonb::ARRAY | jsonb::SCALAR) {
-        jsonb::ARRAY => Some(Value::Array(container)),
-        jsonb::OBJECT => Some(Value::Object(container)),
+    match header & (layout::OBJECT | layout::ARRAY | layout::SCALAR) {
+        layout::ARRAY => Some(Value::Array(container)),
+        layout::OBJECT => Some(Value::Object(container)),
         _ => None,
     }
 }
 
 fn value(content: &[u8], node: Node) -> Option<Value<'_>> {
     Some(match node.kind() {
-        jsonb::STRING => Value::Text(text(content, node)?),
-        jsonb::NUMERIC => Value::Number,
-        jsonb::FALSE | jsonb::TRUE => Value::Boolean,
-        jsonb::NULL => Value::Null,
-        jsonb::CONTAINER => return container(content, node.range()),
+        layout::STRING => Value::Text(text(content, node)?),
+        layout::NUMERIC => Value::Number,
+        layout::FALSE | layout::TRUE => Value::Boolean,
+        layout::NULL => Value::Null,
+        layout::CONTAINER => return container(content, node.range()),
         _ => return None,
     })
 }
@@ -98,7 +98,7 @@ impl<'a> Container<'a> {
 
     /// How many elements or members it has.
     pub fn len(&self) -> usize {
-        (self.header & jsonb::COUNT) as usize
+        (self.header & layout::COUNT) as usize
     }
 
     /// The elements of an array.
@@ -127,7 +127,7 @@ impl<'a> Container<'a> {
             pgrx::check_for_interrupts!();
             let name = names
                 .next(content)
-                .filter(|node| node.kind() == jsonb::STRING)
+                .filter(|node| node.kind() == layout::STRING)
                 .and_then(|node| text(content, node));
             let value = values.next(content).and_then(|node| value(content, node));
             match (name, value) {

@@ -3,7 +3,7 @@
 use auditspine_core::canonical::{
     Numbers, fraction_digits, write_base10000, write_base10000_scaled,
 };
-use auditspine_core::entry::write_integer;
+use auditspine_core::digits::{write_fraction, write_unsigned};
 use auditspine_core::hash::Sink;
 
 /// What the binary form holds.
@@ -88,9 +88,18 @@ pub fn write_numeric<S: Sink>(content: &[u8], numbers: Numbers, out: &mut S) -> 
         Ok(parts) => parts,
         Err(written) => return written,
     };
-    with_digits(&parts, |digits| match small_integer(parts.weight, digits) {
-        Some(value) => write_integer(if parts.negative { -value } else { value }, out),
-        None => write_base10000(parts.negative, parts.weight, digits, numbers, out),
+    if let Some(small) = small(&parts) {
+        if parts.negative && (small.whole, small.fraction) != (0, 0) {
+            out.put_byte(b'-');
+        }
+        write_unsigned(small.whole, out);
+        if small.fraction != 0 {
+            write_fraction(small.fraction, out);
+        }
+        return Written::Number;
+    }
+    with_digits(&parts, |digits| {
+        write_base10000(parts.negative, parts.weight, digits, numbers, out);
     })
 }
 
@@ -153,17 +162,47 @@ fn show_digits(bytes: &[u8], digits: &mut [i16], show: impl FnOnce(&[i16])) -> W
     Written::Number
 }
 
-/// The value of an integer up to 2^53, which reads the same in every mode: most numbers are one.
+/// A number that reads the same in every mode, as most do: its digits, without an exponent.
+struct Small {
+    whole: u64,
+    /// In units of 10^-8.
+    fraction: u64,
+}
+
+/// The number as a small one: an integer up to 2^53, or a fraction of at most 15 digits, 8 of them behind the point,
+/// that is no less than 10^-6 (see [`write_base10000`]).
 #[inline]
-fn small_integer(weight: i32, digits: &[i16]) -> Option<i64> {
-    const LARGEST: i64 = 1 << 53;
-    if digits.len() > 4 || weight + 1 != digits.len() as i32 {
+fn small(parts: &Parts<'_>) -> Option<Small> {
+    const LARGEST: u64 = 1 << 53;
+    const FIFTEEN_DIGITS: u64 = 999_999_999_999_999;
+    let (pairs, odd) = parts.digits.as_chunks::<2>();
+    if pairs.len() > 4 || !odd.is_empty() {
         return None;
     }
-    let value = digits
-        .iter()
-        .fold(0, |value, digit| 10_000 * value + i64::from(*digit));
-    (value <= LARGEST).then_some(value)
+    let mut value = 0;
+    for pair in pairs {
+        let digit = u16::from_ne_bytes(*pair);
+        if digit >= 10_000 {
+            return None;
+        }
+        value = 10_000 * value + u64::from(digit);
+    }
+    let (whole, fraction, is_small) = match pairs.len() as i32 - 1 - parts.weight {
+        _ if value == 0 => (0, 0, true),
+        0 => (value, 0, value <= LARGEST),
+        1 => (
+            value / 10_000,
+            value % 10_000 * 10_000,
+            value <= FIFTEEN_DIGITS,
+        ),
+        2 => (
+            value / 100_000_000,
+            value % 100_000_000,
+            (100..=FIFTEEN_DIGITS).contains(&value),
+        ),
+        _ => return None,
+    };
+    is_small.then_some(Small { whole, fraction })
 }
 
 #[cfg(test)]
@@ -198,6 +237,40 @@ mod tests {
         assert_eq!(text(&[0xC000]).as_deref(), Some("NaN"));
         assert_eq!(text(&[0xD000]).as_deref(), Some("Infinity"));
         assert_eq!(text(&[0xF000]).as_deref(), Some("-Infinity"));
+    }
+
+    #[test]
+    fn small_numbers_read_as_any() {
+        // Every number of up to five digits of base 10000, of which each is one where a case ends.
+        let edges = [0u16, 1, 10, 99, 100, 1000, 9007, 9999];
+        let mut numbers: Vec<Vec<u16>> = vec![vec![]];
+        for len in 1..=5 {
+            let longer = numbers.iter().filter(|digits| digits.len() == len - 1);
+            let longer: Vec<Vec<u16>> = longer
+                .flat_map(|digits| edges.map(|edge| [&digits[..], &[edge]].concat()))
+                .collect();
+            numbers.extend(longer);
+        }
+        for (digits, weight) in numbers
+            .iter()
+            .flat_map(|it| (-4..6).map(move |at| (it, at)))
+        {
+            for (negative, numbers) in [
+                (false, Numbers::Exact),
+                (true, Numbers::Exact),
+                (true, Numbers::Interchange),
+            ] {
+                let sign = if negative { SHORT_NEGATIVE } else { 0 };
+                let header = [SHORT | sign | weight as u16 & (SHORT_WEIGHT_SIGN | SHORT_WEIGHT)];
+                let words = header.iter().chain(digits);
+                let bytes: Vec<u8> = words.flat_map(|word| word.to_ne_bytes()).collect();
+                let (mut small, mut any) = (Vec::new(), Vec::new());
+                write_numeric(&bytes, numbers, &mut small);
+                let digits: Vec<i16> = digits.iter().map(|digit| *digit as i16).collect();
+                write_base10000(negative, weight, &digits, numbers, &mut any);
+                assert_eq!(small, any, "{digits:?} {weight} {numbers:?}");
+            }
+        }
     }
 
     #[test]

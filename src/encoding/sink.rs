@@ -18,6 +18,12 @@ impl<S: Sink> Sink for Interruptible<'_, S> {
     fn put_byte(&mut self, byte: u8) {
         self.0.put_byte(byte);
     }
+
+    #[inline]
+    fn put_first<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        pgrx::check_for_interrupts!();
+        self.0.put_first(bytes, len);
+    }
 }
 
 /// A buffer for what becomes an SQL value: raises 54000 when that would be larger than PostgreSQL
@@ -44,6 +50,19 @@ impl Sink for ValueSink {
             raise_too_large();
         }
         self.bytes.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn put_byte(&mut self, byte: u8) {
+        self.put_first(&[byte], 1);
+    }
+
+    #[inline]
+    fn put_first<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        if self.bytes.len() + N > MAX_CONTENT {
+            return self.put(&bytes[..len.min(N)]);
+        }
+        self.bytes.put_first(bytes, len);
     }
 }
 

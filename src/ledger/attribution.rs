@@ -2,13 +2,14 @@
 //! they stood when the change was made.
 
 use std::cell::RefCell;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
 use auditspine_core::canonical::{Numbers, canonicalize, storable};
 
 use crate::error::Failure;
 use crate::pg::builtin::jsonb_problem;
+use crate::pg::session::with_text;
 use crate::settings;
 
 /// One pair of actor and context that the current transaction used.
@@ -45,23 +46,37 @@ thread_local! {
 
 /// The attribution in force now. An ERROR if `auditspine.context` is not JSON that can be stored.
 pub fn current() -> AttributionId {
-    let (actor, context) = (settings::actor(), settings::context());
-    USED.with(|used| {
-        let mut used = used.borrow_mut();
-        if used.all.is_empty() || used.actor != actor || used.context != context {
-            let attribution = Attribution {
-                actor: actor.as_ref().map(|actor| readable_actor(actor.to_bytes())),
-                context: context
-                    .as_ref()
-                    .map(|context| canonical_context(context.to_bytes()))
-                    // In the event an absent context is a null, so it is stored alike.
-                    .filter(|context| **context != *b"null"),
-            };
-            used.all.push(Rc::new(attribution));
-            (used.actor, used.context) = (actor, context);
-        }
-        AttributionId(used.all.len() as u32 - 1)
+    with_text(&settings::ACTOR, |actor| {
+        with_text(&settings::CONTEXT, |context| {
+            USED.with(|used| {
+                let mut used = used.borrow_mut();
+                if used.all.is_empty()
+                    || used.actor.as_deref() != actor
+                    || used.context.as_deref() != context
+                {
+                    used.note(actor, context);
+                }
+                AttributionId(used.all.len() as u32 - 1)
+            })
+        })
     })
+}
+
+impl Used {
+    #[cold]
+    fn note(&mut self, actor: Option<&CStr>, context: Option<&CStr>) {
+        let (actor, context) = (actor.map(CStr::to_owned), context.map(CStr::to_owned));
+        let attribution = Attribution {
+            actor: actor.as_ref().map(|actor| readable_actor(actor.to_bytes())),
+            context: context
+                .as_ref()
+                .map(|context| canonical_context(context.to_bytes()))
+                // In the event an absent context is a null, so it is stored alike.
+                .filter(|context| **context != *b"null"),
+        };
+        self.all.push(Rc::new(attribution));
+        (self.actor, self.context) = (actor, context);
+    }
 }
 
 /// A setting may come from where nobody looks at its encoding: a file, or the client's first packet.

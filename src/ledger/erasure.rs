@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use auditspine_core::canonical::write_string;
-use auditspine_core::entry::write_integer;
+use auditspine_core::digits::write_integer;
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 

@@ -12,6 +12,17 @@ pub struct NameId(u32);
 struct Names {
     ids: HashMap<Rc<[u8]>, NameId>,
     texts: Vec<Rc<[u8]>>,
+    /// The one asked for last, which often is the next as well.
+    recent: usize,
+}
+
+impl Names {
+    fn add(&mut self, name: &[u8]) -> usize {
+        let (number, text) = (self.texts.len(), Rc::<[u8]>::from(name));
+        self.texts.push(text.clone());
+        self.ids.insert(text, NameId(number as u32));
+        number
+    }
 }
 
 thread_local! {
@@ -21,15 +32,15 @@ thread_local! {
 /// The number of a name; the same for the life of the backend.
 pub fn intern(name: &[u8]) -> NameId {
     NAMES.with(|names| {
-        let mut names = names.borrow_mut();
-        if let Some(id) = names.ids.get(name) {
-            return *id;
+        let names = &mut *names.borrow_mut();
+        let recent = names.texts.get(names.recent);
+        if recent.is_none_or(|recent| **recent != *name) {
+            names.recent = match names.ids.get(name) {
+                Some(id) => id.0 as usize,
+                None => names.add(name),
+            };
         }
-        let id = NameId(names.texts.len() as u32);
-        let text: Rc<[u8]> = name.into();
-        names.texts.push(text.clone());
-        names.ids.insert(text, id);
-        id
+        NameId(names.recent as u32)
     })
 }
 

@@ -142,9 +142,10 @@ impl OpenRelation {
 }
 
 impl Drop for OpenRelation {
+    #[inline]
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            // An ERROR is on its way: the resource owner closes what is open.
+        if matches!(self.closes, Closes::Nothing) || std::thread::panicking() {
+            // While an ERROR is on its way, the resource owner closes what is open.
             return;
         }
         // SAFETY: opened by us, closed once; NoLock keeps the lock to the end of the transaction, and another

@@ -1,9 +1,10 @@
 //! Plain facts about this backend and its running transaction.
 
 use std::cell::RefCell;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::rc::Rc;
 
+use pgrx::guc::GucSetting;
 use pgrx::pg_sys;
 
 /// The process id of this backend.
@@ -92,10 +93,32 @@ pub fn transaction_id() -> u64 {
     unsafe { pg_sys::GetTopFullTransactionId().value }
 }
 
+// access/xact.h. The bindings guard every call against an ERROR, which costs more than this one.
+unsafe extern "C" {
+    /// Does not raise.
+    fn GetCurrentSubTransactionId() -> pg_sys::SubTransactionId;
+}
+
 /// The running subtransaction.
+#[inline]
 pub fn subtransaction() -> pg_sys::SubTransactionId {
     // SAFETY: reads the state of the current transaction.
-    unsafe { pg_sys::GetCurrentSubTransactionId() }
+    unsafe { GetCurrentSubTransactionId() }
+}
+
+/// Shows a setting's text, which is not copied; `None` if it is empty.
+#[inline]
+pub fn with_text<R>(
+    setting: &GucSetting<Option<CString>>,
+    show: impl FnOnce(Option<&CStr>) -> R,
+) -> R {
+    // SAFETY: the backend's own variable, on its only thread: null, or a C string that stays until the setting is
+    // changed, which `show` has no way to do but by calling into PostgreSQL.
+    let text = unsafe {
+        let text = *setting.as_ptr();
+        (!text.is_null()).then(|| CStr::from_ptr(text))
+    };
+    show(text.filter(|text| !text.is_empty()))
 }
 
 /// Whether a savepoint, or an exception block, is open.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 
 use auditspine_core::canonical::write_string;
-use auditspine_core::entry::write_integer;
+use auditspine_core::digits::write_integer;
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 

@@ -1,11 +1,13 @@
 //! Functions that PostgreSQL calls with its raw calling convention: triggers, and what returns rows of our
 //! own types. [`sql_functions`] gives a safe function the symbol that its SQL declaration names.
 
+use auditspine_core::hash::{Hash, Sink};
 use pgrx::pg_sys;
 
 use super::ddl::Command;
 use super::result_rows::RowStore;
-use super::sqltypes::TextArrayArg;
+use super::row_json;
+use super::sqltypes::{TextArrayArg, varlena_datum};
 use super::trigger_call::Call;
 use super::varlena::Varlena;
 
@@ -42,6 +44,24 @@ impl FunctionCall {
         self.datum(at).map(|datum| unsafe {
             pgrx::varlena_to_byte_slice(pg_sys::pg_detoast_datum(datum.cast_mut_ptr()))
         })
+    }
+
+    /// The content of a value of variable length that is not null, wherever it lies; of a strict function.
+    #[inline]
+    pub fn varlena(&self, at: usize) -> Varlena {
+        let Some(datum) = self.datum(at) else {
+            unreachable!("null argument of a strict function");
+        };
+        // SAFETY: the declared type is of variable length; arguments outlive the call.
+        unsafe { Varlena::packed(datum) }
+    }
+
+    /// Writes a row of any type, if it is not null, as canonical JSON in encoding 1.
+    pub fn write_record<S: Sink>(&self, at: usize, out: &mut S) {
+        if let Some(datum) = self.datum(at) {
+            // SAFETY: the declared type is record; arguments outlive the call.
+            unsafe { row_json::write_composite(datum, out) }
+        }
     }
 
     /// A text, copied; what is not UTF-8 in it is replaced.
@@ -126,6 +146,23 @@ impl Answer for () {
 impl Answer for pg_sys::Datum {
     fn datum(self) -> pg_sys::Datum {
         self
+    }
+}
+
+/// UTF-8 text, as `text`.
+pub struct Text(pub Vec<u8>);
+
+impl Answer for Text {
+    fn datum(self) -> pg_sys::Datum {
+        varlena_datum(&self.0)
+    }
+}
+
+/// As `bytea`.
+impl Answer for Hash {
+    #[inline]
+    fn datum(self) -> pg_sys::Datum {
+        varlena_datum(&self.0)
     }
 }
 

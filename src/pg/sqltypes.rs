@@ -2,8 +2,8 @@
 //! since the extension asks for a database of that encoding.
 
 use std::borrow::Cow;
+use std::ffi::{c_int, c_void};
 
-use auditspine_core::hash::Hash;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
@@ -91,22 +91,6 @@ impl JsonbArg {
     }
 }
 
-/// A row of any type.
-pub struct RecordArg(pg_sys::Datum);
-sql_argument!(RecordArg, "record");
-
-impl RecordArg {
-    unsafe fn from_value(datum: pg_sys::Datum) -> RecordArg {
-        RecordArg(datum)
-    }
-
-    /// Writes the row as canonical JSON.
-    pub fn write<S: auditspine_core::hash::Sink>(&self, out: &mut S) {
-        // SAFETY: the value is a record, and arguments outlive the call.
-        unsafe { crate::pg::row_json::write_composite(self.0, out) }
-    }
-}
-
 /// A `text[]`.
 pub struct TextArrayArg(Varlena);
 sql_argument!(TextArrayArg, "text[]");
@@ -156,18 +140,6 @@ impl TextArrayArg {
     }
 }
 
-/// A digest as `bytea`.
-pub struct HashResult(pub Hash);
-sql_type!(HashResult, "bytea");
-
-// SAFETY: returns a bytea, as declared.
-unsafe impl BoxRet for HashResult {
-    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> pgrx::datum::Datum<'fcx> {
-        // SAFETY: the value is palloc'd in the caller's context.
-        unsafe { fcinfo.return_raw_datum(varlena_datum(&self.0.0)) }
-    }
-}
-
 /// UTF-8 text as `text`.
 pub struct TextResult(pub Vec<u8>);
 sql_type!(TextResult, "text");
@@ -181,14 +153,43 @@ unsafe impl BoxRet for TextResult {
 }
 
 /// A palloc'd varlena of this content, which must be shorter than 1 GB or palloc refuses it.
-fn varlena_datum(content: &[u8]) -> pg_sys::Datum {
+#[inline]
+pub(super) fn varlena_datum(content: &[u8]) -> pg_sys::Datum {
     let size = content.len() + pg_sys::VARHDRSZ;
     // SAFETY: the allocation has room for the header and the content.
     unsafe {
-        let value = pg_sys::palloc(size).cast::<pg_sys::varlena>();
+        let value = allocate(size).cast::<pg_sys::varlena>();
         pgrx::varlena::set_varsize_4b(value, size as i32);
         let data = value.cast::<u8>().add(pg_sys::VARHDRSZ);
         std::ptr::copy_nonoverlapping(content.as_ptr(), data, content.len());
         pg_sys::Datum::from(value)
     }
+}
+
+// utils/palloc.h. The bindings guard every call against an ERROR, which costs more than the call.
+unsafe extern "C" {
+    /// Does not raise if the size is small and `flags` say that it returns null where memory lacks.
+    fn MemoryContextAllocExtended(
+        context: pg_sys::MemoryContext,
+        size: pg_sys::Size,
+        flags: c_int,
+    ) -> *mut c_void;
+}
+
+/// As palloc.
+#[inline]
+fn allocate(size: usize) -> *mut c_void {
+    const SMALL: usize = 1024;
+    if size <= SMALL {
+        // SAFETY: the current context is valid; the call does not raise.
+        let small = unsafe {
+            let flags = pg_sys::MCXT_ALLOC_NO_OOM as c_int;
+            MemoryContextAllocExtended(pg_sys::CurrentMemoryContext, size, flags)
+        };
+        if !small.is_null() {
+            return small;
+        }
+    }
+    // SAFETY: raises, or returns so much memory.
+    unsafe { pg_sys::palloc(size) }
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use auditspine_core::canonical::write_string;
-use auditspine_core::entry::write_integer;
+use auditspine_core::digits::write_integer;
 use auditspine_core::hash::{Hash, Sink};
 use auditspine_core::verify::{
     ChainReport, Checked, Finding, Limits, Neighbour, Store, Sweep, Verifier, Window,

@@ -8,7 +8,7 @@ use super::row::Row;
 use super::variant::Variant;
 use crate::canonical::reader::Reader;
 use crate::canonical::write_string;
-use crate::entry::write_integer;
+use crate::digits::write_integer;
 use crate::finding::AdoptedKind;
 use crate::hash::{Hash, HashSink, Sink};
 

@@ -2,7 +2,7 @@
 
 use super::row::Row;
 use super::variant::Variant;
-use crate::entry::write_integer;
+use crate::digits::write_integer;
 use crate::finding::AdoptedKind;
 use crate::hash::{Hash, HashSink, Sink};
 

@@ -14,60 +14,118 @@ pub fn write_string<S: Sink>(text: &[u8], out: &mut S) {
 }
 
 /// As [`write_string`], without the quotes.
+#[inline]
 pub fn write_string_content<S: Sink>(mut text: &[u8], out: &mut S) {
-    loop {
-        let (plain, rest) = text.split_at(plain_len(text));
-        out.put(plain);
-        let Some((&byte, rest)) = rest.split_first() else {
-            return;
-        };
-        text = rest;
-        match byte {
-            b'"' => out.put(b"\\\""),
-            b'\\' => out.put(b"\\\\"),
-            0x08 => out.put(b"\\b"),
-            0x09 => out.put(b"\\t"),
-            0x0a => out.put(b"\\n"),
-            0x0c => out.put(b"\\f"),
-            0x0d => out.put(b"\\r"),
-            _ => {
-                const DIGITS: &[u8; 16] = b"0123456789abcdef";
-                let (high, low) = (
-                    DIGITS[usize::from(byte >> 4)],
-                    DIGITS[usize::from(byte & 15)],
-                );
-                out.put(&[b'\\', b'u', b'0', b'0', high, low]);
-            }
+    // Checked and copied piece by piece, since most texts are short and one pass over them is enough.
+    while let Some(chunk) = text.first_chunk::<CHUNK>() {
+        let plain = plain_in_chunk(chunk);
+        out.put_first(chunk, plain);
+        text = &text[plain..];
+        if plain < CHUNK {
+            text = write_escaped(text, out);
+        }
+    }
+    while !text.is_empty() {
+        let (word, len) = first_word(text);
+        let plain = plain_in_word(word).min(len);
+        out.put_first(&word.to_le_bytes(), plain);
+        text = &text[plain..];
+        if plain < len {
+            text = write_escaped(text, out);
         }
     }
 }
+
+/// Writes the first byte of `text`, which does not stand for itself; returns what follows it.
+#[inline(never)]
+fn write_escaped<'a, S: Sink>(text: &'a [u8], out: &mut S) -> &'a [u8] {
+    let Some((&byte, rest)) = text.split_first() else {
+        return text;
+    };
+    match byte {
+        b'"' => out.put(b"\\\""),
+        b'\\' => out.put(b"\\\\"),
+        0x08 => out.put(b"\\b"),
+        0x09 => out.put(b"\\t"),
+        0x0a => out.put(b"\\n"),
+        0x0c => out.put(b"\\f"),
+        0x0d => out.put(b"\\r"),
+        _ => {
+            const DIGITS: &[u8; 16] = b"0123456789abcdef";
+            let (high, low) = (
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 15)],
+            );
+            out.put(&[b'\\', b'u', b'0', b'0', high, low]);
+        }
+    }
+    rest
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const CHUNK: usize = 32;
 
 /// How many bytes at the beginning of `text` stand for themselves within a JSON string: all up to
 /// the first `"`, `\` or control character below U+0020.
 #[inline]
 pub(super) fn plain_len(text: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let (words, rest) = text.as_chunks::<8>();
-    let mut len = 0;
-    for word in words {
-        // The top bit of each byte that is less than 0x20, or `"`, or `\`. A borrow may set that
-        // of a later byte too, but never of an earlier one.
-        let word = word
-            .iter()
-            .rev()
-            .fold(0, |word, byte| word << 8 | u64::from(*byte));
-        let found = (word.wrapping_sub(ONES * 0x20)
-            | (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES)
-            | (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES))
-            & !word
-            & (ONES << 7);
-        if found != 0 {
-            return len + (found.trailing_zeros() / 8) as usize;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (plain, len) = match rest.first_chunk() {
+            Some(chunk) => (plain_in_chunk(chunk), CHUNK),
+            None => {
+                let (word, len) = first_word(rest);
+                (plain_in_word(word).min(len), len)
+            }
+        };
+        rest = &rest[plain..];
+        if plain < len {
+            break;
         }
-        len += 8;
     }
-    let is_plain = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
-    len + rest.iter().take_while(is_plain).count()
+    text.len() - rest.len()
+}
+
+#[inline]
+fn plain_in_chunk(chunk: &[u8; CHUNK]) -> usize {
+    // Without a branch, so that the compiler can look at many bytes at once.
+    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    let found = chunk
+        .iter()
+        .fold(false, |found, byte| found | is_special(byte));
+    if !found {
+        return CHUNK;
+    }
+    chunk.iter().position(is_special).unwrap_or(CHUNK)
+}
+
+/// The first bytes of a text that is not empty, at most eight, the first in the lowest byte, and how many.
+#[inline]
+fn first_word(text: &[u8]) -> (u64, usize) {
+    let len = text.len();
+    let word = if let Some(eight) = text.first_chunk() {
+        return (u64::from_le_bytes(*eight), 8);
+    } else if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let [first, last] = [*first, *last].map(|four| u64::from(u32::from_le_bytes(four)));
+        first | last << (8 * (len - 4))
+    } else {
+        let at = |at: usize| u64::from(text[at]) << (8 * at);
+        at(0) | at(len / 2) | at(len - 1)
+    };
+    (word, len)
+}
+
+/// As [`plain_len`], of eight bytes.
+#[inline]
+fn plain_in_word(word: u64) -> usize {
+    // The top bit of each byte that is less than 0x20, or `"`, or `\`. A borrow may set that
+    // of a later byte too, but never of an earlier one.
+    let found = (word.wrapping_sub(ONES * 0x20)
+        | (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES)
+        | (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES))
+        & !word
+        & (ONES << 7);
+    (found.trailing_zeros() / 8) as usize
 }
 
 /// The bytes that the content of a canonical JSON string stands for.

@@ -170,52 +170,6 @@ fn write_optional<S: Sink>(text: Option<&[u8]>, out: &mut S) {
     }
 }
 
-/// Writes a decimal integer.
-pub fn write_integer<S: Sink>(value: i64, out: &mut S) {
-    if value < 0 {
-        out.put_byte(b'-');
-    }
-    write_unsigned(value.unsigned_abs(), out);
-}
-
-#[inline]
-fn write_unsigned<S: Sink>(value: u64, out: &mut S) {
-    const EIGHT: u64 = 100_000_000;
-    if value < EIGHT {
-        return write_up_to_eight(value, out);
-    }
-    let (high, low) = (value / EIGHT, value % EIGHT);
-    if high < EIGHT {
-        write_up_to_eight(high, out);
-    } else {
-        write_up_to_eight(high / EIGHT, out);
-        out.put_first(&eight_digits(high % EIGHT).to_le_bytes(), 8);
-    }
-    out.put_first(&eight_digits(low).to_le_bytes(), 8);
-}
-
-/// Writes a number of at most eight digits.
-#[inline]
-fn write_up_to_eight<S: Sink>(value: u64, out: &mut S) {
-    let digits = eight_digits(value);
-    // The first digit is in the lowest byte; the last one stays, whatever it is.
-    let zeros = ((digits & 0x000f_0f0f_0f0f_0f0f) | 1 << 56).trailing_zeros() / 8;
-    out.put_first(&(digits >> (8 * zeros)).to_le_bytes(), 8 - zeros as usize);
-}
-
-/// The eight decimal digits of `value`, which is less than 10^8, in ASCII, the first in the lowest
-/// byte. All at once: the number is split into halves, those into pairs, those into digits, each in
-/// its own part of the word, with division by multiplication.
-#[inline]
-fn eight_digits(value: u64) -> u64 {
-    let fours = (value / 10_000) | (value % 10_000) << 32;
-    let hundreds = ((fours * 5243) >> 19) & 0x0000_007f_0000_007f;
-    let twos = hundreds | (fours - 100 * hundreds) << 16;
-    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
-    let ones = tens | (twos - 10 * tens) << 8;
-    ones | 0x3030_3030_3030_3030
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,34 +205,6 @@ mod tests {
             Hash::of(b"{\"id\":42}")
         );
         assert_eq!(String::from_utf8(text).unwrap(), expected);
-    }
-
-    #[test]
-    fn eight_digits_are_the_decimal_ones() {
-        let all = (0..10_000).flat_map(|four| [four, four * 10_000, four * 10_001]);
-        for value in all.chain([99_999_999, 12_345_678]) {
-            let text = format!("{value:08}").into_bytes();
-            assert_eq!(eight_digits(value).to_le_bytes(), text[..]);
-        }
-    }
-
-    #[test]
-    fn integers_are_decimal() {
-        for value in
-            (0..64).flat_map(|bit| [1i64 << bit, !(1 << bit), (1i64 << bit).wrapping_neg()])
-        {
-            let mut text = Vec::new();
-            write_integer(value, &mut text);
-            assert_eq!(String::from_utf8(text).unwrap(), value.to_string());
-        }
-        for digits in 0..19 {
-            let value = 10i64.pow(digits);
-            for value in [value - 1, value, value + 1] {
-                let mut text = Vec::new();
-                write_integer(value, &mut text);
-                assert_eq!(String::from_utf8(text).unwrap(), value.to_string());
-            }
-        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Format version 1. Its layout is that of the event in the module above; released, it never changes.
 
 use super::format::Part;
-use super::{Event, Format, write_integer, write_optional, write_unsigned};
+use super::{Event, Format, write_optional};
 use crate::canonical::write_string;
+use crate::digits::{write_integer, write_unsigned};
 use crate::hash::Sink;
 
 /// Writes a part of an event.

@@ -2,7 +2,7 @@
 
 use crate::canonical::reader::Reader;
 use crate::canonical::{Numbers, TextErrorKind, canonical_text, write_string};
-use crate::entry::write_integer;
+use crate::digits::write_integer;
 use crate::hash::{Hash, Sink};
 use crate::time::{parse_entry_time, write_entry_time};
 

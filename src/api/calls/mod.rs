@@ -3,6 +3,7 @@
 
 mod adopted;
 mod backfill;
+mod canonical;
 mod chain;
 mod publish;
 mod rows;

@@ -2,7 +2,7 @@
 //! in encoding 2 they are where they are not what they are by default, and where nesting does not tell
 //! dimensions from arrays within elements.
 
-use auditspine_core::entry::write_integer;
+use auditspine_core::digits::write_integer;
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 

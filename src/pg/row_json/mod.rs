@@ -23,6 +23,7 @@ use std::ffi::CStr;
 
 use auditspine_core::canonical::{cmp_utf16, write_string};
 use auditspine_core::hash::Sink;
+use auditspine_core::phrase::Phrase;
 use pgrx::pg_sys;
 
 use crate::error::Failure;
@@ -67,7 +68,7 @@ pub struct ColumnThen<'a> {
 struct Column {
     index: usize,
     /// What comes before the value: `{` or `,`, the name as a JSON string, `:`.
-    lead: Box<[u8]>,
+    lead: Phrase,
     image: Image,
 }
 
@@ -195,7 +196,7 @@ impl RowLayout {
                 lead.push(b':');
                 Column {
                     index: *index,
-                    lead: lead.into(),
+                    lead: Phrase::new(&lead),
                     image: Image::of(attributes[*index]),
                 }
             })
@@ -282,7 +283,7 @@ impl RowLayout {
             return out.put(b"{}");
         }
         for column in &self.columns {
-            out.put(&column.lead);
+            column.lead.write(out);
             self.write_value(column, row.get(column.index), out);
         }
         out.put_byte(b'}');

@@ -1,7 +1,7 @@
 //! Values of single types, written as JSON or, with `RAW`, as the bare text of what is a JSON string.
 
 use auditspine_core::canonical::{Numbers, write_string, write_string_content};
-use auditspine_core::entry::write_integer;
+use auditspine_core::digits::write_integer;
 use auditspine_core::hash::Sink;
 use pgrx::pg_sys;
 

@@ -4,7 +4,7 @@
 //! setting.
 
 use auditspine_core::canonical::Numbers;
-use auditspine_core::entry::write_integer;
+use auditspine_core::digits::write_integer;
 use auditspine_core::hash::Sink;
 use auditspine_core::rows::Overrides;
 use auditspine_core::time::{write_date, write_timestamp};
