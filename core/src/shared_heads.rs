@@ -175,7 +175,8 @@ impl Slot {
             && self.0[0]
                 .compare_exchange(version, odd, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok();
-        is_ours.then_some(Own { slot: self, odd })
+        // Not `then_some`: what that makes ahead would be dropped, and give the slot of another free.
+        is_ours.then(|| Own { slot: self, odd })
     }
 }
 
