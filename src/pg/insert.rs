@@ -4,6 +4,7 @@ use pgrx::pg_sys;
 
 use crate::pg::compat;
 
+use super::char_filter::CharFilter;
 use super::relation::{OpenRelation, index_columns, name_of};
 use crate::error::{Failure, broken};
 
@@ -20,6 +21,8 @@ struct TargetIndex {
     /// A block-range index on one column: it keeps a minimum and a maximum per range, so the first
     /// and the last tuple of a block say it all when the column grows.
     summarizing: bool,
+    /// The rows that it is on, if it is not on all.
+    filter: Option<CharFilter>,
 }
 
 /// A table opened for inserting.
@@ -121,6 +124,10 @@ impl Inserter {
                 if target.summarizing && inside {
                     continue;
                 }
+                let filter = target.filter.as_ref();
+                if filter.is_some_and(|filter| !filter.holds(values, nulls)) {
+                    continue;
+                }
                 target.insert(&self.table, values, nulls, tids[at]);
             }
         }
@@ -146,6 +153,7 @@ impl TargetIndex {
         ascending: Option<usize>,
     ) -> Option<TargetIndex> {
         let index = OpenRelation::index(oid, pg_sys::RowExclusiveLock);
+        let filter = index.is_partial().then(|| CharFilter::of(&index)).flatten();
         // SAFETY: `index` is open; BuildIndexInfo reads its catalog rows.
         let (info, am) = unsafe {
             (
@@ -158,7 +166,9 @@ impl TargetIndex {
             if !(*info).ii_ReadyForInserts {
                 return None;
             }
-            if !(*info).ii_Expressions.is_null() || !(*info).ii_Predicate.is_null() {
+            if !(*info).ii_Expressions.is_null()
+                || (!(*info).ii_Predicate.is_null() && filter.is_none())
+            {
                 let name = String::from_utf8_lossy(name_of(&(*(*index.raw()).rd_rel).relname));
                 Failure::BrokenInstallation.raise(
                     format!(
@@ -187,6 +197,7 @@ impl TargetIndex {
                 info,
                 unique: (*info).ii_Unique,
                 summarizing,
+                filter,
             })
         }
     }

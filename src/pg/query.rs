@@ -126,6 +126,28 @@ impl Plan<'_> {
     }
 }
 
+/// While it lives, a table is read as a whole only where there is no other way.
+pub struct PrefersIndexes(bool);
+
+impl PrefersIndexes {
+    /// Until dropped, also by an ERROR.
+    pub fn begin() -> PrefersIndexes {
+        // SAFETY: a plain global that this backend alone uses.
+        unsafe {
+            let before = pg_sys::enable_seqscan;
+            pg_sys::enable_seqscan = false;
+            PrefersIndexes(before)
+        }
+    }
+}
+
+impl Drop for PrefersIndexes {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { pg_sys::enable_seqscan = self.0 };
+    }
+}
+
 /// Values and null flags as SPI takes them.
 pub fn split(
     arguments: impl Iterator<Item = Option<pg_sys::Datum>>,
