@@ -44,19 +44,37 @@ pub fn next_transaction_id() -> u64 {
 }
 
 /// The oldest transaction, other than the running one, that the active snapshot does not see as over, with its epoch: one
-/// that ran when it was taken, or the first that had not begun.
+/// that ran when it was taken, or that began since. What was rolled back counts for nothing.
 pub fn oldest_unseen() -> u64 {
     let next = next_transaction_id();
-    // SAFETY: a snapshot is active; it lists as many running transactions as it says, all of them before `next`.
-    let oldest = unsafe {
+    let full = |xid: &pg_sys::TransactionId| {
+        next.saturating_sub(u64::from((next as u32).wrapping_sub(xid.into_inner())))
+    };
+    // SAFETY: a snapshot is active; it lists as many running transactions as it says, all of them before `next`, and
+    // never this one.
+    let (running, beyond) = unsafe {
         let snapshot = &*pg_sys::GetActiveSnapshot();
         let running: &[pg_sys::TransactionId] = match snapshot.xcnt {
             0 => &[],
             count => std::slice::from_raw_parts(snapshot.xip, count as usize),
         };
-        let age = |xid: &pg_sys::TransactionId| (next as u32).wrapping_sub(xid.into_inner());
-        let ages = running.iter().chain([&snapshot.xmax]).map(age);
-        u64::from(ages.max().unwrap_or(0))
+        (running.iter().map(full).min(), full(&snapshot.xmax))
     };
-    next.saturating_sub(oldest)
+    // From xmax on nothing is listed, this transaction included.
+    let is_none = |xid: &u64| {
+        let xid = pg_sys::TransactionId::from(*xid as u32);
+        // SAFETY: looks up what became of an id that was given.
+        unsafe {
+            pg_sys::TransactionIdIsCurrentTransactionId(xid) || pg_sys::TransactionIdDidAbort(xid)
+        }
+    };
+    let unlisted = (beyond..next)
+        .take(MOST_UNLISTED)
+        .take_while(is_none)
+        .count() as u64;
+    let unlisted = beyond + unlisted;
+    running.map_or(unlisted, |oldest| oldest.min(unlisted))
 }
+
+/// So many ids that no snapshot lists are looked at.
+const MOST_UNLISTED: usize = 100_000;
