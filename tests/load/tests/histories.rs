@@ -27,11 +27,12 @@ fn assert_complete(client: &mut Client, what: &str) {
         what,
         &format!(
             "WITH told AS (
-                 SELECT k::text AS key, h.seq, h.op FROM generate_series(0, {keys}) k
+                 SELECT k::text AS key, h.seq, h.op FROM generate_series(-3, {keys}) k
                  CROSS JOIN LATERAL audit_history('item', k::text) h),
              entry AS (
                  SELECT event_pk, seq, op FROM auditspine.audit_chain
-                 WHERE event_kind = 'public.item' AND op IN ('I', 'U', 'D', 'A'))
+                 WHERE event_kind = 'public.item' AND op IN ('I', 'U', 'D', 'A')
+                   AND event_pk::int <= {keys})
              SELECT format('%s of %s, seq %s', d.op, d.key, d.seq) FROM (
                  (SELECT * FROM told EXCEPT ALL SELECT * FROM entry)
                  UNION ALL (SELECT * FROM entry EXCEPT ALL SELECT * FROM told)) d (key, seq, op)"
@@ -188,7 +189,9 @@ fn prepare(scratch: &Scratch, name: &str) -> (Database, Client) {
     run(
         &mut admin,
         "CREATE TABLE item (id int PRIMARY KEY, tenant text NOT NULL, v int);
-         SELECT audit_attach('item', kind => 'public.item', chain_by => ARRAY['tenant'])",
+         SELECT audit_attach('item', kind => 'public.item', chain_by => ARRAY['tenant']);
+         -- Who makes a chain, others wait for.
+         INSERT INTO item SELECT -k, 't' || k - 1, 0 FROM generate_series(1, 3) k",
     );
     (database, admin)
 }
