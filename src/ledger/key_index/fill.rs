@@ -78,11 +78,12 @@ pub fn fill(request: Request) -> Option<u64> {
     let last = fills.last().filter(|last| last.is_sound()).copied();
     let known = if request.rebuild { None } else { last };
     let least = i64::try_from(request.least).unwrap_or(i64::MAX);
-    if let Some(known) = known {
-        let drawn = sequence::drawn_at_most(state().seq).unwrap_or(i64::MAX);
-        if drawn.saturating_sub(known.since.seq) < least {
-            return Some(0);
-        }
+    let drawn = sequence::drawn_at_most(state().seq).unwrap_or(i64::MAX);
+    let since = known.map_or(0, |known| known.since.seq.max(0));
+    if drawn.saturating_sub(since) < least {
+        return Some(0);
+    }
+    if known.is_some() {
         expect_as_left();
     }
     let mark = mark_now();
