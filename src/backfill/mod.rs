@@ -47,7 +47,7 @@ const MOST_LATER: usize = 100_000;
 /// How many rows a warning names.
 const NAMED: usize = 5;
 /// Entries in memory beyond which the index by key is filled.
-const LONG_TAIL: usize = 200_000;
+const LONG_TAIL: usize = 50_000;
 
 /// What is to be recorded.
 pub struct Job {
@@ -259,6 +259,7 @@ impl<'a> Run<'a> {
 
     fn work(&mut self) -> Result<(), Raised> {
         let mut reached: Option<Position> = None;
+        self.fill();
         loop {
             let outcome = self.batch(Rows::Behind(reached.as_ref()), false)?;
             let at_end = outcome.at_end;

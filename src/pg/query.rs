@@ -126,17 +126,21 @@ impl Plan<'_> {
     }
 }
 
-/// While it lives, a table is read as a whole only where there is no other way.
-pub struct PrefersIndexes(bool);
+/// While it lives, a table is read as a whole only where there is no other way, and no process is started for a plan.
+pub struct PrefersIndexes(bool, i32);
 
 impl PrefersIndexes {
     /// Until dropped, also by an ERROR.
     pub fn begin() -> PrefersIndexes {
         // SAFETY: a plain global that this backend alone uses.
         unsafe {
-            let before = pg_sys::enable_seqscan;
+            let before = PrefersIndexes(
+                pg_sys::enable_seqscan,
+                pg_sys::max_parallel_workers_per_gather,
+            );
             pg_sys::enable_seqscan = false;
-            PrefersIndexes(before)
+            pg_sys::max_parallel_workers_per_gather = 0;
+            before
         }
     }
 }
@@ -144,7 +148,10 @@ impl PrefersIndexes {
 impl Drop for PrefersIndexes {
     fn drop(&mut self) {
         // SAFETY: as above.
-        unsafe { pg_sys::enable_seqscan = self.0 };
+        unsafe {
+            pg_sys::enable_seqscan = self.0;
+            pg_sys::max_parallel_workers_per_gather = self.1;
+        }
     }
 }
 
