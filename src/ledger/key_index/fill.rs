@@ -88,8 +88,8 @@ pub fn fill(request: Request) -> Option<u64> {
     }
     let mark = mark_now();
     await_others(mark);
-    // Marks from before the sequence was set back, or of another table, say nothing.
-    let mut marks: Vec<Mark> = match last {
+    // Marks from before the sequence was set back, of another table, or that somebody has edited, say nothing.
+    let mut marks: Vec<Mark> = match known {
         Some(_) => fills.iter().map(|fill| fill.mark).collect(),
         None => Vec::new(),
     };
