@@ -126,8 +126,8 @@ impl RunReader {
         }
     }
 
-    /// Whether all of it is as it was written.
-    pub fn is_whole(mut self) -> bool {
+    /// Reads all of it; whether it is as it was written.
+    pub fn proves_whole(mut self) -> bool {
         loop {
             match self.advance() {
                 Ok(true) => {}

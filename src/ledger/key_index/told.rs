@@ -70,6 +70,6 @@ pub fn damaged_runs() -> Vec<i32> {
     };
     let _snapshot = CurrentSnapshot::push();
     let mut runs = tables.runs();
-    runs.retain(|run| !RunReader::open(&tables, run.run, run.digest.clone()).is_whole());
+    runs.retain(|run| !RunReader::open(&tables, run.run, run.digest.clone()).proves_whole());
     runs.into_iter().map(|run| run.run).collect()
 }
