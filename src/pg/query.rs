@@ -126,8 +126,9 @@ impl Plan<'_> {
     }
 }
 
-/// While it lives, a table is read as a whole only where there is no other way, and no process is started for a plan.
-pub struct PrefersIndexes(bool, i32);
+/// While it lives, a table is read as a whole only where there is no other way, and neither a
+/// process is started nor code compiled for a plan.
+pub struct PrefersIndexes(bool, i32, bool);
 
 impl PrefersIndexes {
     /// Until dropped, also by an ERROR.
@@ -137,9 +138,11 @@ impl PrefersIndexes {
             let before = PrefersIndexes(
                 pg_sys::enable_seqscan,
                 pg_sys::max_parallel_workers_per_gather,
+                pg_sys::jit_enabled,
             );
             pg_sys::enable_seqscan = false;
             pg_sys::max_parallel_workers_per_gather = 0;
+            pg_sys::jit_enabled = false;
             before
         }
     }
@@ -151,6 +154,7 @@ impl Drop for PrefersIndexes {
         unsafe {
             pg_sys::enable_seqscan = self.0;
             pg_sys::max_parallel_workers_per_gather = self.1;
+            pg_sys::jit_enabled = self.2;
         }
     }
 }

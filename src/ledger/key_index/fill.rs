@@ -81,6 +81,10 @@ pub fn fill(request: Request) -> Option<u64> {
     let drawn = sequence::drawn_at_most(state().seq).unwrap_or(i64::MAX);
     let since = known.map_or(0, |known| known.since.seq.max(0));
     if drawn.saturating_sub(since) < least {
+        if known.is_some() {
+            // Which the last fill may have left undone.
+            as_owner(summarize);
+        }
         return Some(0);
     }
     if known.is_some() {
