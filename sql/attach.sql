@@ -108,8 +108,7 @@ SELECT t.tgrelid::regclass AS table_name,
                                AND c.tgenabled OPERATOR(pg_catalog.=) ANY ('{A,O}'::"char"[]))) AS truncate_covered,
        (SELECT pg_catalog.count(*)::integer FROM pg_catalog.pg_partition_tree(t.tgrelid) AS m
         WHERE m.isleaf AND m.level OPERATOR(pg_catalog.>) 0) AS partitions,
-       (SELECT pg_catalog.count(*) FROM ONLY auditspine.audit_chain AS e
-        WHERE e.event_kind OPERATOR(pg_catalog.=) n.kind) AS entries,
+       coalesce(e.entries, 0) AS entries,
        p.problem,
        auditspine.declared(t.tgargs, 'unchanged') IS NOT NULL AS skip_unchanged
 FROM pg_catalog.pg_trigger AS t
@@ -140,6 +139,10 @@ CROSS JOIN LATERAL (
          WHERE NOT EXISTS (SELECT FROM ONLY auditspine.chain AS k WHERE k.name OPERATOR(pg_catalog.=) x.name))
     ) AS problem
 ) AS p
+-- All kinds at once; not at all where the numbers are not asked for.
+LEFT JOIN (
+    SELECT a.event_kind, pg_catalog.count(*) AS entries FROM ONLY auditspine.audit_chain AS a GROUP BY a.event_kind
+) AS e ON e.event_kind OPERATOR(pg_catalog.=) n.kind
 WHERE t.tgfoid OPERATOR(pg_catalog.=) '@extschema@.audit_chain_append()'::regprocedure
   AND t.tgparentid OPERATOR(pg_catalog.=) 0::oid
   AND (t.tgtype OPERATOR(pg_catalog.&) 1::smallint) OPERATOR(pg_catalog.=) 1;

@@ -51,7 +51,9 @@ CREATE TABLE auditspine.audit_chain (
 );
 -- The heap is in the order of seq.
 CREATE INDEX audit_chain_seq_idx ON auditspine.audit_chain USING brin (seq) WITH (autosummarize = on);
-CREATE INDEX audit_chain_event_idx ON auditspine.audit_chain (event_kind, event_pk);
+-- What the extension itself recorded, and TRUNCATEs. Entries of rows are found by the runs of history.sql.
+CREATE INDEX audit_chain_system_idx ON auditspine.audit_chain (event_kind, event_pk)
+    WHERE op OPERATOR(pg_catalog.=) ANY ('{S,T}'::"char"[]);
 
 COMMENT ON TABLE auditspine.audit_chain IS 'entries of all audit chains; written by audit_chain_append() alone';
 COMMENT ON COLUMN auditspine.audit_chain.seq IS 'database-wide number, in the order of linking; gaps are normal';

@@ -69,6 +69,8 @@ pub enum Failure {
     NoPublishFile,
     /// Heads are to be published while this transaction has entries of its own.
     OwnEntries,
+    /// What has to see the latest state was called in a transaction that keeps its first snapshot.
+    KeptSnapshot,
     /// A role that can change anything is to be an auditor.
     NotAnAuditor,
     /// The caller may not grant what an auditor needs.
@@ -192,7 +194,7 @@ impl Failure {
             Failure::UnsupportedEncoding => ERRCODE_FEATURE_NOT_SUPPORTED,
             Failure::LaneTimeout => ERRCODE_LOCK_NOT_AVAILABLE,
             Failure::NoPublishFile => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            Failure::OwnEntries => ERRCODE_ACTIVE_SQL_TRANSACTION,
+            Failure::OwnEntries | Failure::KeptSnapshot => ERRCODE_ACTIVE_SQL_TRANSACTION,
             Failure::NotAnAuditor => ERRCODE_INVALID_GRANT_OPERATION,
             Failure::CannotGrant | Failure::NotTheOwner => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Failure::UnknownRole | Failure::UnknownBlueprint => ERRCODE_UNDEFINED_OBJECT,

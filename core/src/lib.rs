@@ -12,6 +12,7 @@ pub mod dsse;
 pub mod entry;
 pub mod finding;
 pub mod hash;
+pub mod key_index;
 pub mod order;
 pub mod phrase;
 pub mod publication;

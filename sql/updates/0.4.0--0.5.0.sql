@@ -83,6 +83,16 @@ COMMENT ON COLUMN auditspine.auditor.chain_setting IS
 
 -- @include erase.sql
 
+-- Histories are read through sorted runs, which no commit keeps up; the first run of verify_all() makes them.
+DROP INDEX IF EXISTS auditspine.audit_chain_event_idx;
+-- @include schema.sql INDEX audit_chain_system_idx
+-- @include history.sql TABLE auditspine.history_run
+-- @include history.sql TABLE auditspine.history_page
+-- @include history.sql TABLE auditspine.history_head
+-- @include history.sql TABLE auditspine.history_fill
+-- @include history.sql FUNCTION auditspine.places_of
+-- @include history.sql FUNCTION @extschema@.index_history
+
 -- @include chains.sql VIEW auditspine.lock
 -- @include findings.sql
 -- @include guards.sql

@@ -81,9 +81,13 @@ pub fn layouts_of(kind: &str, members: &[pg_sys::Oid]) -> (Vec<i32>, Vec<i32>) {
     (layouts("true"), layouts("false"))
 }
 
-/// Whether there is an entry of this kind.
-pub fn has_entries(kind: &str) -> bool {
-    let query = "SELECT 'some' FROM ONLY auditspine.audit_chain WHERE event_kind OPERATOR(pg_catalog.=) $1 LIMIT 1";
+/// Whether rows may have been recorded under this kind: nobody records one without a layout, or did so without being
+/// attached, except by a trigger made by hand.
+pub fn is_recorded(kind: &str) -> bool {
+    let query = "SELECT 'some' WHERE EXISTS (SELECT FROM ONLY auditspine.layout WHERE kind OPERATOR(pg_catalog.=) $1) \
+                 OR EXISTS (SELECT FROM ONLY auditspine.audit_chain \
+                            WHERE event_kind OPERATOR(pg_catalog.=) 'auditspine.attach' AND event_pk OPERATOR(pg_catalog.=) $1 \
+                              AND op OPERATOR(pg_catalog.=) 'S')";
     !texts(query, &[kind.into()]).is_empty()
 }
 

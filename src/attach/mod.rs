@@ -12,7 +12,9 @@ mod partitions;
 mod rebaseline;
 mod target;
 
+use std::cell::RefCell;
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use pgrx::pg_sys;
 
@@ -23,10 +25,12 @@ use crate::capture::declaration::{ChainOf, Declaration};
 use crate::capture::existing_rows;
 use crate::capture::row_spec::Spec;
 use crate::error::Failure;
+use crate::ledger::key_index::finder::Tail;
 use crate::ledger::{chains, flush, lane};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::with_plain_names;
-use crate::pg::{registry, table};
+use crate::pg::snapshot::ActiveSnapshot;
+use crate::pg::{registry, session, table};
 use crate::verify::rows::older::OlderNames;
 use ddl::Policy;
 
@@ -85,6 +89,8 @@ fn attach_plainly(target: pg_sys::Oid, request: &Request) -> &'static str {
     expect_free(&kind, &members);
 
     let before = ddl::state(&members);
+    flush::flush();
+    let is_known = ddl::kinds(&before).contains(&kind) || history_of_attach::is_recorded(&kind);
     let answer = if policy.is_in_force(&before) {
         pgrx::notice!("table {name} is audited with these options already");
         "unchanged"
@@ -111,7 +117,7 @@ fn attach_plainly(target: pg_sys::Oid, request: &Request) -> &'static str {
         }
     };
     if request.backfill {
-        let rows = backfill(target, &policy.declaration, &name);
+        let rows = backfill(target, &policy.declaration, &name, is_known);
         if rows.0 > 0 || answer != "unchanged" {
             entries::backfilled(&name, &kind, rows.0, rows.1);
         }
@@ -135,20 +141,32 @@ fn resolve_leaves(
     key
 }
 
-/// Records the rows that are there and not recorded yet; how many, and how many were recorded already.
-fn backfill(target: pg_sys::Oid, declaration: &Declaration, name: &str) -> (u64, u64) {
+/// Records the rows that are there and not recorded yet; how many, and how many were recorded already. `is_known` says
+/// that some may be.
+fn backfill(
+    target: pg_sys::Oid,
+    declaration: &Declaration,
+    name: &str,
+    is_known: bool,
+) -> (u64, u64) {
     let kind = declaration.kind.as_deref().unwrap_or_default();
     flush::flush();
-    let mut known = history_of_attach::has_entries(kind).then(|| {
+    let mut known = is_known.then(|| {
         let mut older = OlderNames::of(kind);
         resolve_leaves(target, declaration, |spec, table| older.add(table, spec));
-        (Lookup::open(kind.as_bytes()), older)
+        let tail = Rc::new(RefCell::new(Tail::new(kind.as_bytes())));
+        let mut lookup = Lookup::open(kind.as_bytes(), &tail);
+        session::next_command();
+        let snapshot = lookup.begin(ActiveSnapshot::push_latest);
+        (lookup, older, snapshot)
     });
     let (mut rows, mut skipped) = (0, 0);
     resolve_leaves(target, declaration, |spec, table| {
-        let recipes = known.as_ref().map(|(_, older)| older.recipes(table, spec));
+        let recipes = known
+            .as_ref()
+            .map(|(_, older, _)| older.recipes(table, spec));
         let counts = existing_rows::record_rows(table, spec, |key, row| {
-            let Some(((known, older), recipes)) = known.as_mut().zip(recipes.as_deref()) else {
+            let Some(((known, older, _), recipes)) = known.as_mut().zip(recipes.as_deref()) else {
                 return Some(b'I');
             };
             match known.find_row(key, older.newest(), recipes, spec, row) {
@@ -160,7 +178,9 @@ fn backfill(target: pg_sys::Oid, declaration: &Declaration, name: &str) -> (u64,
         rows += counts.0;
         skipped += counts.1;
     });
-    if let Some((known, _)) = known {
+    if let Some((mut known, _, snapshot)) = known {
+        known.rest();
+        drop(snapshot);
         known.close();
     }
     pgrx::notice!("table {name}: {rows} rows recorded, {skipped} were recorded already");

@@ -2,8 +2,9 @@
 //!
 //! # Why it is right beside writers
 //!
-//! - The latest entry of a key is read first, under SnapshotSelf. Where it says that the row is there,
-//!   nothing is to be done: every later change of the row is recorded by the trigger.
+//! - The latest entry of a key is read first, under the snapshot that shows the row, or a later one. Where it says that
+//!   the row is there, nothing is to be done: every later change of the row is recorded by the trigger. If the version
+//!   that the snapshot shows was recorded, it shows the entry, too: both were committed at once.
 //! - Else the row version that the snapshot shows is locked FOR SHARE, at its very place. The lock is
 //!   had only if that version is the newest, and nobody is changing it; so it is the one hashed. Until
 //!   the commit nobody can change it, so the entries of later changes have larger numbers.
@@ -120,7 +121,7 @@ impl<'a> Batch<'a> {
             older,
             wait,
             keyset: Keyset::new(table, &key, job.batch_size),
-            lookup: Lookup::open(&job.kind),
+            lookup: Lookup::open(&job.kind, &job.tail),
             partitions: HashMap::new(),
             key: Vec::new(),
             rows: 0,
@@ -168,7 +169,7 @@ impl<'a> Batch<'a> {
     /// Looks at the rows that a query returns; returns how many.
     fn page(&mut self, plan: &Plan<'_>, values: &[pg_sys::Datum]) -> usize {
         pgrx::check_for_interrupts!();
-        let snapshot = ActiveSnapshot::push();
+        let snapshot = self.lookup.begin(ActiveSnapshot::push);
         let before = self.rows;
         plan.read(values, |row, last| {
             self.look_at_row(row);
@@ -186,6 +187,7 @@ impl<'a> Batch<'a> {
                 ControlFlow::Continue(())
             }
         });
+        self.lookup.rest();
         drop(snapshot);
         self.rows - before
     }

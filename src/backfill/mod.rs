@@ -11,6 +11,10 @@ mod keyset;
 pub mod progress;
 pub mod recorded;
 
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::rc::Rc;
+
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
 
@@ -21,13 +25,15 @@ use crate::capture::audited::{self, Audited};
 use crate::capture::declaration::Declaration;
 use crate::capture::row_spec::Spec;
 use crate::error::Failure;
+use crate::ledger::key_index::fill::{Request, fill};
+use crate::ledger::key_index::finder::Tail;
 use crate::ledger::lane::SessionLock;
 use crate::ledger::owner::as_table_owner;
 use crate::ledger::system_entry;
 use crate::pg::query::Session;
 use crate::pg::relation::OpenRelation;
 use crate::pg::snapshot::ActiveSnapshot;
-use crate::pg::subtransaction::{Raised, attempt};
+use crate::pg::subtransaction::{Raised, attempt, is_verdict, message_of};
 use crate::pg::transaction::{self, Committing};
 use crate::pg::{privilege, session};
 use auditspine_core::canonical::write_string;
@@ -40,6 +46,8 @@ const MOST_ROWS: i32 = 1_000_000;
 const MOST_LATER: usize = 100_000;
 /// How many rows a warning names.
 const NAMED: usize = 5;
+/// Entries in memory beyond which the index by key is filled.
+const LONG_TAIL: usize = 50_000;
 
 /// What is to be recorded.
 pub struct Job {
@@ -55,6 +63,8 @@ pub struct Job {
     pub declaration: Declaration,
     /// Rows of a batch, at most.
     pub batch_size: usize,
+    /// Entries of the kind that the index by key does not have yet.
+    pub tail: Rc<RefCell<Tail>>,
 }
 
 /// Runs the procedure. `atomic` says that the caller does not let it commit.
@@ -131,6 +141,7 @@ impl Job {
         let job = Job {
             target: audited.relation,
             name: name.to_owned(),
+            tail: Rc::new(RefCell::new(Tail::new(&audited.kind))),
             kind: audited.kind,
             trigger: audited.trigger,
             declaration: audited.declaration,
@@ -248,6 +259,7 @@ impl<'a> Run<'a> {
 
     fn work(&mut self) -> Result<(), Raised> {
         let mut reached: Option<Position> = None;
+        self.fill();
         loop {
             let outcome = self.batch(Rows::Behind(reached.as_ref()), false)?;
             let at_end = outcome.at_end;
@@ -327,8 +339,31 @@ impl<'a> Run<'a> {
             Ok(())
         }))?;
         next_transaction();
+        if self.job.tail.borrow().len() > LONG_TAIL {
+            self.fill();
+        }
         self.progress.tell(&self.counts);
         Ok(position)
+    }
+
+    /// Has the index by key take in what the run has recorded, so that it is not kept in memory. Where that cannot be,
+    /// the run goes on without.
+    fn fill(&self) {
+        let request = Request {
+            least: LONG_TAIL as u64,
+            wait: false,
+            rebuild: false,
+        };
+        if let Err(raised) = attempt(|| Ok::<_, Infallible>(fill(request))) {
+            if !is_verdict(&raised) {
+                raised.rethrow();
+            }
+            pgrx::warning!(
+                "the index of histories was not filled: {}",
+                message_of(&raised)
+            );
+        }
+        next_transaction();
     }
 
     /// The rows that have no key.

@@ -1,22 +1,26 @@
 //! What the chain says of a key by now: whether a row with it is recorded, and still there.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use auditspine_core::rows::OldName;
 use pgrx::pg_sys;
 
-use crate::pg::index_scan::{Condition, IndexScan, Under};
+use crate::pg::index_scan::{IndexScan, Under};
 use crate::pg::values::Values;
 
 use crate::capture::row_spec::Spec;
-use crate::error::Failure;
 use crate::ledger::catalog::{column, state};
+use crate::ledger::key_index::finder::{Finder, Tail};
+use crate::ledger::key_index::places;
 use crate::ledger::owner::as_owner;
 use crate::pg::arena::DatumArena;
 use crate::pg::query;
-use crate::pg::relation::{OpenRelation, index_columns};
+use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::DeformedRow;
+use crate::pg::snapshot::ActiveSnapshot;
 use crate::verify::rows::renamed::Recipe;
 
 /// What the latest entry of a key says.
@@ -42,17 +46,23 @@ struct Removals {
     of_layout: HashMap<i32, i64>,
 }
 
-/// Looks up keys of one kind in the index on (event_kind, event_pk), under SnapshotSelf: what is
-/// committed by now, at every isolation level.
+/// Looks up keys of one kind: in an ordinary index on (event_kind, event_pk), if there is one, under SnapshotSelf, else
+/// in the index by key and its tail, under the snapshot that rows are read under.
+///
+/// That is enough: entries are committed together with the row versions that they tell of, so what a snapshot shows of a
+/// row and of its entries belongs together. What was changed since cannot be locked.
 pub struct Lookup {
-    scan: IndexScan<OpenRelation, OpenRelation>,
+    source: Source,
     kind: Box<[u8]>,
     removals: Removals,
     arena: DatumArena,
 }
 
-/// Columns of auditspine.audit_chain that the index begins with.
-const INDEXED: [i16; 2] = [column::EVENT_KIND as i16 + 1, column::EVENT_PK as i16 + 1];
+enum Source {
+    Ordinary(IndexScan<OpenRelation, OpenRelation>),
+    /// The finder is there while rows are looked up.
+    Runs(Option<Finder>, Rc<RefCell<Tail>>),
+}
 
 const REMOVALS: &CStr = c"
 SELECT r.seq, r.payload_hash OPERATOR(pg_catalog.=) pg_catalog.sha256('null'), l.value::integer
@@ -61,19 +71,39 @@ FROM auditspine.removals($1) r LEFT JOIN LATERAL pg_catalog.jsonb_array_elements
          WHEN 'array' THEN r.payload OPERATOR(pg_catalog.->) 'layouts' ELSE '[]' END) l(value) ON true";
 
 impl Lookup {
-    /// Begins to look up keys of a kind. The caller holds a lock on the audited table that keeps
+    /// Begins to look up keys of a kind, whose tail is kept. The caller holds a lock on the audited table that keeps
     /// TRUNCATE out; what is allocated lives in the current memory context.
-    ///
-    /// Raises 55000 without an index to search.
-    pub fn open(kind: &[u8]) -> Lookup {
+    pub fn open(kind: &[u8], tail: &Rc<RefCell<Tail>>) -> Lookup {
         let removals = Removals::of(kind);
         let chain = OpenRelation::table(state().audit_chain, pg_sys::RowExclusiveLock);
-        let index = event_index(&chain);
+        let source = match places::ordinary_index(&chain) {
+            Some(index) => Source::Ordinary(IndexScan::begin(chain, index, Under::Now, 2)),
+            None => Source::Runs(None, tail.clone()),
+        };
         Lookup {
-            scan: IndexScan::begin(chain, index, Under::Now, 2),
+            source,
             kind: kind.into(),
             removals,
             arena: DatumArena::default(),
+        }
+    }
+
+    /// Has `snapshot` make a snapshot active, under which rows are looked up until [`Lookup::rest`].
+    pub fn begin(&mut self, snapshot: impl FnOnce() -> ActiveSnapshot) -> ActiveSnapshot {
+        if let Source::Runs(_, tail) = &self.source {
+            tail.borrow_mut().mark();
+        }
+        let snapshot = snapshot();
+        if let Source::Runs(finder, tail) = &mut self.source {
+            *finder = Some(Finder::open(tail.clone()));
+        }
+        snapshot
+    }
+
+    /// Ends the use of a snapshot, which can then go.
+    pub fn rest(&mut self) {
+        if let Source::Runs(finder, _) = &mut self.source {
+            *finder = None;
         }
     }
 
@@ -107,14 +137,7 @@ impl Lookup {
 
     /// What the chain says of a key, from one entry on and before another.
     fn find(&mut self, key: &[u8], from: i64, until: i64) -> Recorded {
-        self.arena.clear();
-        let values = [self.arena.varlena(&self.kind), self.arena.varlena(key)];
         let mut latest: Option<(i64, u8, Option<i32>)> = None;
-        self.scan.search(
-            &values.map(|value| {
-                Condition::new(pg_sys::BTEqualStrategyNumber, pg_sys::F_TEXTEQ, value)
-            }),
-        );
         let mut look_at = |row: &Values<'_>| {
             let (Some(seq), Some(op)) = (row.int8(column::SEQ), row.char(column::OP)) else {
                 return;
@@ -127,12 +150,16 @@ impl Lookup {
                 latest = Some((seq, op, row.int4(column::LAYOUT)));
             }
         };
-        while self
-            .scan
-            .next_row(column::LAYOUT + 1, &mut look_at)
-            .is_some()
-        {}
-        self.scan.clear();
+        match &mut self.source {
+            Source::Ordinary(scan) => {
+                self.arena.clear();
+                scan.search(&places::of_key(&mut self.arena, &self.kind, key));
+                while scan.next_row(column::LAYOUT + 1, &mut look_at).is_some() {}
+                scan.clear();
+            }
+            Source::Runs(Some(finder), _) => finder.find(key, &mut look_at),
+            Source::Runs(None, _) => unreachable!("rows are looked up under a snapshot"),
+        }
         match latest {
             None => Recorded::Never,
             Some((_, b'D', _)) => Recorded::Gone,
@@ -143,7 +170,7 @@ impl Lookup {
 
     /// Ends the search.
     pub fn close(self) {
-        drop(self.scan);
+        drop(self.source);
     }
 }
 
@@ -172,18 +199,4 @@ impl Removals {
         let of_layout = layout.and_then(|layout| self.of_layout.get(&layout));
         self.all > seq || of_layout.is_some_and(|last| *last > seq)
     }
-}
-
-fn event_index(chain: &OpenRelation) -> OpenRelation {
-    let found = chain.index_oids().into_iter().find_map(|oid| {
-        let index = OpenRelation::index(oid, pg_sys::AccessShareLock);
-        (index.is_usable_btree() && index_columns(&index).starts_with(&INDEXED)).then_some(index)
-    });
-    found.unwrap_or_else(|| {
-        Failure::BrokenInstallation.raise(
-            "auditspine.audit_chain has no index on (event_kind, event_pk), by which rows that are \
-             already recorded are found",
-            "CREATE INDEX audit_chain_event_idx ON auditspine.audit_chain (event_kind, event_pk)",
-        )
-    })
 }

@@ -20,9 +20,12 @@ use crate::pg::session;
 pub const KIND: &str = "auditspine.erasure";
 
 /// Erases what entries of one row keep; those come along that lost it, and of which no entry says that it was erased.
-const ERASE: &std::ffi::CStr = c"WITH lost AS (
-        SELECT e.seq FROM ONLY auditspine.audit_chain AS e
-        WHERE e.event_kind OPERATOR(pg_catalog.=) $1 AND e.event_pk OPERATOR(pg_catalog.=) $2
+const ERASE: &std::ffi::CStr = c"WITH place AS MATERIALIZED (
+        SELECT p.chain_id, p.lane, p.pos FROM auditspine.places_of($1, ARRAY[$2]) AS p
+    ), lost AS (
+        SELECT e.seq FROM place AS p, ONLY auditspine.audit_chain AS e
+        WHERE e.chain_id OPERATOR(pg_catalog.=) p.chain_id AND e.lane OPERATOR(pg_catalog.=) p.lane
+        AND e.pos OPERATOR(pg_catalog.=) p.pos AND e.event_kind OPERATOR(pg_catalog.=) $1 AND e.event_pk OPERATOR(pg_catalog.=) $2
         AND e.op OPERATOR(pg_catalog.=) ANY ('{I,U,D,A}'::pg_catalog.\"char\"[]) AND e.payload IS NULL
         AND NOT EXISTS (SELECT FROM ONLY auditspine.audit_chain AS s
             WHERE s.event_kind OPERATOR(pg_catalog.=) 'auditspine.erasure' AND s.event_pk OPERATOR(pg_catalog.=) $1
@@ -33,8 +36,9 @@ const ERASE: &std::ffi::CStr = c"WITH lost AS (
             AND l.op OPERATOR(pg_catalog.=) 'S'
             AND l.payload OPERATOR(pg_catalog.->>) 'payload' OPERATOR(pg_catalog.=) 'hash')
     ), erased AS (
-        UPDATE ONLY auditspine.audit_chain AS e SET payload = NULL
-        WHERE e.event_kind OPERATOR(pg_catalog.=) $1 AND e.event_pk OPERATOR(pg_catalog.=) $2
+        UPDATE ONLY auditspine.audit_chain AS e SET payload = NULL FROM place AS p
+        WHERE e.chain_id OPERATOR(pg_catalog.=) p.chain_id AND e.lane OPERATOR(pg_catalog.=) p.lane
+        AND e.pos OPERATOR(pg_catalog.=) p.pos AND e.event_kind OPERATOR(pg_catalog.=) $1 AND e.event_pk OPERATOR(pg_catalog.=) $2
         AND e.op OPERATOR(pg_catalog.=) ANY ('{I,U,D,A}'::pg_catalog.\"char\"[]) AND e.payload IS NOT NULL
         RETURNING e.seq
     )

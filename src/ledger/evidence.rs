@@ -26,6 +26,9 @@ pub const PUBLICATION: &str = "auditspine.publication";
 /// Kind of the evidence of auditors, by role.
 pub const AUDITOR: &str = "auditspine.auditor";
 
+/// Kind of the evidence of fills of the index by which histories are read, by number.
+pub const HISTORY: &str = "auditspine.history";
+
 /// Condition of the entries `e` that are evidence.
 pub const IS_EVIDENCE: &str = "e.chain_id = (SELECT c.chain_id FROM ONLY auditspine.chain AS c WHERE c.name = 'auditspine.evidence') AND e.op = 'S'";
 
@@ -137,8 +140,7 @@ fn any(kind: &str) -> bool {
 /// alert.
 fn push(kind: &str, about: &str, payload: Object) {
     let link = || {
-        system_entry::push_evidence(kind, about.as_bytes(), &payload.finish());
-        flush::flush();
+        push_or_fail(kind, about, payload);
         Ok::<_, Infallible>(())
     };
     match attempt(link) {
@@ -151,9 +153,15 @@ fn push(kind: &str, about: &str, payload: Object) {
     }
 }
 
+/// Writes evidence at once, or fails.
+pub fn push_or_fail(kind: &str, about: &str, payload: Object) {
+    system_entry::push_evidence(kind, about.as_bytes(), &payload.finish());
+    flush::flush();
+}
+
 /// Whether an entry of this kind is evidence, and tells of no row.
 pub fn is_kind(kind: &[u8]) -> bool {
-    [RUN, PUBLICATION, AUDITOR]
+    [RUN, PUBLICATION, AUDITOR, HISTORY]
         .iter()
         .any(|it| it.as_bytes() == kind)
 }

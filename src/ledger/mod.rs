@@ -15,6 +15,7 @@ pub mod flush;
 pub mod foreign_code;
 pub mod head;
 pub mod heads;
+pub mod key_index;
 pub mod lane;
 pub mod lane_scan;
 pub mod names;

@@ -82,6 +82,7 @@ impl Inserter {
         self.tuples.resize(count, std::ptr::null_mut());
         self.tids.clear();
         self.tids.resize(count, pg_sys::ItemPointerData::default());
+        self.target.open_for(natts, values, nulls);
         let slots = match count {
             1 => std::ptr::null_mut(),
             _ => self.target.slots(desc, count),

@@ -7,6 +7,7 @@ pub mod aggregate;
 pub mod arena;
 pub mod builtin;
 pub mod callbacks;
+pub mod char_filter;
 pub mod clock;
 pub mod columns_before;
 pub mod compat;

@@ -126,6 +126,39 @@ impl Plan<'_> {
     }
 }
 
+/// While it lives, a table is read as a whole only where there is no other way, and neither a
+/// process is started nor code compiled for a plan.
+pub struct PrefersIndexes(bool, i32, bool);
+
+impl PrefersIndexes {
+    /// Until dropped, also by an ERROR.
+    pub fn begin() -> PrefersIndexes {
+        // SAFETY: a plain global that this backend alone uses.
+        unsafe {
+            let before = PrefersIndexes(
+                pg_sys::enable_seqscan,
+                pg_sys::max_parallel_workers_per_gather,
+                pg_sys::jit_enabled,
+            );
+            pg_sys::enable_seqscan = false;
+            pg_sys::max_parallel_workers_per_gather = 0;
+            pg_sys::jit_enabled = false;
+            before
+        }
+    }
+}
+
+impl Drop for PrefersIndexes {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe {
+            pg_sys::enable_seqscan = self.0;
+            pg_sys::max_parallel_workers_per_gather = self.1;
+            pg_sys::jit_enabled = self.2;
+        }
+    }
+}
+
 /// Values and null flags as SPI takes them.
 pub fn split(
     arguments: impl Iterator<Item = Option<pg_sys::Datum>>,

@@ -36,3 +36,45 @@ pub fn is_kept() -> bool {
     // SAFETY: a plain global of this backend.
     unsafe { pg_sys::XactIsoLevel >= pg_sys::XACT_REPEATABLE_READ as i32 }
 }
+
+/// The next transaction id that will be given, with its epoch.
+pub fn next_transaction_id() -> u64 {
+    // SAFETY: reads shared state.
+    unsafe { pg_sys::ReadNextFullTransactionId() }.value
+}
+
+/// The oldest transaction, other than the running one, that the active snapshot does not see as over, with its epoch: one
+/// that ran when it was taken, or that began since. What was rolled back counts for nothing.
+pub fn oldest_unseen() -> u64 {
+    let next = next_transaction_id();
+    let full = |xid: &pg_sys::TransactionId| {
+        next.saturating_sub(u64::from((next as u32).wrapping_sub(xid.into_inner())))
+    };
+    // SAFETY: a snapshot is active; it lists as many running transactions as it says, all of them before `next`, and
+    // never this one.
+    let (running, beyond) = unsafe {
+        let snapshot = &*pg_sys::GetActiveSnapshot();
+        let running: &[pg_sys::TransactionId] = match snapshot.xcnt {
+            0 => &[],
+            count => std::slice::from_raw_parts(snapshot.xip, count as usize),
+        };
+        (running.iter().map(full).min(), full(&snapshot.xmax))
+    };
+    // From xmax on nothing is listed, this transaction included.
+    let is_none = |xid: &u64| {
+        let xid = pg_sys::TransactionId::from(*xid as u32);
+        // SAFETY: looks up what became of an id that was given.
+        unsafe {
+            pg_sys::TransactionIdIsCurrentTransactionId(xid) || pg_sys::TransactionIdDidAbort(xid)
+        }
+    };
+    let unlisted = (beyond..next)
+        .take(MOST_UNLISTED)
+        .take_while(is_none)
+        .count() as u64;
+    let unlisted = beyond + unlisted;
+    running.map_or(unlisted, |oldest| oldest.min(unlisted))
+}
+
+/// So many ids that no snapshot lists are looked at.
+const MOST_UNLISTED: usize = 100_000;

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 
 use pgrx::pg_sys;
 
+use super::char_filter::CharFilter;
 use super::compat;
 use super::memory::LastingContext;
 use super::raw::{self, guarded};
@@ -23,6 +24,8 @@ pub(super) struct TargetIndex {
     /// A block-range index on one column: it keeps a minimum and a maximum per range, so the first
     /// and the last tuple of a block say it all when the column grows.
     summarizing: bool,
+    /// The rows that it is on, if it is not on all.
+    filter: Option<CharFilter>,
     /// Whether the access method keeps nothing beside the information from one call to the next.
     lasting: bool,
 }
@@ -39,6 +42,8 @@ pub(super) struct Target {
     desc: Option<pg_sys::TupleDesc>,
     memory: Option<LastingContext>,
 }
+
+const LOCK: pg_sys::LOCKMODE = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
 
 /// Most slots that are kept.
 const KEPT_SLOTS: usize = 64;
@@ -112,27 +117,49 @@ impl Target {
         }
     }
 
-    /// Opens the indexes, under locks.
+    /// Opens the indexes, under locks; one that is on few rows only once there is such a row.
     pub(super) fn open_indexes(&mut self) {
         let indexes = &mut self.indexes[..];
-        let lock = pg_sys::RowExclusiveLock as pg_sys::LOCKMODE;
         // SAFETY: raises for an index that is gone, and otherwise returns a pinned relation.
         unsafe {
             guarded(|| {
-                for index in indexes.iter_mut() {
-                    index.open = raw::index_open(index.oid, lock);
+                for index in indexes.iter_mut().filter(|index| index.filter.is_none()) {
+                    index.open = raw::index_open(index.oid, LOCK);
                 }
             });
         }
-        for index in indexes.iter_mut().filter(|index| !index.lasting) {
+        for index in indexes
+            .iter_mut()
+            .filter(|index| !index.lasting && index.is_open())
+        {
             // SAFETY: the index is open; what is built lives in the current context, until the end of the flush.
             index.info = unsafe { pg_sys::BuildIndexInfo(index.open) };
         }
     }
 
+    /// Opens the indexes that are on some of these rows, and are not open yet.
+    pub(super) fn open_for(&mut self, natts: usize, values: &[pg_sys::Datum], nulls: &[bool]) {
+        for index in self.indexes.iter_mut().filter(|index| !index.is_open()) {
+            let mut rows = values.chunks_exact(natts).zip(nulls.chunks_exact(natts));
+            let filter = index.filter.as_ref();
+            if filter.is_some_and(|filter| rows.any(|(values, nulls)| filter.holds(values, nulls)))
+            {
+                // SAFETY: as in `open_indexes`; what is built lives in the current context, until the end of the
+                // flush.
+                unsafe {
+                    index.open = pg_sys::index_open(index.oid, LOCK);
+                    if !index.lasting {
+                        index.info = pg_sys::BuildIndexInfo(index.open);
+                    }
+                }
+            }
+        }
+    }
+
     /// Closes them; their locks stay.
     pub(super) fn close_indexes(&mut self) {
-        for index in self.indexes.iter().filter(|index| !index.lasting) {
+        let open = |index: &&TargetIndex| !index.lasting && index.is_open();
+        for index in self.indexes.iter().filter(open) {
             // SAFETY: index and info belong together, and the index is still open.
             unsafe { compat::index_insert_cleanup(index.open, index.info) };
         }
@@ -140,7 +167,7 @@ impl Target {
         // SAFETY: opened by `open_indexes`, closed once.
         unsafe {
             guarded(|| {
-                for index in indexes.iter_mut() {
+                for index in indexes.iter_mut().filter(|index| index.is_open()) {
                     raw::index_close(index.open, pg_sys::NoLock as pg_sys::LOCKMODE);
                     index.open = std::ptr::null_mut();
                 }
@@ -185,6 +212,7 @@ impl TargetIndex {
         memory: &LastingContext,
     ) -> Option<TargetIndex> {
         let index = OpenRelation::index(oid, pg_sys::RowExclusiveLock);
+        let filter = index.is_partial().then(|| CharFilter::of(&index)).flatten();
         // SAFETY: `index` is open; BuildIndexInfo reads its catalog rows, and what it returns lives as long as `memory`.
         let (info, am) = unsafe {
             let previous = pg_sys::MemoryContextSwitchTo(memory.raw());
@@ -197,7 +225,9 @@ impl TargetIndex {
             if !(*info).ii_ReadyForInserts {
                 return None;
             }
-            if !(*info).ii_Expressions.is_null() || !(*info).ii_Predicate.is_null() {
+            if !(*info).ii_Expressions.is_null()
+                || !(*info).ii_Predicate.is_null() && filter.is_none()
+            {
                 let name = String::from_utf8_lossy(name_of(&(*(*index.raw()).rd_rel).relname));
                 Failure::BrokenInstallation.raise(
                     format!(
@@ -228,12 +258,17 @@ impl TargetIndex {
             lasting: am == pg_sys::BTREE_AM_OID || is_brin && compat::BRIN_KEEPS_NOTHING,
             columns,
             info,
+            filter,
             check: if unique {
                 pg_sys::IndexUniqueCheck::UNIQUE_CHECK_YES
             } else {
                 pg_sys::IndexUniqueCheck::UNIQUE_CHECK_NO
             },
         })
+    }
+
+    fn is_open(&self) -> bool {
+        !self.open.is_null()
     }
 
     /// Enters tuples, whose values and null flags are one after the other, with `natts` of each.
@@ -248,6 +283,10 @@ impl TargetIndex {
         nulls: *const bool,
         tids: &[pg_sys::ItemPointerData],
     ) {
+        // On none of these rows.
+        if !self.is_open() {
+            return;
+        }
         let mut key = [pg_sys::Datum::null(); pg_sys::INDEX_MAX_KEYS as usize];
         let mut key_nulls = [false; pg_sys::INDEX_MAX_KEYS as usize];
         let block = |at: usize| {
@@ -260,6 +299,18 @@ impl TargetIndex {
                 continue;
             }
             let mut tid = *tid;
+            if let Some(filter) = &self.filter {
+                // SAFETY: so many values and null flags are there.
+                let (values, nulls) = unsafe {
+                    (
+                        std::slice::from_raw_parts(values.add(at * natts), natts),
+                        std::slice::from_raw_parts(nulls.add(at * natts), natts),
+                    )
+                };
+                if !filter.holds(values, nulls) {
+                    continue;
+                }
+            }
             // SAFETY: the caller's; an index has no more columns than the arrays have members.
             unsafe {
                 for (column, (key, null)) in

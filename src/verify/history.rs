@@ -4,7 +4,7 @@
 //! then, as far as its present name tells. What ended it without naming it (a TRUNCATE, the
 //! detaching of its partition) is what auditspine.removals() finds.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use auditspine_core::canonical::{Numbers, canonicalize, write_string};
 use auditspine_core::hash::Sink;
@@ -16,6 +16,7 @@ use crate::capture::row_spec::Spec;
 use crate::error::Failure;
 use crate::ledger::catalog::expect_privileges;
 use crate::ledger::flush;
+use crate::ledger::key_index::places;
 use crate::ledger::owner::as_owner;
 use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
@@ -27,10 +28,28 @@ use crate::verify::rows::older::OlderNames;
 
 const COLUMNS: usize = 12;
 
-const HISTORY: &CStr = c"
-WITH named AS (
-    SELECT a.* FROM unnest($2::text[], $4::int8[], $5::int8[]) n(pk, since, until) JOIN ONLY auditspine.audit_chain a
-        ON a.event_kind = $1 AND a.event_pk = n.pk AND a.seq >= n.since AND a.seq <= n.until
+/// Entries of kind $1 and the keys $2, by their places.
+const BY_PLACE: &str = "
+    SELECT a.* FROM auditspine.places_of($1, $2::text[]) p CROSS JOIN LATERAL (
+        SELECT a.* FROM ONLY auditspine.audit_chain a
+        WHERE a.chain_id = p.chain_id AND a.lane = p.lane AND a.pos = p.pos OFFSET 0) a
+    WHERE a.event_kind = $1 AND a.event_pk = ANY ($2)";
+/// The same, until the extension is updated from 0.4.0.
+const BY_KEY: &str = "SELECT a.* FROM ONLY auditspine.audit_chain a WHERE a.event_kind = $1 AND a.event_pk = ANY ($2)";
+
+/// The query whose first common table expressions are those entries.
+fn over_entries(rest: &str) -> CString {
+    let found = if places::is_installed() {
+        BY_PLACE
+    } else {
+        BY_KEY
+    };
+    CString::new(format!("WITH found AS ({found}){rest}")).unwrap_or_default()
+}
+
+const HISTORY: &str = ", named AS (
+    SELECT a.* FROM unnest($2::text[], $4::int8[], $5::int8[]) n(pk, since, until) JOIN found a
+        ON a.event_pk = n.pk AND a.seq >= n.since AND a.seq <= n.until
     WHERE $3::int4[] IS NULL OR a.chain_id = ANY ($3)
 ), own AS (
     SELECT * FROM named WHERE op IN ('I', 'U', 'D')
@@ -122,7 +141,7 @@ fn history_plainly(target: pg_sys::Oid, key: &[Option<Vec<u8>>], rows: &mut RowS
         (pg_sys::INT8ARRAYOID, until.into_datum()),
     ];
     as_owner(|| {
-        query::run(HISTORY, &arguments, |row| {
+        query::run(&over_entries(HISTORY), &arguments, |row| {
             if let Ok(row) = <[_; COLUMNS]>::try_from(row.all()) {
                 rows.put(row);
             }
@@ -139,9 +158,8 @@ struct Named {
 
 const LAYOUTS: &CStr = c"SELECT FROM ONLY auditspine.layout WHERE kind = $1 LIMIT 2";
 
-const FIRST_OP: &CStr = c"
-SELECT op = 'I' FROM ONLY auditspine.audit_chain
-WHERE event_kind = $1 AND event_pk = ANY (ARRAY[$2, $3]) AND op IN ('I', 'U', 'D') AND seq >= $4 ORDER BY seq LIMIT 1";
+const FIRST_OP: &str = "
+SELECT op = 'I' FROM found WHERE op IN ('I', 'U', 'D') AND seq >= $3 ORDER BY seq LIMIT 1";
 
 /// All names of the row that has this key now. Where the present one does not tell an earlier one, it is looked
 /// for as it is.
@@ -169,7 +187,7 @@ fn names_of(table: &OpenRelation, naming: &Naming, key: &[u8]) -> Vec<Named> {
         let from = last.since;
         let earlier = match called.name {
             // Several rows had it: it is this one's if this was there already.
-            Some(_) if called.names_others && begins_with_insert(&kind, key, from, &mut arena) => {
+            Some(_) if called.names_others && begins_with_insert(&kind, key, from) => {
                 break;
             }
             Some(name) => name,
@@ -185,22 +203,17 @@ fn names_of(table: &OpenRelation, naming: &Naming, key: &[u8]) -> Vec<Named> {
 }
 
 /// Whether the first entry of this name, from one on, says that the row came.
-fn begins_with_insert(
-    kind: &query::Argument,
-    name: &[u8],
-    from: i64,
-    arena: &mut DatumArena,
-) -> bool {
+fn begins_with_insert(kind: &query::Argument, name: &[u8], from: i64) -> bool {
     let short = short_text::shorten(name).into_owned();
+    let names = [&short[..], name].map(|name| String::from_utf8_lossy(name).into_owned());
     let arguments = [
         *kind,
-        (pg_sys::TEXTOID, Some(arena.varlena(&short))),
-        (pg_sys::TEXTOID, Some(arena.varlena(name))),
+        (pg_sys::TEXTARRAYOID, names.to_vec().into_datum()),
         (pg_sys::INT8OID, from.into_datum()),
     ];
     let mut came = false;
     as_owner(|| {
-        query::run(FIRST_OP, &arguments, |row| {
+        query::run(&over_entries(FIRST_OP), &arguments, |row| {
             came = row.bool(0).unwrap_or(false)
         });
     });

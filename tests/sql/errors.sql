@@ -155,7 +155,7 @@ FROM unnest(ARRAY[
     'CREATE UNIQUE INDEX once ON auditspine.audit_chain (event_kind, event_pk); INSERT INTO item VALUES (51); DELETE FROM item WHERE id = 51',
     'CREATE INDEX ON auditspine.audit_chain USING hash (db_user)',
     'CREATE INDEX ON auditspine.audit_chain USING gin (payload)',
-    'DROP INDEX auditspine.audit_chain_event_idx',
+    'DROP INDEX auditspine.audit_chain_system_idx',
     'DROP INDEX auditspine.audit_chain_seq_idx',
     'ALTER TABLE auditspine.audit_chain ADD CHECK (event_pk <> ''50'')',
     'ALTER TABLE auditspine.audit_chain ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY',

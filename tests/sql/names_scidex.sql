@@ -26,8 +26,7 @@ WHERE c.relnamespace = 'scidex'::regnamespace AND a.attnum > 0 AND NOT a.attisdr
 -- What the chain may not be null in, and what it is looked up by.
 SELECT attname FROM pg_attribute WHERE attrelid = 'auditspine.audit_chain'::regclass AND NOT attnotnull
    AND attname IN ('seq', 'event_kind', 'event_hash', 'prev_hash', 'chain_hash', 'appended_at');
-SELECT count(*) AS by_kind_and_pk FROM pg_index WHERE indrelid = 'auditspine.audit_chain'::regclass
-   AND pg_get_indexdef(indexrelid) LIKE '%(event_kind, event_pk)';
+SELECT count(*) AS by_kind_and_pk FROM pg_proc WHERE oid = to_regprocedure('auditspine.places_of(text, text[])');
 
 CREATE TABLE wanted_function (name text, arguments text, result text);
 INSERT INTO wanted_function VALUES

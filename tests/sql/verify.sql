@@ -211,7 +211,7 @@ SELECT tamper('UPDATE auditspine.audit_chain SET event_pk = ''99'' WHERE seq = 5
 SET enable_seqscan = off;
 SELECT tamper('UPDATE auditspine.audit_chain SET event_pk = ''99'' WHERE seq = 5') AS no_seqscan;
 RESET enable_seqscan;
-SELECT tamper('ALTER TABLE auditspine.audit_chain DROP CONSTRAINT audit_chain_pkey; DROP INDEX auditspine.audit_chain_event_idx, auditspine.audit_chain_seq_idx;
+SELECT tamper('ALTER TABLE auditspine.audit_chain DROP CONSTRAINT audit_chain_pkey; DROP INDEX auditspine.audit_chain_system_idx, auditspine.audit_chain_seq_idx;
                UPDATE auditspine.audit_chain SET event_pk = ''99'' WHERE seq = 5; DELETE FROM auditspine.audit_chain WHERE seq = 7') AS no_index;
 SET work_mem = '64kB';
 SET auditspine.buffer_size = '64kB';

@@ -73,9 +73,13 @@ BEGIN
     FOR t IN SELECT r.name, r.key, '@schema@.' || r.name AS kind FROM @schema@.recorded_tables() AS r LOOP
         CONTINUE WHEN to_regclass(t.kind) IS NULL;
         RETURN QUERY EXECUTE format(
-            'SELECT $1, r.%1$I::text FROM %2$s AS r WHERE r.recorded_at >= $2 AND NOT EXISTS (
-                 SELECT FROM ONLY auditspine.audit_chain AS e
-                 WHERE e.event_kind = $1 AND e.event_pk = r.%1$I::text AND e.op IN (''I'', ''U''))', t.key, t.kind)
+            'WITH recent AS MATERIALIZED (
+                 SELECT r.%1$I::text AS key FROM %2$s AS r WHERE r.recorded_at >= $2
+             ), known AS MATERIALIZED (
+                 SELECT e.event_pk FROM auditspine.places_of($1, (SELECT array_agg(r.key) FROM recent AS r)) AS l
+                 JOIN ONLY auditspine.audit_chain AS e ON e.chain_id = l.chain_id AND e.lane = l.lane AND e.pos = l.pos
+                 WHERE e.event_kind = $1 AND e.op IN (''I'', ''U''))
+             SELECT $1, r.key FROM recent AS r WHERE NOT EXISTS (SELECT FROM known AS k WHERE k.event_pk = r.key)', t.key, t.kind)
         USING t.kind, since;
     END LOOP;
 END $$;

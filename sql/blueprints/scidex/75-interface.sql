@@ -56,7 +56,8 @@ BEGIN
             HINT = 'pass what the event is of, and its key';
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(jsonb_build_array(kind, append.event_pk)::text, 0));
-    SELECT * INTO e FROM ONLY auditspine.audit_chain AS c
+    SELECT c.* INTO e FROM auditspine.places_of(kind, ARRAY[append.event_pk]) AS l
+    JOIN ONLY auditspine.audit_chain AS c ON c.chain_id = l.chain_id AND c.lane = l.lane AND c.pos = l.pos
     WHERE c.event_kind = kind AND c.event_pk = append.event_pk LIMIT 1;
     IF FOUND THEN
         RAISE unique_violation USING

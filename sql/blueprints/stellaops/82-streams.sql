@@ -8,7 +8,9 @@ CREATE VIEW @scanner@.events AS
                'image_reference', e.payload -> 'image_reference', 'state', e.payload -> 'state', 'error', e.payload -> 'error')) AS fields
     FROM ONLY auditspine.audit_chain AS e
     LEFT JOIN LATERAL (
-        SELECT p.payload ->> 'state' AS state FROM ONLY auditspine.audit_chain AS p
+        SELECT p.payload ->> 'state' AS state
+        FROM auditspine.places_of(e.event_kind, ARRAY[e.event_pk]) AS l
+        JOIN ONLY auditspine.audit_chain AS p ON p.chain_id = l.chain_id AND p.lane = l.lane AND p.pos = l.pos
         WHERE e.op = 'U' AND p.event_kind = e.event_kind AND p.event_pk = e.event_pk AND p.seq < e.seq
         ORDER BY p.seq DESC LIMIT 1) AS before ON true
     CROSS JOIN LATERAL (
@@ -50,7 +52,9 @@ CREATE VIEW @policy@.evaluated AS
     SELECT x.event, e.event_pk AS key, e.appended_at AS "time", e.seq, x.fields
     FROM ONLY auditspine.audit_chain AS e
     LEFT JOIN LATERAL (
-        SELECT p.op, p.payload FROM ONLY auditspine.audit_chain AS p
+        SELECT p.op, p.payload
+        FROM auditspine.places_of(e.event_kind, ARRAY[e.event_pk]) AS l
+        JOIN ONLY auditspine.audit_chain AS p ON p.chain_id = l.chain_id AND p.lane = l.lane AND p.pos = l.pos
         WHERE e.op IN ('U', 'D') AND p.event_kind = e.event_kind AND p.event_pk = e.event_pk AND p.seq < e.seq
         ORDER BY p.seq DESC LIMIT 1) AS before ON true
     CROSS JOIN LATERAL (
@@ -87,7 +91,9 @@ CREATE VIEW @scheduler@.jobs AS
                'trigger', e.payload -> 'trigger', 'state', e.payload -> 'state', 'policy_run_id', e.payload -> 'policy_run_id')) AS fields
     FROM ONLY auditspine.audit_chain AS e
     LEFT JOIN LATERAL (
-        SELECT p.payload FROM ONLY auditspine.audit_chain AS p
+        SELECT p.payload
+        FROM auditspine.places_of(e.event_kind, ARRAY[e.event_pk]) AS l
+        JOIN ONLY auditspine.audit_chain AS p ON p.chain_id = l.chain_id AND p.lane = l.lane AND p.pos = l.pos
         WHERE e.op = 'U' AND p.event_kind = e.event_kind AND p.event_pk = e.event_pk AND p.seq < e.seq
         ORDER BY p.seq DESC LIMIT 1) AS before ON true
     CROSS JOIN LATERAL (
@@ -114,7 +120,9 @@ CREATE VIEW @notify@.delivery AS
                'error', e.payload -> 'error')) AS fields
     FROM ONLY auditspine.audit_chain AS e
     LEFT JOIN LATERAL (
-        SELECT p.payload FROM ONLY auditspine.audit_chain AS p
+        SELECT p.payload
+        FROM auditspine.places_of(e.event_kind, ARRAY[e.event_pk]) AS l
+        JOIN ONLY auditspine.audit_chain AS p ON p.chain_id = l.chain_id AND p.lane = l.lane AND p.pos = l.pos
         WHERE e.op = 'U' AND p.event_kind = e.event_kind AND p.event_pk = e.event_pk AND p.seq < e.seq
         ORDER BY p.seq DESC LIMIT 1) AS before ON true
     CROSS JOIN LATERAL (SELECT @notify@.outcome(e.payload) AS event OFFSET 0) AS x

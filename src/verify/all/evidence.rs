@@ -17,6 +17,7 @@ use crate::pg::subtransaction::is_verdict;
 use crate::verify::all::Line;
 use crate::verify::all::breaks::Break;
 use crate::verify::all::guard::{guarded, not_verified};
+use crate::verify::all::history;
 use crate::verify::all::links::summary;
 use crate::verify::all::run_log::Run;
 use crate::verify::all::state::LAYER;
@@ -89,17 +90,25 @@ fn last() -> String {
 
 /// Verifies what `left` says, and what evidence tells of our tables: all of them in a full run, the latest
 /// in others. Adds a line if something is wrong.
-pub fn verify(left: Left, full: bool, run: &mut Run, lines: &mut Vec<Line>) {
+///
+/// Returns whether the index of histories was altered.
+pub fn verify(left: Left, full: bool, run: &mut Run, lines: &mut Vec<Line>) -> bool {
     if !is_installed() {
-        return;
+        return false;
     }
     match guarded(run, |run| all(left, full, run)) {
-        Ok(line) => lines.extend(line),
-        Err(message) => lines.push(not_verified(LAYER, SUBJECT, &message, run)),
+        Ok((line, index_altered)) => {
+            lines.extend(line);
+            index_altered
+        }
+        Err(message) => {
+            lines.push(not_verified(LAYER, SUBJECT, &message, run));
+            true
+        }
     }
 }
 
-fn all(left: Left, full: bool, run: &mut Run) -> Option<Line> {
+fn all(left: Left, full: bool, run: &mut Run) -> (Option<Line>, bool) {
     let mut altered: Vec<Texts> = Vec::new();
     let mut tell = |table: &str, told: Option<bool>| {
         if told == Some(false) {
@@ -109,6 +118,9 @@ fn all(left: Left, full: bool, run: &mut Run) -> Option<Line> {
     };
     tell("verified_head", left.verified_heads);
     tell("open_break", left.open_breaks);
+    let index = history::altered(full);
+    let index_altered = !index.is_empty();
+    altered.extend(index);
     let own = run.verification_id().unwrap_or_default().to_string();
     {
         let _snapshot = CurrentSnapshot::push();
@@ -130,14 +142,15 @@ fn all(left: Left, full: bool, run: &mut Run) -> Option<Line> {
         run.found(&found);
     }
     let findings = altered.len() as u64;
-    first.map(|first| Line {
+    let line = first.map(|first| Line {
         layer: LAYER,
         subject: "recorded state".to_owned(),
         checked: findings as i64,
         findings: findings as i64,
         first_bad_seq: None,
         detail: Some(summary(&first, findings)),
-    })
+    });
+    (line, index_altered)
 }
 
 /// Numbers that an incremental run looks at, counted from the last one.

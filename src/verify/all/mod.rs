@@ -7,6 +7,7 @@ pub mod breaks;
 pub mod evidence;
 pub mod guard;
 pub mod heads;
+mod history;
 pub mod keys;
 pub mod links;
 mod locks;
@@ -124,7 +125,8 @@ fn verify_plainly(since: Option<&[u8]>, rows: &mut RowStore) {
     }
     state::verify(&mut run, &mut lines);
     let full = links.scope == Scope::Full;
-    evidence::verify(left, full, &mut run, &mut lines);
+    let index_altered = evidence::verify(left, full, &mut run, &mut lines);
+    history::enter(index_altered);
     // Before a window there may be entries that nobody has verified yet.
     let heads = match links.scope {
         Scope::Since(..) => &[],

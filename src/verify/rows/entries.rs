@@ -12,6 +12,7 @@ use pgrx::{IntoDatum, pg_sys};
 
 use crate::encoding::jsonb::write_jsonb;
 use crate::ledger::catalog::{column, state};
+use crate::ledger::key_index::places;
 use crate::ledger::owner::as_owner;
 use crate::pg::arena::DatumArena;
 use crate::pg::heap::Fetcher;
@@ -120,7 +121,14 @@ fn query(
         conditions.push(format!("e.chain_id OPERATOR(pg_catalog.=) ANY (${at})"));
         apart = Some(format!("e.chain_id OPERATOR(pg_catalog.<>) ALL (${at})"));
     }
-    let mut query = format!("{READ} WHERE {}", conditions.join(" AND "));
+    let by_place = match which {
+        Which::OfKeys(_) if places::is_installed() => {
+            " JOIN auditspine.places_of($1, $2) AS p ON e.chain_id OPERATOR(pg_catalog.=) p.chain_id \
+             AND e.lane OPERATOR(pg_catalog.=) p.lane AND e.pos OPERATOR(pg_catalog.=) p.pos"
+        }
+        _ => "",
+    };
+    let mut query = format!("{READ}{by_place} WHERE {}", conditions.join(" AND "));
     let apart = match which {
         Which::OfKeys(_) => Some("true".to_owned()),
         _ => apart,
