@@ -106,12 +106,12 @@ impl<'a> SharedHeads<'a> {
     /// Empties the slots of all lanes in a database. A slot that is being written at this moment may be left.
     pub fn forget(&self, database: u32) {
         for slot in self.0 {
+            // Looked at again once it is ours.
             if slot.database() == database
                 && let Some(own) = slot.own()
+                && slot.database() == database
             {
-                if slot.database() == database {
-                    own.take();
-                }
+                own.take();
             }
         }
     }
