@@ -7,6 +7,7 @@ use auditspine_core::key_index::key_of;
 use pgrx::pg_sys;
 
 use crate::ledger::catalog::{self, column, state};
+use crate::ledger::key_index::lanes;
 use crate::ledger::key_index::search::Search;
 use crate::ledger::key_index::tables::{Fill, Since, Tables};
 use crate::ledger::key_index::tail::{self, Place, Wanted};
@@ -21,6 +22,9 @@ const INDEXED: [i16; 2] = [column::EVENT_KIND as i16 + 1, column::EVENT_PK as i1
 
 /// A search of a run costs about as much as reading so many entries.
 const SEARCH: u64 = 16;
+
+/// To ask so many lanes takes some 10 ms.
+const LANES: usize = 4096;
 
 /// The index of all entries by kind and key, if there is one that queries may use.
 pub fn ordinary_index(chain: &OpenRelation) -> Option<OpenRelation> {
@@ -93,20 +97,46 @@ fn by_runs(kind: &[u8], keys: &[Vec<u8>]) -> Option<BTreeSet<Place>> {
         found.ok()?;
     }
     drop(search);
-    places.append(&mut by_reading(fill.since, kind, keys));
+    if by_lane(&tables, kind, keys, &mut places) {
+        // What lies on new pages at the place of an entry that was removed.
+        tail::by_page(fill.since, wanted(kind, keys), &mut |_, place| {
+            places.insert(place);
+        });
+    } else {
+        places.append(&mut by_reading(fill.since, kind, keys));
+    }
     Some(places)
+}
+
+/// Adds what lies behind the ends of lanes that the runs reach to; false if there are too many lanes to ask each, or no
+/// index to ask. It is what the runs do not have, wherever it lies: of the block-range index nobody knows how much of
+/// the table it tells of, since ranges are summarized now and then, and never while autovacuum is at work.
+fn by_lane(tables: &Tables, kind: &[u8], keys: &[Vec<u8>], places: &mut BTreeSet<Place>) -> bool {
+    let mut heads = lanes::known(tables);
+    if heads.len() > LANES {
+        return false;
+    }
+    let digests: Vec<i64> = keys.iter().map(|key| key_of(kind, Some(key))).collect();
+    lanes::new(&mut heads, &mut |item| {
+        if digests.contains(&item.key) {
+            places.insert((item.chain_id, item.lane, item.pos));
+        }
+    })
 }
 
 fn by_reading(since: Since, kind: &[u8], keys: &[Vec<u8>]) -> BTreeSet<Place> {
     let mut places = BTreeSet::new();
-    let wanted = Wanted {
-        kind,
-        keys: Some(keys),
-    };
-    tail::read(since, wanted, &mut |_, place| {
+    tail::read(since, wanted(kind, keys), &mut |_, place| {
         places.insert(place);
     });
     places
+}
+
+fn wanted<'a>(kind: &'a [u8], keys: &'a [Vec<u8>]) -> Wanted<'a> {
+    Wanted {
+        kind,
+        keys: Some(keys),
+    }
 }
 
 /// Rows of `auditspine.places_of(kind, keys)`: places in the chains that the caller sees.

@@ -85,8 +85,8 @@ fn by_number(since: Since, wanted: Wanted<'_>, show: &mut dyn FnMut(Option<&[u8]
     as_owner(|| for_each_row(&query, &parameters, &mut take_in));
 }
 
-/// What lies where nothing was at the mark, whatever numbers it has.
-fn by_page(since: Since, wanted: Wanted<'_>, show: &mut dyn FnMut(Option<&[u8]>, Place)) {
+/// Shows what lies where nothing was at the mark, whatever numbers it has.
+pub fn by_page(since: Since, wanted: Wanted<'_>, show: &mut dyn FnMut(Option<&[u8]>, Place)) {
     let table = OpenRelation::table(state().audit_chain, pg_sys::AccessShareLock);
     let first = since.page.saturating_sub(MARGIN);
     let pages = table.pages();
