@@ -5,7 +5,7 @@
 #   PG_MAJOR            PostgreSQL major version, 14 to 18 (default: an installed one, then what Debian has; 15 first)
 #   PG_CONFIG           pg_config of the installation to build for (default: Debian's of PG_MAJOR)
 #   AUDITSPINE_SCRATCH  folder for private servers (default: one in /var/tmp for each user and checkout)
-#   CARGO_TARGET_DIR    as for cargo
+#   CARGO_TARGET_DIR, CARGO_INCREMENTAL   as for cargo
 
 set -euo pipefail
 umask 022
@@ -18,6 +18,11 @@ RUST_VERSION=$(sed -n 's/^rust-version = "\([0-9.]*\)"$/\1/p' "$ROOT/Cargo.toml"
 CARGO_PGRX_ROOT=${XDG_CACHE_HOME:-$HOME/.cache}/auditspine/cargo-pgrx-$CARGO_PGRX_VERSION
 SCRATCH=${AUDITSPINE_SCRATCH:-/var/tmp/auditspine-$(id -u)-$(printf %s "$ROOT" | sha256sum | cut -c1-8)}
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
+# What incremental builds keep takes gigabytes.
+export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+# build.rs says this to the linker where it matters. cargo-pgrx would by flags of the compiler, for which everything else
+# is built once more.
+export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND=1
 # rustup's folder last: cargo is found even where the shell's profile does not name it.
 PATH=$CARGO_PGRX_ROOT/bin:$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
 

@@ -2,7 +2,7 @@
 
 use auditspine_core::rows::{CurrentColumns, Layout, Relation};
 
-use crate::column_mapping::{known, layout, present};
+use super::column_mapping::{known, layout, present};
 
 /// Maps the first layout; gives attribute numbers now and the relation.
 fn map(layouts: &[Layout], now: &CurrentColumns) -> (Vec<i16>, Relation) {

@@ -4,8 +4,8 @@
 use auditspine_core::hash::Hash;
 use proptest::prelude::*;
 
+use super::support::{Naming, Segment, Spine, TYPES, trusting};
 use crate::signer::Signer;
-use crate::support::{Naming, Segment, Spine, TYPES, trusting};
 
 fn naming() -> impl Strategy<Value = Naming> {
     prop_oneof![

@@ -2,8 +2,8 @@
 
 use auditspine_core::spine::{FindingKind, Judgement, Standing, Status, TrustStore, TrustedKey};
 
+use super::support::{Naming, Segment, Spine, TIME, kinds, trusting};
 use crate::signer::Signer;
-use crate::support::{Naming, Segment, Spine, TIME, kinds, trusting};
 
 use FindingKind::*;
 

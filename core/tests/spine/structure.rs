@@ -3,8 +3,8 @@
 use auditspine_core::hash::Hash;
 use auditspine_core::spine::{FindingKind, Judgement, Status, TrustStore, joined_spine_id};
 
+use super::support::{Naming, Spine, kinds, trusting};
 use crate::signer::Signer;
-use crate::support::{Naming, Spine, kinds, trusting};
 
 use FindingKind::*;
 
@@ -372,7 +372,7 @@ fn columns_of_one_segment() {
     let other = Hash::of(b"other").to_string();
     let at = Some(4);
     let id = (SegmentIdMismatch, at);
-    type Damage<'a> = &'a dyn Fn(&mut crate::support::Segment);
+    type Damage<'a> = &'a dyn Fn(&mut super::support::Segment);
     let cases: [(Damage, Vec<_>); 7] = [
         (&|segment| segment.segment_id = other.clone(), vec![id]),
         (&|segment| segment.segment_type = "Match".into(), vec![id]),

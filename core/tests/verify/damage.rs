@@ -3,7 +3,7 @@
 use auditspine_core::verify::FindingKind::{self, *};
 use auditspine_core::verify::{Limits, Window};
 
-use crate::support::{CHAINS, Row, detail, forged, line, reseal, told, verify, verify_with};
+use super::support::{CHAINS, Row, detail, forged, line, reseal, told, verify, verify_with};
 
 const LENGTH: usize = 9;
 

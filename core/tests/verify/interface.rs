@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use auditspine_core::verify::{Checked, Checker, EntryView, Limits, Store, Verifier, Window};
 
-use crate::support::{Row, Table, chains, history, verify_with};
+use super::support::{Row, Table, chains, history, verify_with};
 
 /// Entries that were checked on other threads link as if they had been pushed.
 #[test]

@@ -2,7 +2,7 @@
 
 use auditspine_core::verify::{FindingKind, Keeps, Kept, Limits, Verifier, Window};
 
-use crate::support::{Row, chains, line, outcome};
+use super::support::{Row, chains, line, outcome};
 
 fn told(rows: &[Row], kept: Kept) -> Vec<(FindingKind, i64)> {
     let mut verifier = Verifier::new(chains(), Window::ALL, Limits::default()).keeping(kept);

@@ -2,7 +2,7 @@
 
 use auditspine_core::verify::FindingKind::*;
 
-use crate::support::{Row, detail, forged, history, line, told};
+use super::support::{Row, detail, forged, history, line, told};
 
 const LENGTH: usize = 9;
 

@@ -4,8 +4,8 @@
 use auditspine_core::verify::{Limits, Window};
 use proptest::prelude::*;
 
-use crate::reference::complaints;
-use crate::support::{Dice, Outcome, Row, history, verify_with};
+use super::reference::complaints;
+use super::support::{Dice, Outcome, Row, history, verify_with};
 
 fn limits(waiting: usize) -> Limits {
     Limits {

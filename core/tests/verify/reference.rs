@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use auditspine_core::verify::Window;
 
-use crate::support::{Row, chain_name};
+use super::support::{Row, chain_name};
 
 /// Places (chain, lane, pos) where a rule of the format is broken.
 pub fn complaints(rows: &[Row], window: Window) -> BTreeSet<(i32, i16, i64)> {

@@ -7,9 +7,9 @@ use auditspine_core::verify::FindingKind::*;
 use auditspine_core::verify::{Finding, Head, Limits, Verifier, Window, check_heads};
 use proptest::prelude::*;
 
-use crate::random::tamper;
-use crate::reference::complaints;
-use crate::support::{
+use super::random::tamper;
+use super::reference::complaints;
+use super::support::{
     Dice, Outcome, Row, Table, chains, forged, history, line, outcome, verify_with,
 };
 

@@ -3,7 +3,7 @@
 
 use auditspine_core::verify::{FindingKind, Limits, Window};
 
-use crate::support::{Row, line, verify, verify_with};
+use super::support::{Row, line, verify, verify_with};
 
 const LENGTH: usize = 7;
 

@@ -3,7 +3,7 @@
 use auditspine_core::verify::FindingKind::*;
 use auditspine_core::verify::{Limits, Window};
 
-use crate::support::{Outcome, Row, line, verify_with};
+use super::support::{Outcome, Row, line, verify_with};
 
 const LENGTH: usize = 12;
 

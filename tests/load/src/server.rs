@@ -1,22 +1,64 @@
 //! Connections and databases.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
 
 use postgres::{Client, Config, Error, NoTls};
 
-/// Lets the tests of one program take turns, however it was called: each brings nearly as many
-/// connections as a server takes by default. To be held for the length of the test.
-pub fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    // A test that failed says nothing about the next.
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+thread_local! {
+    /// Databases that this thread's test has made on the server that all tests share.
+    static MADE: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// A test's place among those that run at once, from [`turn`] or [`alone`]. The databases that the test has made on the
+/// server of all go with it, unless the test fails: then they can be looked into.
+pub struct Turn {
+    _beside: Option<RwLockReadGuard<'static, ()>>,
+    _alone: Option<RwLockWriteGuard<'static, ()>>,
+}
+
+static TURNS: RwLock<()> = RwLock::new(());
+
+/// To be held for the length of a test that may run beside others.
+pub fn turn() -> Turn {
+    // A test that failed says nothing about the next, here and below.
+    Turn {
+        _beside: Some(TURNS.read().unwrap_or_else(PoisonError::into_inner)),
+        _alone: None,
+    }
+}
+
+/// To be held for the length of a test that no other may run beside.
+pub fn alone() -> Turn {
+    Turn {
+        _beside: None,
+        _alone: Some(TURNS.write().unwrap_or_else(PoisonError::into_inner)),
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let made = MADE.take();
+        if thread::panicking() || made.is_empty() {
+            return;
+        }
+        let mut admin = Server::from_env().database("postgres").connect();
+        for name in made {
+            run(
+                &mut admin,
+                &format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"),
+            );
+        }
+    }
 }
 
 /// Where a server listens, and as whom to connect.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// Host name, or the directory of the Unix socket.
     pub host: String,
@@ -59,16 +101,20 @@ impl Server {
 
     /// Makes database `name` anew, with nothing in it.
     pub fn empty_database(&self, name: &str) -> Database {
+        self.make_database(name, "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+    }
+
+    /// Makes database `name` anew, with these options of `CREATE DATABASE`.
+    pub fn make_database(&self, name: &str, options: &str) -> Database {
+        if *self == Server::from_env() {
+            MADE.with_borrow_mut(|made| made.insert(name.to_owned()));
+        }
         let mut admin = self.database("postgres").connect();
         for command in [
             format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"),
-            format!(
-                "CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
-            ),
+            format!("CREATE DATABASE \"{name}\" {options}"),
         ] {
-            admin
-                .batch_execute(&command)
-                .unwrap_or_else(|e| panic!("{command}: {e:?}"));
+            run(&mut admin, &command);
         }
         self.database(name)
     }

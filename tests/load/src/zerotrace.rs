@@ -117,7 +117,7 @@ pub fn install(name: &str) -> (Database, Client) {
     // Roles belong to the whole server: one may be there from a run before.
     run(
         &mut admin,
-        "DO $$ BEGIN CREATE ROLE zerotrace_app; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+        "DO $$ BEGIN CREATE ROLE zerotrace_app; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
          SELECT zerotrace.grant_application('zerotrace_app')",
     );
     (database, admin)

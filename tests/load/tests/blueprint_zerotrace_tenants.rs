@@ -206,7 +206,7 @@ fn companies_verify_their_own_history() {
     run(
         &mut admin,
         &format!(
-            "DO $$ BEGIN CREATE ROLE zerotrace_fixed; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+            "DO $$ BEGIN CREATE ROLE zerotrace_fixed; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
              SELECT grant_auditor('zerotrace_fixed', chain => '{}');
              SELECT grant_auditor('zerotrace_app', chain_setting => 'app.current_company_id')",
             company(OURS)

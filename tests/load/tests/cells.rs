@@ -4,9 +4,7 @@
 //! twin's was attacked. What of that can be proved, and which cells nothing vouches for, a small model works out from
 //! when columns came, went, changed and were left out, and when rows were written; it knows nothing of layouts.
 
-#[path = "cells/model.rs"]
 mod model;
-#[path = "cells/program.rs"]
 mod program;
 
 use auditspine_load::rng::Rng;

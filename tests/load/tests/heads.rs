@@ -1,8 +1,9 @@
 //! The ends of lanes that sessions share: used, so that a commit searches no index, and never the cause of a fork or a
 //! gap, whatever happens to transactions, the server, the table or the database.
 
+mod random;
+
 use auditspine_load::check::{assert_linked, assert_no_rows, assert_verified};
-use auditspine_load::rng::Rng;
 use auditspine_load::scratch::Scratch;
 use auditspine_load::server::{Database, Server, run, scalar, turn};
 use postgres::Client;
@@ -17,11 +18,18 @@ const TABLES: &str = "
     CREATE PROCEDURE add(count int) LANGUAGE sql AS $$
         INSERT INTO item SELECT nextval('key'), 0 FROM generate_series(1, count) $$";
 
-fn prepare(name: &str) -> (Database, Client) {
-    let database = Server::from_env().fresh_database(name);
+fn prepare(server: &Server, name: &str) -> (Database, Client) {
+    let database = server.fresh_database(name);
     let mut admin = database.connect();
     run(&mut admin, TABLES);
     (database, admin)
+}
+
+/// Adds rows, each by a session of its own that ends.
+fn add(database: &Database, rows: usize) {
+    for _ in 0..rows {
+        database.run("CALL add(1)");
+    }
 }
 
 /// Every row has its entries, each lane is one line, and the verifiers are content.
@@ -46,7 +54,9 @@ fn index_searches(client: &mut Client) -> i64 {
 #[test]
 fn commits_search_no_index() {
     let _turn = turn();
-    let (database, mut admin) = prepare("heads_used");
+    // Heads of all databases share a table, in which other tests would take places.
+    let scratch = Scratch::new("heads-used", &[]);
+    let (database, mut admin) = prepare(scratch.server(), "heads_used");
     let session = |rows: i64| {
         let mut client = database.connect();
         for _ in 0..rows {
@@ -69,147 +79,6 @@ fn commits_search_no_index() {
     assert_sound(&mut admin);
 }
 
-/// What a session does next. It may have a transaction open.
-fn step(rng: &mut Rng, client: &mut Client, open: &mut Option<Open>, number: usize) -> String {
-    let write = |rng: &mut Rng| match rng.below(6) {
-        0 => "CALL add(3)".to_owned(),
-        1 => "INSERT INTO other VALUES (nextval('key'), 1)".to_owned(),
-        2 => "UPDATE item SET n = n + 1 WHERE k = (SELECT min(k) FROM item)".to_owned(),
-        3 => "DELETE FROM item WHERE k = (SELECT max(k) - 2 FROM item)".to_owned(),
-        4 => "CALL add(1500)".to_owned(),
-        _ => "CALL add(1)".to_owned(),
-    };
-    let what = match open {
-        None => match rng.below(3) {
-            0 => {
-                *open = Some(Open::default());
-                "BEGIN".to_owned()
-            }
-            _ => write(rng),
-        },
-        Some(Open { savepoints }) => match rng.below(12) {
-            0 => {
-                *savepoints += 1;
-                format!("SAVEPOINT s{savepoints}")
-            }
-            1 if *savepoints > 0 => format!("ROLLBACK TO s{savepoints}"),
-            2 if *savepoints > 0 => {
-                *savepoints -= 1;
-                format!("RELEASE s{}", *savepoints + 1)
-            }
-            3 | 4 => "SELECT audit_flush()".to_owned(),
-            // It fails behind what it has linked.
-            5 => {
-                *open = None;
-                "SELECT audit_flush(); SELECT 1 / 0".to_owned()
-            }
-            6 => {
-                *open = None;
-                "ROLLBACK".to_owned()
-            }
-            7 => {
-                *open = None;
-                format!("PREPARE TRANSACTION 'p{number}'")
-            }
-            8 | 9 => {
-                *open = None;
-                "COMMIT".to_owned()
-            }
-            _ => write(rng),
-        },
-    };
-    // A lane that stays taken, or a row that another one has locked, is no fault.
-    if client.batch_execute(&what).is_err() {
-        *open = None;
-        let _ = client.batch_execute("ROLLBACK");
-    }
-    what
-}
-
-#[derive(Default)]
-struct Open {
-    savepoints: usize,
-}
-
-/// What an administrator may do at any time.
-const CHORES: [&str; 9] = [
-    "VACUUM FULL auditspine.audit_chain",
-    "CLUSTER auditspine.audit_chain USING audit_chain_pkey",
-    "VACUUM auditspine.audit_chain",
-    "REINDEX INDEX auditspine.audit_chain_pkey",
-    "ALTER TABLE auditspine.audit_chain SET (fillfactor = 90)",
-    "COMMIT PREPARED",
-    "COMMIT PREPARED",
-    "ROLLBACK PREPARED",
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'auditspine-load' AND pid <> pg_backend_pid() LIMIT 1",
-];
-
-fn chore(rng: &mut Rng, admin: &mut Client) {
-    let chore = CHORES[rng.below(CHORES.len() as u64) as usize];
-    if !chore.ends_with("PREPARED") {
-        // Whoever is in a transaction may hold the table.
-        let _ = admin.batch_execute(chore);
-        return;
-    }
-    let prepared = admin
-        .query_opt(
-            "SELECT gid FROM pg_prepared_xacts ORDER BY prepared LIMIT 1",
-            &[],
-        )
-        .expect("a query");
-    if let Some(row) = prepared {
-        let gid: String = row.get(0);
-        run(admin, &format!("{chore} '{gid}'"));
-    }
-}
-
-#[test]
-fn programs_of_random_transactions() {
-    const PROGRAMS: u64 = 12;
-    const STEPS: usize = 120;
-    let _turn = turn();
-    let scratch = Scratch::new("heads-model", &["max_prepared_transactions=50"]);
-    for seed in 0..PROGRAMS {
-        let mut rng = Rng::new(seed);
-        let database = scratch.server().fresh_database("heads_model");
-        let mut admin = database.connect();
-        run(&mut admin, TABLES);
-        run(&mut admin, "SET lock_timeout = '300ms'");
-        let connect = || {
-            let mut client = database.connect();
-            run(
-                &mut client,
-                "SET lock_timeout = '300ms'; SET auditspine.buffer_size = '64kB'",
-            );
-            (client, None)
-        };
-        let mut sessions: Vec<(Client, Option<Open>)> = (0..4).map(|_| connect()).collect();
-        let mut done = Vec::new();
-        for number in 0..STEPS {
-            if rng.chance(8) {
-                chore(&mut rng, &mut admin);
-            }
-            let at = rng.below(4) as usize;
-            if sessions[at].0.is_closed() || rng.chance(3) {
-                sessions[at] = connect();
-            }
-            let (client, open) = &mut sessions[at];
-            done.push(format!("{at}: {}", step(&mut rng, client, open, number)));
-        }
-        drop(sessions);
-        let prepared = admin
-            .query("SELECT gid FROM pg_prepared_xacts", &[])
-            .expect("a query");
-        for row in prepared {
-            let gid: String = row.get(0);
-            run(&mut admin, &format!("COMMIT PREPARED '{gid}'"));
-        }
-        println!("seed {seed}: {}", done.join("; "));
-        run(&mut admin, "SET lock_timeout = 0; CALL add(1)");
-        assert_sound(&mut admin);
-    }
-}
-
 /// Entries of `load`: how many, and the last position of each lane.
 fn ends(client: &mut Client) -> (i64, Vec<i64>) {
     let count = scalar(client, "SELECT count(*) FROM auditspine.audit_chain");
@@ -224,40 +93,26 @@ fn ends(client: &mut Client) -> (i64, Vec<i64>) {
 
 #[test]
 fn a_database_made_again_under_the_same_name_and_number() {
+    const COPY: &str = "heads_again_copy";
     let _turn = turn();
-    let (database, mut admin) = prepare("heads_again");
+    let server = Server::from_env();
+    let (database, mut admin) = prepare(&server, "heads_again");
     run(&mut admin, "CALL add(1); CALL add(1)");
     let oid: u32 = scalar(
         &mut admin,
         "SELECT oid FROM pg_database WHERE datname = current_database()",
     );
     drop(admin);
-    let mut server = Server::from_env().database("postgres").connect();
-    let make = |server: &mut Client, name: &str, from: &str, oid: &str| {
-        run(
-            server,
-            &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-        );
-        run(
-            server,
-            &format!("CREATE DATABASE {name} TEMPLATE {from} {oid}"),
-        );
+    let copy = || server.make_database(COPY, "TEMPLATE heads_again");
+    let back = || {
+        let options = format!("TEMPLATE {COPY} OID {oid}");
+        server.make_database("heads_again", &options).connect()
     };
-    make(&mut server, "heads_again_copy", "heads_again", "");
+    copy();
     // It goes on where the copy has stayed behind.
-    for _ in 0..5 {
-        database.run("CALL add(1)");
-    }
-    let mut admin = database.connect();
-    let before = ends(&mut admin);
-    drop(admin);
-    make(
-        &mut server,
-        "heads_again",
-        "heads_again_copy",
-        &format!("OID {oid}"),
-    );
-    let mut admin = database.connect();
+    add(&database, 5);
+    let before = ends(&mut database.connect());
+    let mut admin = back();
     let behind = ends(&mut admin);
     assert_eq!(before.0, behind.0 + 5, "the copy is older");
     run(&mut admin, "CALL add(1); CALL add(1)");
@@ -265,47 +120,32 @@ fn a_database_made_again_under_the_same_name_and_number() {
     assert_sound(&mut admin);
     // And the other way round: what is shared is behind what is there.
     drop(admin);
-    for _ in 0..3 {
-        database.run("CALL add(1)");
-    }
-    make(&mut server, "heads_again_copy", "heads_again", "");
-    let copy = Server::from_env().database("heads_again_copy");
-    for _ in 0..3 {
-        copy.run("CALL add(1)");
-    }
-    make(
-        &mut server,
-        "heads_again",
-        "heads_again_copy",
-        &format!("OID {oid}"),
-    );
-    let mut admin = database.connect();
+    add(&database, 3);
+    add(&copy(), 3);
+    let mut admin = back();
     let _ = admin.batch_execute("CALL add(1)");
     run(&mut admin, "CALL add(1)");
     assert_sound(&mut admin);
-    drop(admin);
-    run(&mut server, "DROP DATABASE heads_again_copy");
 }
 
 #[test]
 fn extension_dropped_and_made_again_and_the_table_emptied() {
     let _turn = turn();
-    let (database, mut admin) = prepare("heads_dropped");
+    let (database, mut admin) = prepare(&Server::from_env(), "heads_dropped");
     run(&mut admin, "CALL add(1); CALL add(1)");
     run(
         &mut admin,
         "DROP TABLE item, other; DROP PROCEDURE add; DROP SEQUENCE key; DROP EXTENSION auditspine CASCADE; CREATE EXTENSION auditspine",
     );
     run(&mut admin, TABLES);
-    database.run("CALL add(1)");
+    add(&database, 1);
     assert_sound(&mut admin);
     // A superuser's TRUNCATE is no lawful thing to do, but what comes after is linked all the same.
     run(
         &mut admin,
         "SET session_replication_role = replica; TRUNCATE auditspine.audit_chain; RESET session_replication_role",
     );
-    database.run("CALL add(1)");
-    database.run("CALL add(1)");
+    add(&database, 2);
     assert_linked(&mut admin);
 }
 
@@ -318,7 +158,7 @@ const FORGED: &str = "INSERT INTO auditspine.audit_chain
 #[test]
 fn entries_put_there_or_taken_away_by_hand_stop_nobody() {
     let _turn = turn();
-    let (database, mut admin) = prepare("heads_forged");
+    let (database, mut admin) = prepare(&Server::from_env(), "heads_forged");
     let replica = |what: &str| format!("SET session_replication_role = replica; {what}");
     let disabled = |what: &str| {
         format!(
@@ -346,12 +186,10 @@ fn entries_put_there_or_taken_away_by_hand_stop_nobody() {
         disabled(edited),
     ] {
         // A session of its own each time, of which none has heard of what the others did.
-        database.run("CALL add(1)");
-        database.run("CALL add(1)");
+        add(&database, 2);
         let last: i64 = scalar(&mut admin, "SELECT max(seq) FROM auditspine.audit_chain");
         database.run(&deed);
-        database.run("CALL add(1)");
-        database.run("CALL add(1)");
+        add(&database, 2);
         assert_no_rows(
             &mut admin,
             "two entries at one place",
@@ -379,30 +217,23 @@ fn servers_that_crash_and_standbys_that_take_over() {
     let primary = Scratch::new("heads-primary", &["max_prepared_transactions=5"]);
     let database = primary.server().fresh_database("heads_restart");
     database.run(TABLES);
-    database.run("CALL add(1)");
+    add(&database, 1);
     database.run("BEGIN; CALL add(1); PREPARE TRANSACTION 'left'");
-    for _ in 0..3 {
-        database.run("CALL add(1)");
-    }
+    add(&database, 3);
     primary.kill9();
     primary.start_again();
-    database.run("CALL add(1)");
+    add(&database, 1);
     database.run("COMMIT PREPARED 'left'");
-    database.run("CALL add(1)");
+    add(&database, 1);
     assert_sound(&mut database.connect());
 
     let standby = primary.standby("heads-standby");
     let replica = standby.server().database("heads_restart");
     let mut reader = replica.connect();
-    for _ in 0..3 {
-        database.run("CALL add(1)");
-    }
+    add(&database, 3);
     primary.stop("fast");
     run(&mut reader, "SELECT pg_promote()");
-    replica.run("CALL add(1)");
-    for _ in 0..3 {
-        replica.run("CALL add(1)");
-    }
+    add(&replica, 4);
     assert_sound(&mut reader);
 
     // A backend that is killed takes all others with it, and what they shared.
@@ -419,6 +250,6 @@ fn servers_that_crash_and_standbys_that_take_over() {
         }
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-    replica.run("CALL add(1)");
+    add(&replica, 1);
     assert_sound(&mut replica.connect());
 }

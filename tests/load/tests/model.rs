@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use auditspine_load::model::expect::Stats;
@@ -20,9 +21,14 @@ fn number(name: &str) -> Option<u64> {
     })
 }
 
-/// Programs of these seeds, until the time is over.
-fn programs(seeds: impl Iterator<Item = u64>, time: Duration) {
+/// Programs of these seeds, until the time is over if there is a limit.
+fn programs(seeds: impl Iterator<Item = u64>, time: Option<Duration>) {
+    // Both tests use the same databases and the same role.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = turn();
+    let _one = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     let server = Server::from_env();
     let features = Features::from_env();
     prepare(&server);
@@ -31,7 +37,7 @@ fn programs(seeds: impl Iterator<Item = u64>, time: Duration) {
     let keep_going = env::var("MODEL_KEEP_GOING").is_ok();
     let mut failed: BTreeMap<String, u64> = BTreeMap::new();
     for seed in seeds {
-        if started.elapsed() > time {
+        if time.is_some_and(|time| started.elapsed() > time) {
             break;
         }
         let program = generate(seed, &features);
@@ -72,7 +78,7 @@ const KNOWN: u64 = 15;
 
 #[test]
 fn programs_of_known_seeds() {
-    let time = Duration::from_secs(number("MODEL_SECONDS").unwrap_or(30));
+    let time = number("MODEL_SECONDS").map(Duration::from_secs);
     match number("MODEL_SEED") {
         Some(seed) => programs(seed..=seed, time),
         None => programs(0..KNOWN, time),
@@ -81,10 +87,10 @@ fn programs_of_known_seeds() {
 
 #[test]
 fn programs_of_new_seeds() {
-    if env::var("MODEL_SECONDS").is_err() {
+    let Some(seconds) = number("MODEL_SECONDS") else {
         println!("skipped: programs of new seeds run where MODEL_SECONDS says how long");
         return;
-    }
+    };
     if number("MODEL_SEED").is_some() {
         return;
     }
@@ -92,8 +98,5 @@ fn programs_of_new_seeds() {
         .duration_since(UNIX_EPOCH)
         .expect("a clock after 1970");
     let first = now.as_secs() * 1_000_000;
-    programs(
-        first..,
-        Duration::from_secs(number("MODEL_SECONDS").unwrap_or(30)),
-    );
+    programs(first.., Some(Duration::from_secs(seconds)));
 }

@@ -6,7 +6,7 @@ use auditspine_load::rng::Rng;
 use auditspine_load::server::scalar;
 use postgres::Client;
 
-use crate::model::{Cell, Column, Model, Row, Type};
+use super::model::{Cell, Column, Model, Row, Type};
 
 /// What programs came to.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,5 @@ mod envelope;
 mod foreign;
 mod keys;
 mod random;
-#[path = "../signer/mod.rs"]
-mod signer;
 mod vector;
 mod verify;
