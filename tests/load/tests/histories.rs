@@ -155,12 +155,18 @@ fn a_sequence_that_was_set_back_hides_nothing() {
     }
 }
 
-/// On a standby too, and with no more pages read than the tail has.
+/// On a standby too, and with no more pages read than the tail has, although VACUUM is at work, so that nothing can have
+/// the block-range index take in the new pages.
 #[test]
 fn a_standby_reads_the_runs() {
     let _turn = turn();
     let primary = Scratch::new("histories-primary", &SETTINGS);
-    let (_database, mut admin) = prepare(&primary, "histories");
+    let (database, mut admin) = prepare(&primary, "histories");
+    let mut vacuum = database.connect();
+    run(
+        &mut vacuum,
+        "BEGIN; LOCK TABLE auditspine.audit_chain IN SHARE UPDATE EXCLUSIVE MODE",
+    );
     run(
         &mut admin,
         "INSERT INTO item SELECT g, 't' || g % 3, 0 FROM generate_series(1, 100000) g;
@@ -192,7 +198,7 @@ fn a_standby_reads_the_runs() {
             "SELECT pg_relation_size('auditspine.audit_chain') / current_setting('block_size')::int",
         );
         println!("{buffers} buffers of {pages} pages");
-        assert!(buffers * 4 < pages, "{buffers} of {pages}: {plan:#?}");
+        assert!(buffers * 10 < pages, "{buffers} of {pages}: {plan:#?}");
     }
 }
 
