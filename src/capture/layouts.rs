@@ -20,7 +20,8 @@ use crate::capture::upon::Upon;
 use crate::ledger::catalog::{layout_column, state};
 use crate::ledger::system_entry;
 use crate::pg::arena::DatumArena;
-use crate::pg::index_lookup::{Condition, last_row};
+use crate::pg::index_lookup::last_row;
+use crate::pg::index_scan::Condition;
 use crate::pg::insert::{Inserter, Rows};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_json::{is_virtual, with_plain_names};
@@ -243,8 +244,8 @@ fn find(table: pg_sys::Oid, description: &Description) -> Option<i32> {
     let index = state().layouts?.relation_index();
     let mut arena = DatumArena::default();
     let conditions = [
-        Condition::equal(1, pg_sys::F_OIDEQ, description.relation.into()),
-        Condition::equal(2, pg_sys::F_TEXTEQ, arena.varlena(&description.kind)),
+        Condition::equal(pg_sys::F_OIDEQ, description.relation.into()),
+        Condition::equal(pg_sys::F_TEXTEQ, arena.varlena(&description.kind)),
     ];
     let (id, digest) = last_row(&table, index, &conditions, |row| {
         let id = row.int4(layout_column::LAYOUT_ID);

@@ -8,10 +8,10 @@ use crate::encoding::jsonb::write_jsonb;
 use crate::error::{Failure, broken};
 use crate::ledger::attribution;
 use crate::ledger::buffer::{self, Fields};
+use crate::ledger::by_place::Now;
 use crate::ledger::catalog::state;
 use crate::ledger::system_entry::is_reserved;
 use crate::ledger::{chains, flush};
-use crate::pg::index_lookup::{Condition, last_row};
 use crate::pg::relation::OpenRelation;
 use crate::pg::session;
 
@@ -86,12 +86,11 @@ fn row_at(place: flush::Place) -> pg_sys::Datum {
     let table = OpenRelation::table(state().audit_chain, pg_sys::AccessShareLock);
     // Anew: only under the lock on the table does an index stay the one to search.
     let state = state();
-    let conditions = [
-        Condition::equal(1, pg_sys::F_INT4EQ, place.chain_id.into()),
-        Condition::equal(2, pg_sys::F_INT2EQ, place.lane.into()),
-        Condition::equal(3, pg_sys::F_INT8EQ, place.pos.into()),
-    ];
-    let row = last_row(&table, state.head_index(), &conditions, |row| {
+    let now = Now {
+        table: &table,
+        index: state.head_index(),
+    };
+    let row = now.at((place.chain_id, place.lane, place.pos), |row| {
         row.to_record()
     });
     row.unwrap_or_else(|| broken(format!("the entry just written is gone: {place:?}")))

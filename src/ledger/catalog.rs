@@ -52,11 +52,15 @@ impl Layouts {
     }
 }
 
+/// What is said where the primary key is needed.
+pub fn lost_head_index() -> ! {
+    broken("auditspine.audit_chain has lost its primary key".to_owned())
+}
+
 impl State {
     /// The index of auditspine.audit_chain that begins with (chain_id, lane, pos).
     pub fn head_index(&self) -> pg_sys::Oid {
-        self.head_index
-            .unwrap_or_else(|| broken("auditspine.audit_chain has lost its primary key".to_owned()))
+        self.head_index.unwrap_or_else(|| lost_head_index())
     }
 
     /// The same, if it is there.

@@ -14,7 +14,8 @@ use crate::ledger::lane;
 use crate::ledger::names::{self, NameId};
 use crate::pg::arena::DatumArena;
 use crate::pg::clock;
-use crate::pg::index_lookup::{Condition, Underway, last_row, underway};
+use crate::pg::index_lookup::{Underway, last_row, underway};
+use crate::pg::index_scan::Condition;
 use crate::pg::insert::{Inserter, Rows};
 use crate::pg::relation::OpenRelation;
 use crate::pg::sequence;
@@ -174,7 +175,7 @@ fn by(column: Column, text: &[u8], arena: &mut DatumArena) -> Option<(pg_sys::Oi
         Column::Tenant if state.has_tenants => state.tenant_index(),
         Column::Tenant => return None,
     };
-    let condition = Condition::equal(1, pg_sys::F_TEXTEQ, arena.varlena(text));
+    let condition = Condition::equal(pg_sys::F_TEXTEQ, arena.varlena(text));
     Some((index, condition))
 }
 

@@ -19,10 +19,11 @@ use pgrx::pg_sys;
 use rustc_hash::FxHashMap;
 
 use crate::error::broken;
+use crate::ledger::by_place::Now;
 use crate::ledger::catalog::{State, column};
-use crate::pg::index_lookup::{Condition, last_row};
 use crate::pg::insert::{Inserter, Stored};
 use crate::pg::relation::OpenRelation;
+use crate::pg::values::Values;
 use crate::pg::{session, shared_memory};
 
 /// The last entry of a lane, or what stands before its first.
@@ -236,17 +237,8 @@ fn search(
     lane: i16,
     at_least: Option<i64>,
 ) -> Option<Head> {
-    let mut conditions = vec![
-        Condition::equal(1, pg_sys::F_INT4EQ, chain_id.into()),
-        Condition::equal(2, pg_sys::F_INT2EQ, lane.into()),
-    ];
-    conditions.extend(at_least.map(|pos| Condition {
-        column: 3,
-        strategy: pg_sys::BTGreaterEqualStrategyNumber,
-        function: pg_sys::F_INT8GE,
-        value: pos.into(),
-    }));
-    last_row(table, index, &conditions, |row| {
+    let now = Now { table, index };
+    let read = |row: &Values<'_>| {
         let Some(pos) = row.int8(column::POS) else {
             broken(format!(
                 "the last entry of chain {chain_id}, lane {lane} in auditspine.audit_chain has no pos"
@@ -273,5 +265,9 @@ fn search(
             seq,
             chain_hash,
         }
-    })
+    };
+    match at_least {
+        Some(pos) => now.end((chain_id, lane), Some(pos), read),
+        None => now.whole_end((chain_id, lane), read),
+    }
 }

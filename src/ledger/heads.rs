@@ -5,13 +5,16 @@ use auditspine_core::publication::StoredEntry;
 use pgrx::pg_sys;
 
 use crate::error::Failure;
+use crate::ledger::by_place::Now;
 use crate::ledger::catalog::{chain_column, column, state};
 use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
-use crate::pg::index_lookup::{Condition, all_rows, last_row};
+use crate::pg::index_lookup::{all_rows, last_row};
+use crate::pg::index_scan::Condition;
 use crate::pg::privilege::expect_select;
 use crate::pg::relation::OpenRelation;
 use crate::pg::result_rows::RowStore;
+use crate::pg::values::Values;
 
 /// A lane's last entry.
 pub struct LaneHead {
@@ -40,83 +43,49 @@ impl Places {
         Places { table, index }
     }
 
+    fn now(&self) -> Now<'_> {
+        Now {
+            table: &self.table,
+            index: self.index,
+        }
+    }
+
     /// The entry at a position.
     pub fn entry(&self, chain_id: i32, lane: i16, pos: i64) -> Option<StoredEntry> {
-        let conditions = [
-            of_chain(chain_id),
-            of_lane(lane),
-            Condition::equal(3, pg_sys::F_INT8EQ, pos.into()),
-        ];
-        self.last(&conditions).map(|(_, entry)| entry)
+        self.now().at((chain_id, lane, pos), entry)
     }
 
     /// The last entry of a lane.
     pub fn head(&self, chain_id: i32, lane: i16) -> Option<StoredEntry> {
-        self.last(&[of_chain(chain_id), of_lane(lane), any_pos()])
-            .map(|(_, entry)| entry)
+        self.now().end((chain_id, lane), None, entry)
     }
 
     /// The last entries of a chain's lanes, lane by lane.
     pub fn heads(&self, chain_id: i32) -> Vec<(i16, StoredEntry)> {
+        let read = |row: &Values<'_>| (row.int2(column::LANE).unwrap_or(0), entry(row));
         let mut heads = Vec::new();
         // Downwards from one lane that has entries to the next, however many there may be.
-        let mut next = self.last(&[of_chain(chain_id), any_lane(), any_pos()]);
+        let mut next = self.now().end_below(chain_id, None, read);
         while let Some((lane, entry)) = next {
-            let below = Condition {
-                column: 2,
-                strategy: pg_sys::BTLessStrategyNumber,
-                function: pg_sys::F_INT2LT,
-                value: lane.into(),
-            };
             heads.push((lane, entry));
-            next = self.last(&[of_chain(chain_id), below, any_pos()]);
+            next = self.now().end_below(chain_id, Some(lane), read);
         }
         heads.reverse();
         heads
     }
+}
 
-    fn last(&self, conditions: &[Condition]) -> Option<(i16, StoredEntry)> {
-        last_row(&self.table, self.index, conditions, |row| {
-            let hash = |at: usize| row.bytes(at).unwrap_or_default();
-            let number = |at: usize| row.int8(at).unwrap_or(0);
-            let entry = StoredEntry {
-                pos: number(column::POS),
-                seq: number(column::SEQ),
-                appended_at: number(column::APPENDED_AT),
-                event_hash: hash(column::EVENT_HASH),
-                prev_hash: hash(column::PREV_HASH),
-                chain_hash: hash(column::CHAIN_HASH),
-            };
-            (row.int2(column::LANE).unwrap_or(0), entry)
-        })
+fn entry(row: &Values<'_>) -> StoredEntry {
+    let hash = |at: usize| row.bytes(at).unwrap_or_default();
+    let number = |at: usize| row.int8(at).unwrap_or(0);
+    StoredEntry {
+        pos: number(column::POS),
+        seq: number(column::SEQ),
+        appended_at: number(column::APPENDED_AT),
+        event_hash: hash(column::EVENT_HASH),
+        prev_hash: hash(column::PREV_HASH),
+        chain_hash: hash(column::CHAIN_HASH),
     }
-}
-
-/// Nulls come last in the index, and would stand for the end of a lane.
-fn any_lane() -> Condition {
-    Condition {
-        column: 2,
-        strategy: pg_sys::BTGreaterEqualStrategyNumber,
-        function: pg_sys::F_INT2GE,
-        value: i16::MIN.into(),
-    }
-}
-
-fn any_pos() -> Condition {
-    Condition {
-        column: 3,
-        strategy: pg_sys::BTGreaterEqualStrategyNumber,
-        function: pg_sys::F_INT8GE,
-        value: i64::MIN.into(),
-    }
-}
-
-fn of_chain(chain_id: i32) -> Condition {
-    Condition::equal(1, pg_sys::F_INT4EQ, chain_id.into())
-}
-
-fn of_lane(lane: i16) -> Condition {
-    Condition::equal(2, pg_sys::F_INT2EQ, lane.into())
 }
 
 /// Number of the chain of that name; asked of the table, not of what this backend remembers.
@@ -124,7 +93,7 @@ pub fn chain_id(name: &[u8]) -> Option<i32> {
     let table = OpenRelation::table(state().chain, pg_sys::AccessShareLock);
     let index = state().name_index();
     let mut arena = DatumArena::default();
-    let by_name = Condition::equal(1, pg_sys::F_TEXTEQ, arena.varlena(name));
+    let by_name = Condition::equal(pg_sys::F_TEXTEQ, arena.varlena(name));
     last_row(&table, index, &[by_name], |row| {
         row.int4(chain_column::CHAIN_ID)
     })

@@ -4,6 +4,7 @@ pub mod append_event;
 pub mod arrange;
 pub mod attribution;
 pub mod buffer;
+pub mod by_place;
 pub mod catalog;
 pub mod chains;
 pub mod dropped_partitions;

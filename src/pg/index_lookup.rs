@@ -6,35 +6,12 @@ use pgrx::pg_sys;
 
 use crate::pg::compat;
 
+use super::index_scan::{Condition, scan_key};
 use super::relation::{OpenRelation, index_columns};
 use super::values::Values;
 
-/// One equality or lower-bound condition on an index column (from 1).
-pub struct Condition {
-    /// Index column, from 1.
-    pub column: i16,
-    /// B-tree strategy: BTEqualStrategyNumber or BTGreaterEqualStrategyNumber.
-    pub strategy: u32,
-    /// The comparison function of that strategy.
-    pub function: u32,
-    /// What is compared with.
-    pub value: pg_sys::Datum,
-}
-
-impl Condition {
-    /// That an index column equals a value, as the equality `function` of its type has it.
-    pub fn equal(column: i16, function: u32, value: pg_sys::Datum) -> Condition {
-        Condition {
-            column,
-            strategy: pg_sys::BTEqualStrategyNumber,
-            function,
-            value,
-        }
-    }
-}
-
-/// Calls `read` with the last row in index order that meets the
-/// conditions, and returns its answer; `None` if there is none.
+/// Calls `read` with the last row in index order that meets the conditions, on as many columns that the index begins
+/// with, and returns its answer; `None` if there is none.
 pub fn last_row<R>(
     table: &OpenRelation,
     index: pg_sys::Oid,
@@ -90,19 +67,8 @@ unsafe fn last_row_under<R>(
     // read while its buffer is pinned by the slot.
     unsafe {
         let mut keys: [pg_sys::ScanKeyData; 4] = std::mem::zeroed();
-        for (key, condition) in keys.iter_mut().zip(conditions) {
-            pg_sys::ScanKeyEntryInitialize(
-                key,
-                0,
-                condition.column,
-                condition.strategy as pg_sys::StrategyNumber,
-                pg_sys::InvalidOid,
-                *(*index.raw())
-                    .rd_indcollation
-                    .add(condition.column as usize - 1),
-                pg_sys::Oid::from(condition.function),
-                condition.value,
-            );
+        for ((column, condition), key) in (1..).zip(conditions).zip(&mut keys) {
+            *key = scan_key(&index, column, condition);
         }
         let slot = pg_sys::table_slot_create(table.raw(), std::ptr::null_mut());
         let count = conditions.len() as i32;

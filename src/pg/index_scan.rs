@@ -23,6 +23,11 @@ pub struct Condition {
 }
 
 impl Condition {
+    /// That the column equals a value, as the equality `function` of its type has it.
+    pub fn equal(function: u32, value: pg_sys::Datum) -> Condition {
+        Condition::new(pg_sys::BTEqualStrategyNumber, function, value)
+    }
+
     /// By a strategy and its function, with the index's collation.
     pub fn new(strategy: u32, function: u32, value: pg_sys::Datum) -> Condition {
         Condition {
@@ -53,6 +58,34 @@ pub struct IndexScan<T: Borrow<OpenRelation>, I: Borrow<OpenRelation>> {
     index: I,
 }
 
+/// The form in which the access method takes the condition on the column of this number, from 1.
+///
+/// # Safety
+/// The index is open, and has the column.
+pub(super) unsafe fn scan_key(
+    index: &OpenRelation,
+    column: i16,
+    condition: &Condition,
+) -> pg_sys::ScanKeyData {
+    // SAFETY: fills a zeroed struct; the index has a collation for each key column.
+    unsafe {
+        let mut key: pg_sys::ScanKeyData = std::mem::zeroed();
+        pg_sys::ScanKeyEntryInitialize(
+            &mut key,
+            0,
+            column,
+            condition.strategy as pg_sys::StrategyNumber,
+            pg_sys::InvalidOid,
+            condition
+                .collation
+                .unwrap_or_else(|| *(*index.raw()).rd_indcollation.add(column as usize - 1)),
+            condition.function,
+            condition.value,
+        );
+        key
+    }
+}
+
 impl<T: Borrow<OpenRelation>, I: Borrow<OpenRelation>> IndexScan<T, I> {
     /// Begins them. The index is one of the table's, with so many columns at least.
     pub fn begin(table: T, index: I, under: Under, conditions: usize) -> IndexScan<T, I> {
@@ -80,26 +113,11 @@ impl<T: Borrow<OpenRelation>, I: Borrow<OpenRelation>> IndexScan<T, I> {
     pub fn search(&mut self, conditions: &[Condition]) {
         assert_eq!(conditions.len(), self.conditions);
         let index: &OpenRelation = self.index.borrow();
-        let mut keys: Vec<pg_sys::ScanKeyData> = Vec::with_capacity(conditions.len());
-        for (at, condition) in conditions.iter().enumerate() {
-            // SAFETY: fills a zeroed struct; the index has a collation for each key column.
-            unsafe {
-                let mut key: pg_sys::ScanKeyData = std::mem::zeroed();
-                pg_sys::ScanKeyEntryInitialize(
-                    &mut key,
-                    0,
-                    at as i16 + 1,
-                    condition.strategy as pg_sys::StrategyNumber,
-                    pg_sys::InvalidOid,
-                    condition
-                        .collation
-                        .unwrap_or_else(|| *(*index.raw()).rd_indcollation.add(at)),
-                    condition.function,
-                    condition.value,
-                );
-                keys.push(key);
-            }
-        }
+        // SAFETY: the index has so many columns at least.
+        let mut keys: Vec<_> = (1..)
+            .zip(conditions)
+            .map(|(column, condition)| unsafe { scan_key(index, column, condition) })
+            .collect();
         let count = keys.len() as i32;
         // SAFETY: the scan was begun with so many conditions, and copies them.
         unsafe {

@@ -15,7 +15,8 @@ use crate::ledger::stored_entry::EntryReader;
 use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
 use crate::pg::clock;
-use crate::pg::index_lookup::{Condition, last_row};
+use crate::pg::index_lookup::last_row;
+use crate::pg::index_scan::Condition;
 use crate::pg::privilege::expect_select;
 use crate::pg::receiver::for_each_row;
 use crate::pg::relation::OpenRelation;
@@ -85,10 +86,10 @@ impl Table {
         });
         let mut arena = DatumArena::default();
         let conditions = [
-            Condition::equal(1, pg_sys::F_TEXTEQ, arena.varlena(head.chain.as_bytes())),
-            Condition::equal(2, pg_sys::F_INT2EQ, head.lane.into()),
-            Condition::equal(3, pg_sys::F_INT8EQ, head.pos.into()),
-            Condition::equal(4, pg_sys::F_TIMESTAMPTZ_EQ, head.published_at.into()),
+            Condition::equal(pg_sys::F_TEXTEQ, arena.varlena(head.chain.as_bytes())),
+            Condition::equal(pg_sys::F_INT2EQ, head.lane.into()),
+            Condition::equal(pg_sys::F_INT8EQ, head.pos.into()),
+            Condition::equal(pg_sys::F_TIMESTAMPTZ_EQ, head.published_at.into()),
         ];
         last_row(&self.table, index, &conditions, |row| {
             read(row).is_some_and(|recorded| recorded == *head)

@@ -5,16 +5,14 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use auditspine_core::key_index::{Mark, bound, key_of};
-use pgrx::pg_sys;
 
 use crate::error::Failure;
-use crate::ledger::catalog::{column, state};
+use crate::ledger::by_place::{ByPlace, Place};
+use crate::ledger::catalog::column;
 use crate::ledger::key_index::places::usable;
 use crate::ledger::key_index::search::Search;
 use crate::ledger::key_index::tables::{Since, mark_now};
-use crate::ledger::key_index::tail::{self, Place, Wanted};
-use crate::pg::index_scan::{Condition, IndexScan, Under};
-use crate::pg::relation::OpenRelation;
+use crate::ledger::key_index::tail::{self, Wanted};
 use crate::pg::snapshot;
 use crate::pg::values::Values;
 
@@ -89,7 +87,7 @@ pub struct Finder {
     tail: Rc<RefCell<Tail>>,
     kind: Box<[u8]>,
     runs: Option<Search>,
-    entries: IndexScan<Rc<OpenRelation>, Rc<OpenRelation>>,
+    entries: ByPlace,
 }
 
 impl Finder {
@@ -103,14 +101,11 @@ impl Finder {
             let runs = tables.runs().into_iter().map(|run| run.run).collect();
             Search::open(&tables, runs)
         });
-        let lock = pg_sys::AccessShareLock;
-        let table = Rc::new(OpenRelation::table(state().audit_chain, lock));
-        let index = Rc::new(OpenRelation::index(state().head_index(), lock));
         Finder {
             tail,
             kind,
             runs,
-            entries: IndexScan::begin(table, index, Under::Active, 3),
+            entries: ByPlace::open(),
         }
     }
 
@@ -134,25 +129,14 @@ impl Finder {
         }
         places.sort_unstable();
         places.dedup();
-        let equal = pg_sys::BTEqualStrategyNumber;
-        for (chain_id, lane, pos) in places {
-            self.entries.search(&[
-                Condition::new(equal, pg_sys::F_INT4EQ, chain_id.into()),
-                Condition::new(equal, pg_sys::F_INT2EQ, lane.into()),
-                Condition::new(equal, pg_sys::F_INT8EQ, pos.into()),
-            ]);
-            while self
-                .entries
-                .next_row(column::LAYOUT + 1, |row| {
-                    let kind = row.content(column::EVENT_KIND);
-                    let pk = row.content(column::EVENT_PK);
-                    if kind.as_deref() == Some(&*self.kind) && pk.as_deref() == Some(key) {
-                        show(row);
-                    }
-                })
-                .is_some()
-            {}
+        for place in places {
+            self.entries.at(place, column::LAYOUT + 1, |row| {
+                let kind = row.content(column::EVENT_KIND);
+                let pk = row.content(column::EVENT_PK);
+                if kind.as_deref() == Some(&*self.kind) && pk.as_deref() == Some(key) {
+                    show(row);
+                }
+            });
         }
-        self.entries.clear();
     }
 }

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use auditspine_core::key_index::key_of;
 use pgrx::pg_sys;
 
+use crate::ledger::by_place::Place;
 use crate::ledger::catalog::{self, column, state};
 use crate::ledger::key_index::lanes;
 use crate::ledger::key_index::search::Search;
 use crate::ledger::key_index::tables::{Fill, Since, Tables};
-use crate::ledger::key_index::tail::{self, Place, Wanted};
+use crate::ledger::key_index::tail::{self, Wanted};
 use crate::ledger::visibility::Sight;
 use crate::pg::arena::DatumArena;
 use crate::pg::index_scan::{Condition, IndexScan, Under};

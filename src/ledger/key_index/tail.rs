@@ -4,6 +4,7 @@ use std::ffi::CString;
 
 use pgrx::{IntoDatum, pg_sys};
 
+use crate::ledger::by_place::Place;
 use crate::ledger::catalog::{column, state};
 use crate::ledger::key_index::tables::Since;
 use crate::ledger::owner::as_owner;
@@ -34,9 +35,6 @@ impl Wanted<'_> {
                 .is_none_or(|keys| key.is_some_and(|key| keys.iter().any(|wanted| wanted == key)))
     }
 }
-
-/// An entry's place.
-pub type Place = (i32, i16, i64);
 
 /// Shows key and place of the entries, some of them twice, that the active snapshot sees and that are wanted. `ever` has
 /// the whole table read.
