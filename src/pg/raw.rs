@@ -66,6 +66,26 @@ unsafe extern "C-unwind" {
     // The length is an int up to 15, and a number without sign from 16 on; the same bits either way.
     pub fn XLogRegisterData(data: *const c_void, len: u32);
     pub fn XLogInsert(manager: pg_sys::RmgrId, info: u8) -> pg_sys::XLogRecPtr;
+    pub fn CheckForSerializableConflictIn(
+        relation: pg_sys::Relation,
+        tid: pg_sys::ItemPointer,
+        block: pg_sys::BlockNumber,
+    );
+    pub fn GenericXLogStart(relation: pg_sys::Relation) -> *mut pg_sys::GenericXLogState;
+    pub fn GenericXLogRegisterBuffer(
+        state: *mut pg_sys::GenericXLogState,
+        buffer: pg_sys::Buffer,
+        flags: c_int,
+    ) -> pg_sys::Page;
+    pub fn GenericXLogFinish(state: *mut pg_sys::GenericXLogState) -> pg_sys::XLogRecPtr;
+    pub fn GenericXLogAbort(state: *mut pg_sys::GenericXLogState);
+    pub fn PageAddItemExtended(
+        page: pg_sys::Page,
+        item: *const c_char,
+        size: usize,
+        number: pg_sys::OffsetNumber,
+        flags: c_int,
+    ) -> pg_sys::OffsetNumber;
     pub fn ShmemInitStruct(name: *const c_char, size: usize, found: *mut bool) -> *mut c_void;
 }
 

@@ -7,6 +7,7 @@ use pgrx::pg_sys;
 
 use super::char_filter::CharFilter;
 use super::compat;
+use super::leaf_append::{Leaves, Shape};
 use super::memory::LastingContext;
 use super::raw::{self, guarded};
 use super::relation::{OpenRelation, index_columns, name_of};
@@ -26,6 +27,8 @@ pub(super) struct TargetIndex {
     summarizing: bool,
     /// The rows that it is on, if it is not on all.
     filter: Option<CharFilter>,
+    /// A B-tree on integers, which takes many keys at once.
+    leaves: Option<Leaves>,
     /// Whether the access method keeps nothing beside the information from one call to the next.
     lasting: bool,
 }
@@ -137,9 +140,15 @@ impl Target {
         }
     }
 
-    /// Opens the indexes that are on some of these rows, and are not open yet.
+    /// Gets ready for these rows: opens the indexes that are on some of them, and are not open yet.
     pub(super) fn open_for(&mut self, natts: usize, values: &[pg_sys::Datum], nulls: &[bool]) {
-        for index in self.indexes.iter_mut().filter(|index| !index.is_open()) {
+        for index in &mut self.indexes {
+            if let Some(leaves) = &mut index.leaves {
+                leaves.arrange(natts, values, nulls);
+            }
+            if index.is_open() {
+                continue;
+            }
             let mut rows = values.chunks_exact(natts).zip(nulls.chunks_exact(natts));
             let filter = index.filter.as_ref();
             if filter.is_some_and(|filter| rows.any(|(values, nulls)| filter.holds(values, nulls)))
@@ -256,6 +265,7 @@ impl TargetIndex {
             open: std::ptr::null_mut(),
             summarizing: is_brin && ascending.is_some_and(|column| columns == [column]),
             lasting: am == pg_sys::BTREE_AM_OID || is_brin && compat::BRIN_KEEPS_NOTHING,
+            leaves: Shape::of(&index, &columns).map(Leaves::new),
             columns,
             info,
             filter,
@@ -287,49 +297,69 @@ impl TargetIndex {
         if !self.is_open() {
             return;
         }
-        let mut key = [pg_sys::Datum::null(); pg_sys::INDEX_MAX_KEYS as usize];
-        let mut key_nulls = [false; pg_sys::INDEX_MAX_KEYS as usize];
+        let one = |at: usize| {
+            // SAFETY: the caller's.
+            unsafe { self.insert_one(heap, natts, values, nulls, tids, at) }
+        };
+        match &self.leaves {
+            // SAFETY: the caller's; the index is open.
+            Some(leaves) if leaves.is_ready() => unsafe { leaves.insert(self.open, tids, one) },
+            _ => (0..tids.len()).for_each(one),
+        }
+    }
+
+    /// Has the access method enter a tuple.
+    ///
+    /// # Safety
+    /// As for [`TargetIndex::insert`]; there are more tuples than `at`.
+    unsafe fn insert_one(
+        &self,
+        heap: pg_sys::Relation,
+        natts: usize,
+        values: *const pg_sys::Datum,
+        nulls: *const bool,
+        tids: &[pg_sys::ItemPointerData],
+        at: usize,
+    ) {
         let block = |at: usize| {
             tids.get(at)
                 .map(|tid| (tid.ip_blkid.bi_hi, tid.ip_blkid.bi_lo))
         };
-        for (at, tid) in tids.iter().enumerate() {
-            let inside = at > 0 && block(at - 1) == block(at) && block(at) == block(at + 1);
-            if self.summarizing && inside {
-                continue;
-            }
-            let mut tid = *tid;
-            if let Some(filter) = &self.filter {
-                // SAFETY: so many values and null flags are there.
-                let (values, nulls) = unsafe {
-                    (
-                        std::slice::from_raw_parts(values.add(at * natts), natts),
-                        std::slice::from_raw_parts(nulls.add(at * natts), natts),
-                    )
-                };
-                if !filter.holds(values, nulls) {
-                    continue;
-                }
-            }
-            // SAFETY: the caller's; an index has no more columns than the arrays have members.
-            unsafe {
-                for (column, (key, null)) in
-                    self.columns.iter().zip(key.iter_mut().zip(&mut key_nulls))
-                {
-                    *key = *values.add(at * natts + column);
-                    *null = *nulls.add(at * natts + column);
-                }
-                raw::index_insert(
-                    self.open,
-                    key.as_mut_ptr(),
-                    key_nulls.as_mut_ptr(),
-                    &mut tid,
-                    heap,
-                    self.check,
-                    false,
-                    self.info,
-                );
-            }
+        if self.summarizing && at > 0 && block(at - 1) == block(at) && block(at) == block(at + 1) {
+            return;
+        }
+        let Some(mut tid) = tids.get(at).copied() else {
+            return;
+        };
+        // SAFETY: so many values and null flags are there.
+        let (values, nulls) = unsafe {
+            (
+                std::slice::from_raw_parts(values.add(at * natts), natts),
+                std::slice::from_raw_parts(nulls.add(at * natts), natts),
+            )
+        };
+        if let Some(filter) = &self.filter
+            && !filter.holds(values, nulls)
+        {
+            return;
+        }
+        let mut key = [pg_sys::Datum::null(); pg_sys::INDEX_MAX_KEYS as usize];
+        let mut key_nulls = [false; pg_sys::INDEX_MAX_KEYS as usize];
+        for (column, (key, null)) in self.columns.iter().zip(key.iter_mut().zip(&mut key_nulls)) {
+            (*key, *null) = (values[*column], nulls[*column]);
+        }
+        // SAFETY: the caller's; an index has no more columns than the arrays have members.
+        unsafe {
+            raw::index_insert(
+                self.open,
+                key.as_mut_ptr(),
+                key_nulls.as_mut_ptr(),
+                &mut tid,
+                heap,
+                self.check,
+                false,
+                self.info,
+            );
         }
     }
 }
