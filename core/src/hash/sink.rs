@@ -69,6 +69,12 @@ impl HashSink {
         HashSink::with_buffer(Vec::new())
     }
 
+    /// Everything put, if it is still there, none of it hashed.
+    #[inline]
+    pub fn text(&self) -> Option<&[u8]> {
+        self.hasher.is_none().then_some(&self.pending)
+    }
+
     /// The digest of everything put, and the buffer for the next sink.
     #[inline]
     pub fn finish(mut self) -> (Hash, Vec<u8>) {
@@ -77,6 +83,12 @@ impl HashSink {
             Some(hasher) => Hash(hasher.chain_update(&self.pending).finalize().into()),
         };
         (hash, self.pending)
+    }
+
+    /// The buffer for the next sink; no digest is taken.
+    #[inline]
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.pending
     }
 
     #[inline]

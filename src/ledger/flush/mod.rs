@@ -55,7 +55,7 @@ pub fn flush_if_due(limit: usize) {
     if settle::is_settling() {
         return;
     }
-    let size = buffer::with(Buffer::pending_size);
+    let size = buffer::pending_size();
     let is_full =
         || size > limit && (size > NESTED.saturating_mul(limit) || session::trigger_depth() < 2);
     if COMMITTING.get() || is_full() {
