@@ -2,7 +2,8 @@
 
 #[pgrx::pg_schema]
 mod tests {
-    use auditspine_core::verify::{ABREAST, BLOCK, EntryView, State, in_turns};
+    use auditspine_core::hash::{ABREAST, BLOCK, State, in_turns};
+    use auditspine_core::verify::EntryView;
     use pgrx::prelude::*;
 
     use crate::ledger::raw_tuple;

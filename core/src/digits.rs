@@ -80,12 +80,7 @@ fn digit_word(value: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
-        write(&mut out);
-        String::from_utf8(out).unwrap()
-    }
+    use crate::hash::text_of as text;
 
     #[test]
     fn eight_digits_are_those_of_the_number() {

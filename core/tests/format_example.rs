@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use auditspine_core::canonical::{Numbers, canonical_text};
 use auditspine_core::entry::{Event, EventHasher, Format, chain_hash};
-use auditspine_core::hash::Hash;
+use auditspine_core::hash::{Hash, Messages, in_turns};
 
 const DOCUMENT: &str = include_str!("../../docs/FORMAT.md");
 
@@ -97,7 +97,9 @@ fn the_documented_example_is_what_this_code_computes() {
         check("event", number, &text);
         let event_hash = event.hash(&mut Vec::new());
         check("event_hash", number, &event_hash.to_hex());
-        assert_eq!(EventHasher::new(&event).hash(&event), event_hash);
+        let mut messages = Messages::default();
+        EventHasher::new(&event).add(&event, &mut messages);
+        messages.finish(in_turns, |hash| assert_eq!(hash, event_hash));
 
         check("prev_hash", number, &prev.to_hex());
         let seq = format!("{:016x}", example.seq);

@@ -34,7 +34,7 @@ use crate::backfill::recorded::{Lookup, Recorded};
 use crate::capture::row_spec::Spec;
 use crate::capture::{audited, event};
 use crate::error::Failure;
-use crate::ledger::buffer::{self, Buffer};
+use crate::ledger::buffer;
 use crate::ledger::flush::{self, Chains};
 use crate::ledger::owner::as_table_owner;
 use crate::pg::heap::Fetcher;
@@ -195,7 +195,7 @@ impl<'a> Batch<'a> {
     /// Whether the events should be linked before there are more: half of what would have them
     /// linked ahead of the commit, waiting for a lane.
     fn is_full(&self) -> bool {
-        buffer::with(Buffer::pending_size) > settings::buffer_bytes() / 2
+        buffer::pending_size() > settings::buffer_bytes() / 2
     }
 
     fn look_at_row(&mut self, found: &Values<'_>) {

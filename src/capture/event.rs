@@ -8,20 +8,8 @@ use auditspine_core::hash::{Hash, HashSink};
 
 use crate::capture::row_spec::{ChainColumns, Spec, write_chain};
 use crate::ledger::attribution;
-use crate::ledger::buffer::{self, Fields, RowChange};
+use crate::ledger::buffer::{self, Fields, RowChange, Told};
 use crate::pg::row_json::DeformedRow;
-
-/// What is known of when a row that is being recorded was changed.
-#[derive(Clone, Copy, Debug, Default)]
-pub enum Told {
-    /// Nothing: it is recorded because it is there.
-    #[default]
-    Present,
-    /// Its versions.
-    Changed(RowChange),
-    /// It is what a key has in the end.
-    Restated,
-}
 
 /// Rows being recorded, and buffers reused from row to row.
 #[derive(Default)]
@@ -126,44 +114,43 @@ fn push(spec: &Spec, row: &DeformedRow, work: &mut Work, op: u8) {
             buffer::intern(chain_name)
         }
     };
-    let payload_hash = hash_of(spec, row, text, hash);
-    let fields = Fields {
+    let mut fields = Fields {
         chain,
         creates_chain: matches!(spec.chain, ChainColumns::By(_)),
         kind: spec.kind,
         op,
         attribution: attribution::current(),
         layout: spec.layout_id(),
-        payload_hash,
+        payload_hash: Hash::ZERO,
     };
-    let payload = spec.full_payload.then_some(&text[..]);
-    buffer::with_mut(|buffer| match told {
-        Told::Present => buffer.push(fields, Some(key), payload),
-        Told::Changed(change) => {
-            let change = RowChange {
-                ended: change.ended.filter(|_| op != b'I'),
-                began: change.began.filter(|_| op != b'D'),
-                ..*change
-            };
-            buffer.push_row(fields, &change, Some(key), payload);
-        }
-        Told::Restated => buffer.push_restated(fields, Some(key), payload),
-    });
-}
-
-/// The hash of a row; `text` then holds the row itself, if that is kept.
-fn hash_of(spec: &Spec, row: &DeformedRow, text: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Hash {
+    let told = match told {
+        Told::Changed(change) => Told::Changed(RowChange {
+            ended: change.ended.filter(|_| op != b'I'),
+            began: change.began.filter(|_| op != b'D'),
+            ..*change
+        }),
+        other => *other,
+    };
+    let mut sink = HashSink::with_buffer(std::mem::take(hash));
     if spec.full_payload {
         text.clear();
         spec.layout.write(row, text);
         if !storable::surely_fits(text) {
             spec.expect_storable(text);
         }
-        return Hash::of(text);
+    } else {
+        spec.layout.write(row, &mut sink);
     }
-    let mut sink = HashSink::with_buffer(std::mem::take(scratch));
-    spec.layout.write(row, &mut sink);
-    let (digest, used) = sink.finish();
-    *scratch = used;
-    digest
+    let payload = spec.full_payload.then_some(&text[..]);
+    let whole = payload.or(sink.text());
+    if let Some(text) = whole.filter(|text| buffer::pays_to_gather(text.len())) {
+        buffer::gather(fields, &told, (Some(key), payload), text);
+        *hash = sink.into_buffer();
+        return;
+    }
+    (fields.payload_hash, *hash) = match payload {
+        Some(text) => (Hash::of(text), sink.into_buffer()),
+        None => sink.finish(),
+    };
+    buffer::with_mut(|buffer| buffer.push_told(fields, &told, (Some(key), payload)));
 }

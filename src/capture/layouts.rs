@@ -269,9 +269,7 @@ fn record(table: pg_sys::Oid, description: &Description, upon: Option<Vec<u8>>) 
     values[layout_column::DIGEST] = arena.varlena(&description.digest.0);
     values[layout_column::KIND] = arena.varlena(&description.kind);
     values[layout_column::CREATED_AT] = pg_sys::Datum::from(clock::now());
-    let mut inserter = Inserter::open(table, Rows { ascending: None });
-    inserter.insert(&values, &[false; layout_column::COUNT]);
-    inserter.close();
+    Inserter::open(table, Rows { ascending: None }).insert(&values, &[false; layout_column::COUNT]);
     CREATED.with_borrow_mut(|created| created.insert(description.relation.to_u32()));
     let mut payload = description.payload.to_vec();
     if let Some(upon) = upon {

@@ -8,10 +8,11 @@ use auditspine_core::rows::Place;
 use auditspine_core::versions::Version;
 use pgrx::pg_sys;
 
-use crate::capture::event::{self, Told};
+use crate::capture::event;
 use crate::capture::row_spec::Spec;
 use crate::capture::trigger::spec_of;
 use crate::ledger::arrange::Doubt;
+use crate::ledger::buffer::Told;
 use crate::ledger::settle::Present;
 use crate::pg::heap::TableScan;
 use crate::pg::index_scan::{Condition, IndexScan, Under};

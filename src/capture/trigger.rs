@@ -8,12 +8,12 @@ use rustc_hash::FxHashMap;
 
 use crate::capture::audited::{root_of, triggers};
 use crate::capture::declaration;
-use crate::capture::event::{self, Told};
+use crate::capture::event;
 use crate::capture::restate::restate;
 use crate::capture::row_spec::Spec;
 use crate::capture::truncate;
 use crate::error::Failure;
-use crate::ledger::buffer::{self, Origin, RowChange};
+use crate::ledger::buffer::{self, Origin, RowChange, Told};
 use crate::ledger::{erasure, flush, settle};
 use crate::pg::relation::OpenRelation;
 use crate::pg::row_version::file_of;

@@ -465,9 +465,7 @@ fn insert(key: &[u8], lanes: i16) -> Chain {
     } else {
         chain_column::COUNT_BEFORE_TENANTS
     };
-    let mut inserter = Inserter::open(state.chain, Rows { ascending: None });
-    inserter.insert(&values[..count], &nulls[..count]);
-    inserter.close();
+    Inserter::open(state.chain, Rows { ascending: None }).insert(&values[..count], &nulls[..count]);
     let chain = Chain {
         id,
         lanes,

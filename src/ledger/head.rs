@@ -53,7 +53,8 @@ thread_local! {
     static HELD: RefCell<Held> = RefCell::default();
     /// The table was changed: what is shared is to be forgotten before it is looked at.
     static CHANGED: Cell<bool> = const { Cell::new(false) };
-    /// The last position that this backend saw, by chain and lane.
+    /// The last position that this backend searched the index for and found, or that it linked and keeps no end of, by
+    /// chain and lane.
     static SEEN: RefCell<FxHashMap<(i32, i16), i64>> = RefCell::default();
 }
 
@@ -138,13 +139,6 @@ fn is_there(inserter: &Inserter, key: &LaneKey, end: &LaneEnd) -> bool {
 
 /// Notes the end of a lane that this transaction has appended to: a row of the batch that was just inserted.
 pub fn linked(inserter: &Inserter, (chain_id, lane): (i32, i16), head: Head, row: Row) {
-    SEEN.with(|seen| {
-        let mut seen = seen.borrow_mut();
-        if seen.len() >= SEEN_LIMIT {
-            seen.clear();
-        }
-        seen.insert((chain_id, lane), head.pos);
-    });
     let key = LaneKey {
         file: inserter.file(),
         chain_id,
@@ -159,12 +153,38 @@ pub fn linked(inserter: &Inserter, (chain_id, lane): (i32, i16), head: Head, row
         offset: stored.offset,
         buffer: inserter.buffer_of(stored.block),
     };
-    HELD.with(|held| {
+    let is_held = HELD.with(|held| {
         let mut held = held.borrow_mut();
-        held.ends.retain(|(other, _)| *other != key);
-        if held.ends.len() < HELD_LIMIT && !held.distrusted {
-            held.ends.push((key, end));
+        let at = held.ends.iter().position(|(other, _)| *other == key);
+        match at {
+            Some(at) if held.distrusted => {
+                held.ends.swap_remove(at);
+                false
+            }
+            Some(at) => {
+                held.ends[at].1 = end;
+                true
+            }
+            None if held.ends.len() < HELD_LIMIT && !held.distrusted => {
+                held.ends.push((key, end));
+                true
+            }
+            None => false,
         }
+    });
+    if !is_held {
+        note_seen((chain_id, lane), head.pos);
+    }
+}
+
+/// Remembers a position of a lane for the next search of the index.
+fn note_seen(lane: (i32, i16), pos: i64) {
+    SEEN.with(|seen| {
+        let mut seen = seen.borrow_mut();
+        if seen.len() >= SEEN_LIMIT {
+            seen.clear();
+        }
+        seen.insert(lane, pos);
     });
 }
 
@@ -222,14 +242,22 @@ fn find(table: &OpenRelation, index: pg_sys::Oid, chain_id: i32, lane: i16) -> H
     // bound keeps them few. What this backend saw may have been rolled back since: then nothing
     // matches, and the search is repeated without it.
     let seen = SEEN.with(|seen| seen.borrow().get(&(chain_id, lane)).copied());
-    seen.and_then(|pos| search(table, index, chain_id, lane, Some(pos)))
-        .or_else(|| search(table, index, chain_id, lane, None))
-        .unwrap_or(Head {
+    let found = seen
+        .and_then(|pos| search(table, index, chain_id, lane, Some(pos)))
+        .or_else(|| search(table, index, chain_id, lane, None));
+    match found {
+        Some(head) => {
+            note_seen((chain_id, lane), head.pos);
+            head
+        }
+        None => Head {
             pos: 0,
             seq: 0,
             chain_hash: Hash::ZERO,
-        })
+        },
+    }
 }
+
 fn search(
     table: &OpenRelation,
     index: pg_sys::Oid,

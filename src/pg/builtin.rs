@@ -7,6 +7,7 @@ use pgrx::pg_sys::panic::CaughtError;
 
 use super::memory::ScratchContext;
 use super::subtransaction::is_verdict_code;
+use super::varlena::Varlena;
 
 /// jsonb of canonical JSON text, in the current memory context.
 pub fn jsonb_of(canonical: &[u8]) -> pg_sys::Datum {
@@ -21,6 +22,12 @@ pub fn jsonb_of(canonical: &[u8]) -> pg_sys::Datum {
         )
     };
     jsonb.unwrap_or_else(|| crate::error::broken("jsonb_in returned null".to_owned()))
+}
+
+/// The content of that jsonb, without its header.
+pub fn jsonb_content(canonical: &[u8]) -> Vec<u8> {
+    // SAFETY: a value that was made just now.
+    unsafe { Varlena::packed(jsonb_of(canonical)) }.to_vec()
 }
 
 /// Longer texts are no values of PostgreSQL's.

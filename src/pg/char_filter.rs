@@ -79,12 +79,34 @@ impl CharFilter {
         }
     }
 
+    /// Whether a row may belong into the index that has one of these characters in the column.
+    pub fn meets(&self, chars: &Chars) -> bool {
+        self.characters.iter().any(|char| chars.has(*char))
+    }
+
     /// Whether a row belongs into the index.
     pub fn holds(&self, values: &[pg_sys::Datum], nulls: &[bool]) -> bool {
         !nulls[self.column]
             && self
                 .characters
                 .contains(&(values[self.column].value() as u8))
+    }
+}
+
+/// A set of characters.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chars([u64; 4]);
+
+impl Chars {
+    /// Takes one in.
+    #[inline]
+    pub fn add(&mut self, char: u8) {
+        self.0[usize::from(char / 64)] |= 1 << (char % 64);
+    }
+
+    /// Whether one is in it.
+    pub fn has(&self, char: u8) -> bool {
+        self.0[usize::from(char / 64)] >> (char % 64) & 1 == 1
     }
 }
 

@@ -6,9 +6,11 @@
 use pgrx::pg_sys;
 
 use super::compat;
+use super::formed_rows::FormedRows;
 use super::raw::{self, guarded};
 use super::relation::OpenRelation;
-use super::target::{self, Target};
+use super::target::{self, Keys, Target};
+use crate::error::broken;
 
 /// How many tuples go to the heap in one call.
 pub const BATCH: usize = 1000;
@@ -29,7 +31,7 @@ pub struct Rows {
     pub ascending: Option<usize>,
 }
 
-/// A table opened for inserting.
+/// A table opened for inserting; dropped, it is closed, its locks kept to the end of the transaction.
 pub struct Inserter {
     /// The table, open as long as this lives.
     table: OpenRelation,
@@ -75,31 +77,56 @@ impl Inserter {
     /// Inserts up to [`BATCH`] rows: one after the other, a value and a null flag for each column of the table. The
     /// tuples take memory from the current context, which the caller resets.
     pub fn insert(&mut self, values: &[pg_sys::Datum], nulls: &[bool]) {
-        let (natts, desc, heap) = (self.natts, self.table.tuple_desc(), self.table.raw());
+        let (natts, desc) = (self.natts, self.table.tuple_desc());
         let count = values.len() / natts;
         debug_assert!(values.len() == count * natts && nulls.len() == values.len());
         self.tuples.clear();
         self.tuples.resize(count, std::ptr::null_mut());
-        self.tids.clear();
-        self.tids.resize(count, pg_sys::ItemPointerData::default());
-        self.target.open_for(natts, values, nulls);
-        let slots = match count {
-            1 => std::ptr::null_mut(),
-            _ => self.target.slots(desc, count),
-        };
-        let (tuples, tids) = (&mut self.tuples[..], &mut self.tids[..]);
-        let indexes = self.target.indexes();
-        // SAFETY: values and nulls have a member per column of the table (checked by `state`), and the tuples formed
-        // from them live in the current context until the end of this call. Slices and pointers need no dropping, and
-        // all lengths are as told above, so that nothing panics.
+        let tuples = &mut self.tuples[..];
+        // SAFETY: values and nulls have a member per column of the table (checked by `state`). Slices and pointers
+        // need no dropping, and all lengths are as told above, so that nothing panics.
         unsafe {
             guarded(|| {
-                let command = raw::GetCurrentCommandId(true);
                 for (at, tuple) in tuples.iter_mut().enumerate() {
                     let (values, nulls) = (values.as_ptr(), nulls.as_ptr());
                     *tuple =
                         raw::heap_form_tuple(desc, values.add(at * natts), nulls.add(at * natts));
                 }
+            });
+        }
+        self.store(&Keys::new(natts, values, nulls, None));
+    }
+
+    /// Inserts up to [`BATCH`] rows that have the table's columns.
+    pub fn insert_formed(&mut self, rows: &mut FormedRows) {
+        let natts = self.natts;
+        if rows.values.len() != rows.len() * natts {
+            broken(format!("rows of a table with {natts} columns have others"));
+        }
+        self.tuples.clear();
+        self.tuples
+            .extend(rows.tuples().iter_mut().map(|tuple| &raw mut *tuple));
+        let chars = Some(rows.chars);
+        self.store(&Keys::new(natts, &rows.values, &rows.nulls, chars));
+    }
+
+    /// Puts `self.tuples` into the heap and the indexes.
+    fn store(&mut self, keys: &Keys<'_>) {
+        let (desc, heap, count) = (self.table.tuple_desc(), self.table.raw(), self.tuples.len());
+        self.tids.clear();
+        self.tids.resize(count, pg_sys::ItemPointerData::default());
+        self.target.open_for(keys);
+        let slots = match count {
+            1 => std::ptr::null_mut(),
+            _ => self.target.slots(desc, count),
+        };
+        let (tuples, tids) = (&self.tuples[..], &mut self.tids[..]);
+        let indexes = self.target.indexes();
+        // SAFETY: the tuples are of the table, and live until the end of this call. Slices and pointers need no
+        // dropping, and all lengths are as told above, so that nothing panics.
+        unsafe {
+            guarded(|| {
+                let command = raw::GetCurrentCommandId(true);
                 let state = std::ptr::null_mut();
                 if slots.is_null() {
                     let tuple = *tuples.as_ptr();
@@ -115,7 +142,7 @@ impl Inserter {
                     }
                 }
                 for index in indexes {
-                    index.insert(heap, natts, values.as_ptr(), nulls.as_ptr(), tids);
+                    index.insert(heap, keys, tids);
                 }
             });
         }
@@ -174,9 +201,6 @@ impl Inserter {
         };
         length.map(|length| look(&copy[..length]))
     }
-
-    /// Closes the table and its indexes.
-    pub fn close(self) {}
 }
 
 impl Drop for Inserter {

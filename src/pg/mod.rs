@@ -13,6 +13,7 @@ pub mod columns_before;
 pub mod compat;
 pub mod ddl;
 pub mod extension;
+pub mod formed_rows;
 pub mod heap;
 pub mod index_lookup;
 mod index_page;

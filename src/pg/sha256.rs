@@ -2,7 +2,7 @@
 //! register, and every step of the compression function (FIPS 180-4 section 6.2.2) is taken for all of them at
 //! once. That takes about half as long as the instructions for SHA-256 do for one message after the other.
 
-use auditspine_core::verify::{ABREAST, BLOCK, Compress, State, in_turns};
+use auditspine_core::hash::{ABREAST, BLOCK, Compress, State, in_turns};
 
 /// The quickest way of this processor to compress several messages.
 pub fn compress_abreast() -> Compress {

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 
 use pgrx::pg_sys;
 
-use super::char_filter::CharFilter;
+use super::char_filter::{CharFilter, Chars};
 use super::compat;
 use super::leaf_append::{Leaves, Shape};
 use super::memory::LastingContext;
@@ -31,6 +31,52 @@ pub(super) struct TargetIndex {
     leaves: Option<Leaves>,
     /// Whether the access method keeps nothing beside the information from one call to the next.
     lasting: bool,
+}
+
+/// The values and null flags of rows, one after the other, with so many of each.
+#[derive(Clone, Copy)]
+pub(super) struct Keys<'a> {
+    natts: usize,
+    values: &'a [pg_sys::Datum],
+    nulls: &'a [bool],
+    /// What the columns of type "char" hold, if that is known.
+    chars: Option<Chars>,
+}
+
+impl<'a> Keys<'a> {
+    /// As many of both.
+    pub fn new(
+        natts: usize,
+        values: &'a [pg_sys::Datum],
+        nulls: &'a [bool],
+        chars: Option<Chars>,
+    ) -> Keys<'a> {
+        Keys {
+            natts,
+            values,
+            nulls,
+            chars,
+        }
+    }
+
+    /// Those of a row.
+    #[inline]
+    pub fn of(&self, row: usize) -> (&'a [pg_sys::Datum], &'a [bool]) {
+        let columns = row * self.natts..(row + 1) * self.natts;
+        (&self.values[columns.clone()], &self.nulls[columns])
+    }
+
+    /// Whether a row may be one of an index on some rows.
+    fn meet(&self, filter: &CharFilter) -> bool {
+        match &self.chars {
+            Some(chars) => filter.meets(chars),
+            None => {
+                let values = self.values.chunks_exact(self.natts);
+                let mut rows = values.zip(self.nulls.chunks_exact(self.natts));
+                rows.any(|(values, nulls)| filter.holds(values, nulls))
+            }
+        }
+    }
 }
 
 /// A table's indexes and slots.
@@ -141,17 +187,18 @@ impl Target {
     }
 
     /// Gets ready for these rows: opens the indexes that are on some of them, and are not open yet.
-    pub(super) fn open_for(&mut self, natts: usize, values: &[pg_sys::Datum], nulls: &[bool]) {
+    pub(super) fn open_for(&mut self, keys: &Keys<'_>) {
         for index in &mut self.indexes {
             if let Some(leaves) = &mut index.leaves {
-                leaves.arrange(natts, values, nulls);
+                leaves.arrange(keys.natts, keys.values, keys.nulls);
             }
             if index.is_open() {
                 continue;
             }
-            let mut rows = values.chunks_exact(natts).zip(nulls.chunks_exact(natts));
-            let filter = index.filter.as_ref();
-            if filter.is_some_and(|filter| rows.any(|(values, nulls)| filter.holds(values, nulls)))
+            if index
+                .filter
+                .as_ref()
+                .is_some_and(|filter| keys.meet(filter))
             {
                 // SAFETY: as in `open_indexes`; what is built lives in the current context, until the end of the
                 // flush.
@@ -281,25 +328,24 @@ impl TargetIndex {
         !self.open.is_null()
     }
 
-    /// Enters tuples, whose values and null flags are one after the other, with `natts` of each.
+    /// Enters tuples.
     ///
     /// # Safety
-    /// Within [`guarded`]: the index is open, and is one of `heap`, which has these tuples at these places.
+    /// Within [`guarded`]: the index is open, or on none of the rows, and is one of `heap`, which has the tuples at
+    /// these places.
     pub(super) unsafe fn insert(
         &self,
         heap: pg_sys::Relation,
-        natts: usize,
-        values: *const pg_sys::Datum,
-        nulls: *const bool,
+        keys: &Keys<'_>,
         tids: &[pg_sys::ItemPointerData],
     ) {
-        // On none of these rows.
-        if !self.is_open() {
+        let filter = self.filter.as_ref();
+        if !self.is_open() || filter.is_some_and(|filter| !keys.meet(filter)) {
             return;
         }
         let one = |at: usize| {
             // SAFETY: the caller's.
-            unsafe { self.insert_one(heap, natts, values, nulls, tids, at) }
+            unsafe { self.insert_one(heap, keys, tids, at) }
         };
         match &self.leaves {
             // SAFETY: the caller's; the index is open.
@@ -315,9 +361,7 @@ impl TargetIndex {
     unsafe fn insert_one(
         &self,
         heap: pg_sys::Relation,
-        natts: usize,
-        values: *const pg_sys::Datum,
-        nulls: *const bool,
+        keys: &Keys<'_>,
         tids: &[pg_sys::ItemPointerData],
         at: usize,
     ) {
@@ -331,13 +375,7 @@ impl TargetIndex {
         let Some(mut tid) = tids.get(at).copied() else {
             return;
         };
-        // SAFETY: so many values and null flags are there.
-        let (values, nulls) = unsafe {
-            (
-                std::slice::from_raw_parts(values.add(at * natts), natts),
-                std::slice::from_raw_parts(nulls.add(at * natts), natts),
-            )
-        };
+        let (values, nulls) = keys.of(at);
         if let Some(filter) = &self.filter
             && !filter.holds(values, nulls)
         {

@@ -344,12 +344,7 @@ fn spell_base10000(digits: &[i16], ascii: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
-        write(&mut out);
-        String::from_utf8(out).unwrap()
-    }
+    use crate::hash::text_of as text;
 
     #[test]
     fn layouts_are_those_of_ecmascript() {

@@ -18,12 +18,13 @@
 //! `docs/FORMAT.md`.
 
 mod format;
+mod hasher;
 mod v1;
-
-use sha2::{Digest, Sha256};
 
 pub use self::format::Format;
 use self::format::Part;
+pub use self::hasher::EventHasher;
+pub(crate) use self::hasher::Rest;
 
 use crate::canonical::write_string;
 use crate::hash::{Hash, Sink};
@@ -95,7 +96,6 @@ impl Event<'_> {
     }
 
     /// All that comes behind what the entries of one flush share.
-    #[inline]
     fn write_rest<S: Sink>(&self, out: &mut S) {
         self.write_manner(out);
         self.write_own(out);
@@ -104,53 +104,20 @@ impl Event<'_> {
 
     /// What lane, layout and operation decide.
     #[inline]
-    pub(crate) fn write_manner<S: Sink>(&self, out: &mut S) {
+    fn write_manner<S: Sink>(&self, out: &mut S) {
         self.format.write(Part::Manner, self, out);
     }
 
     /// What each event has for itself.
     #[inline]
-    pub(crate) fn write_own<S: Sink>(&self, out: &mut S) {
+    fn write_own<S: Sink>(&self, out: &mut S) {
         self.format.write(Part::Own, self, out);
     }
 
     /// What the transaction decides.
     #[inline]
-    pub(crate) fn write_transaction<S: Sink>(&self, out: &mut S) {
+    fn write_transaction<S: Sink>(&self, out: &mut S) {
         self.format.write(Part::Transaction, self, out);
-    }
-}
-
-/// Hashes the events of one flush, which share everything that comes before `lane`: that part is
-/// fed to the compression function once.
-#[derive(Debug)]
-pub struct EventHasher {
-    shared: Sha256,
-    own: Vec<u8>,
-}
-
-impl EventHasher {
-    /// A hasher for events that agree with `first` in format, actor, time, chain, context, user and kind.
-    pub fn new(first: &Event<'_>) -> EventHasher {
-        let mut own = Vec::with_capacity(512);
-        first.write_shared(&mut own);
-        EventHasher {
-            shared: Sha256::new_with_prefix(&own),
-            own,
-        }
-    }
-
-    /// `event_hash` of an event that agrees with the first one as [`EventHasher::new`] says.
-    pub fn hash(&mut self, event: &Event<'_>) -> Hash {
-        self.own.clear();
-        event.write_rest(&mut self.own);
-        Hash(
-            self.shared
-                .clone()
-                .chain_update(&self.own)
-                .finalize()
-                .into(),
-        )
     }
 }
 
@@ -205,26 +172,6 @@ mod tests {
             Hash::of(b"{\"id\":42}")
         );
         assert_eq!(String::from_utf8(text).unwrap(), expected);
-    }
-
-    #[test]
-    fn shared_prefix_changes_no_hash() {
-        let first = Event {
-            context: Some(b"{\"a\":1}"),
-            actor: Some(b"b\"ob"),
-            ..event()
-        };
-        let mut hasher = EventHasher::new(&first);
-        for pos in [1, 8, i64::MAX, i64::MIN] {
-            let event = Event {
-                pos,
-                layout: Some(-3),
-                op: b'U',
-                pk: None,
-                ..first
-            };
-            assert_eq!(hasher.hash(&event), event.hash(&mut Vec::new()));
-        }
     }
 
     #[test]

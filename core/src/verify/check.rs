@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use super::digest::{BLOCK, START, State, compress, compress_two, pad, state_of};
 use super::kept::{Facts, Kept};
 use super::view::{Chains, EntryView};
-use crate::entry::{Event, Format};
-use crate::hash::Hash;
+use crate::entry::{Event, Format, Rest};
+use crate::hash::{BLOCK, Begun, Hash, INITIAL, compress_two, pad, state_of};
 use crate::time::write_entry_time;
 
 /// What the links need to know of an entry.
@@ -43,8 +42,7 @@ pub struct Checker {
     chains: Arc<Chains>,
     kept: Arc<Kept>,
     shared: Shared,
-    manner: Manner,
-    transaction: Transaction,
+    rest: Rest,
     /// What is hashed of the event behind the blocks that it shares, padded.
     event: Vec<u8>,
 }
@@ -54,48 +52,8 @@ pub(super) struct Claim<'a> {
     pub event: &'a [u8; 32],
     pub prev: &'a [u8; 32],
     pub chain: &'a [u8; 32],
-    /// The state after what of the event is compressed already.
-    pub start: State,
-}
-
-/// The text of lane, layout and operation of the entry before: most have the same.
-#[derive(Clone, Debug, Default)]
-struct Manner {
-    of: Option<(Format, i16, Option<i32>, u8)>,
-    text: Vec<u8>,
-}
-
-impl Manner {
-    #[inline]
-    fn put(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        let of = Some((event.format, event.lane, event.layout, event.op));
-        if self.of != of {
-            self.of = of;
-            self.text.clear();
-            event.write_manner(&mut self.text);
-        }
-        out.extend_from_slice(&self.text);
-    }
-}
-
-/// The text of the transaction that wrote the entry before.
-#[derive(Clone, Debug, Default)]
-struct Transaction {
-    of: Option<(Format, u64)>,
-    text: Vec<u8>,
-}
-
-impl Transaction {
-    #[inline]
-    fn put(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        let of = Some((event.format, event.xid));
-        if self.of != of {
-            self.of = of;
-            self.text.clear();
-            event.write_transaction(&mut self.text);
-        }
-        out.extend_from_slice(&self.text);
-    }
+    /// What of the event is compressed already.
+    pub begun: Begun,
 }
 
 /// The beginning of the event that was hashed last: entries of one transaction have the same.
@@ -115,8 +73,8 @@ struct Shared {
     /// The time, and where it stands in `text`.
     time: Vec<u8>,
     time_at: usize,
-    /// The state after the whole blocks of `text`, once it was of use twice.
-    state: Option<State>,
+    /// The whole blocks of `text`, once it was of use twice.
+    begun: Option<Begun>,
 }
 
 impl Checker {
@@ -126,8 +84,7 @@ impl Checker {
             chains,
             kept,
             shared: Shared::default(),
-            manner: Manner::default(),
-            transaction: Transaction::default(),
+            rest: Rest::default(),
             event: Vec::new(),
         }
     }
@@ -138,7 +95,9 @@ impl Checker {
         let mut text = std::mem::take(&mut self.event);
         text.clear();
         let sound = self.claim(view, &mut text).filter(|claim| {
-            let (mut event, mut link) = (claim.start, START);
+            let (mut event, mut link) = (claim.begun.state, INITIAL);
+            let total = claim.begun.bytes() + text.len();
+            pad(&mut text, total);
             let mut message = LinkMessage::default();
             message.set(claim, view.seq);
             compress_two(
@@ -151,8 +110,8 @@ impl Checker {
         Checked::of(view, sound.as_ref())
     }
 
-    /// What the entry says of its hashes, if all else that it says is possible. Adds to `text` the blocks of the event
-    /// that are still to be compressed; it has whole blocks before and after.
+    /// What the entry says of its hashes, if all else that it says is possible. Adds to `text` what of the event is
+    /// still to be compressed.
     #[inline]
     pub(super) fn claim<'a>(
         &mut self,
@@ -172,20 +131,14 @@ impl Checker {
         if !possible {
             return None;
         }
-        let (compressed, start) = self.shared.begin(view, format, &self.chains)?;
-        let begun = text.len();
-        text.extend_from_slice(&self.shared.text[compressed..]);
-        let own = event_of(view, format, "", payload);
-        self.manner.put(&own, text);
-        own.write_own(text);
-        self.transaction.put(&own, text);
-        let total = compressed + text.len() - begun;
-        pad(text, total);
+        let begun = self.shared.begin(view, format, &self.chains)?;
+        text.extend_from_slice(&self.shared.text[begun.bytes()..]);
+        self.rest.put(&event_of(view, format, "", payload), text);
         Some(Claim {
             event,
             prev,
             chain,
-            start,
+            begun,
         })
     }
 }
@@ -245,15 +198,9 @@ impl LinkMessage {
 }
 
 impl Shared {
-    /// Makes `text` that of `view`. Returns how much of it is compressed already, and the state
-    /// after that; `None` if there is no such chain or lane.
+    /// Makes `text` that of `view`. Returns what of it is compressed already; `None` if there is no such chain or lane.
     #[inline]
-    fn begin(
-        &mut self,
-        view: &EntryView<'_>,
-        format: Format,
-        chains: &Chains,
-    ) -> Option<(usize, State)> {
+    fn begin(&mut self, view: &EntryView<'_>, format: Format, chains: &Chains) -> Option<Begun> {
         let fits = self.appended_at == view.appended_at && self.fits_but_for_time(view, format);
         if !fits {
             self.renew(view, format, chains);
@@ -262,15 +209,9 @@ impl Shared {
             return None;
         }
         if !fits {
-            return Some((0, START));
+            return Some(Begun::default());
         }
-        let (blocks, _) = self.text.as_chunks();
-        let state = *self.state.get_or_insert_with(|| {
-            let mut state = START;
-            compress(&mut state, blocks);
-            state
-        });
-        Some((blocks.len() * BLOCK, state))
+        Some(*self.begun.get_or_insert_with(|| Begun::with(&self.text)))
     }
 
     #[inline]
@@ -284,7 +225,7 @@ impl Shared {
     }
 
     fn renew(&mut self, view: &EntryView<'_>, format: Format, chains: &Chains) {
-        self.state = None;
+        self.begun = None;
         let len = self.time.len();
         self.time.clear();
         write_entry_time(view.appended_at, &mut self.time);

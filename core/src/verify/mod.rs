@@ -25,7 +25,6 @@
 
 mod check;
 mod diagnose;
-mod digest;
 mod examined;
 mod finding;
 mod finish;
@@ -45,7 +44,6 @@ mod view;
 use std::sync::Arc;
 
 pub use check::{Checked, Checker};
-pub use digest::{ABREAST, BLOCK, Compress, State, in_turns};
 pub use finding::{ChainReport, Finding, FindingKind, Neighbour};
 pub use kept::{Keeps, Kept};
 pub use resume::check_heads;
@@ -56,6 +54,7 @@ pub use view::{Chain, Chains, EntryView, Limits, MAX_LANES, Store, Window};
 use lanes::Lanes;
 use scope::Scope;
 
+use crate::hash::Compress;
 use crate::order::Order;
 
 /// Verifies the entries of chains; see the module's text.
@@ -120,7 +119,7 @@ impl Verifier {
         Checker::new(Arc::clone(&self.chains), Arc::clone(&self.kept))
     }
 
-    /// As [`Verifier::checker`], for many entries: `compress` does the hashing, by default [`in_turns`].
+    /// As [`Verifier::checker`], for many entries: `compress` does the hashing, by default [`crate::hash::in_turns`].
     pub fn sweep(&self, compress: Compress) -> Sweep {
         Sweep::new(self.checker(), compress)
     }

@@ -5,10 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use auditspine_core::entry::{Event, Format, chain_hash};
-use auditspine_core::hash::Hash;
+use auditspine_core::hash::{Hash, in_turns};
 use auditspine_core::verify::{
     ChainReport, Chains, Checked, EntryView, Finding, FindingKind, Limits, Store, Verifier, Window,
-    in_turns,
 };
 
 /// A stored entry.

@@ -4,60 +4,64 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use auditspine_core::entry::{Event, EventHasher, Format, chain_hash};
-use auditspine_core::hash::Hash;
+use auditspine_core::hash::{Hash, Messages};
 use pgrx::pg_sys;
 
 use super::Place;
 use super::lanes::{Lane, Lanes};
-use crate::error::broken;
 use crate::ledger::attribution::{self, Attribution, AttributionId};
 use crate::ledger::buffer::{self, Buffer, NameId, Pending};
 use crate::ledger::catalog::{State, column};
 use crate::ledger::head::{self, Head, Row};
-use crate::pg::arena::DatumArena;
-use crate::pg::insert::{BATCH, Inserter};
+use crate::pg::formed_rows::FormedRows;
+use crate::pg::insert::Inserter;
 use crate::pg::sequence;
+use crate::pg::sha256::compress_abreast;
 use crate::pg::{builtin, clock, session};
 
-/// Up to [`BATCH`] rows on their way to the table.
+/// Up to [`crate::pg::insert::BATCH`] rows on their way to the table.
 pub(super) struct Batch {
     /// Place of the last entry.
     pub(super) last: Place,
     room: Room,
+    /// Events of one chain, kind and attribution have the beginning of their text in common.
     hashers: Vec<(NameId, NameId, AttributionId, EventHasher)>,
-    /// By number of the attribution.
-    attributions: Vec<Option<SharedValues>>,
+    shared: Shared,
     seq: pg_sys::Oid,
-    xid: u64,
-    now: i64,
-    user: Rc<[u8]>,
 }
 
 /// Memory that is kept from one flush to the next.
 #[derive(Default)]
 struct Room {
-    values: Vec<pg_sys::Datum>,
-    nulls: Vec<bool>,
-    arena: DatumArena,
+    rows: FormedRows,
     text: Vec<u8>,
+    messages: Messages,
+    hashes: Vec<Hash>,
 }
 
 thread_local! {
     static ROOM: RefCell<Room> = RefCell::default();
 }
 
-/// Values that all events of one attribution share.
-#[derive(Clone)]
-struct SharedValues {
-    attribution: Rc<Attribution>,
-    /// The context as jsonb, in the flush's memory.
-    context: Option<pg_sys::Datum>,
+/// What events share, some of it with all others of the flush.
+struct Shared {
+    xid: u64,
+    now: i64,
+    user: Rc<[u8]>,
+    /// The kind of the event before.
+    kind: Option<(NameId, Rc<[u8]>)>,
+    /// By its number, an attribution, and its context as jsonb is stored.
+    attributions: Vec<Option<(Rc<Attribution>, Option<Vec<u8>>)>>,
 }
 
 /// How long after the time was taken numbers may be drawn, in microseconds.
 const PROMPT: i64 = 1_000_000;
 /// Most event prefixes that are kept hashed at a time.
 const HASHERS: usize = 16;
+/// Events that are hashed at a time: their messages are to stay in the first cache.
+const HASHED: usize = 64;
+/// Room for more than that is not worth keeping.
+const KEEP_BYTES: usize = 64 * 1024;
 
 impl Batch {
     pub(super) fn new(state: &State) -> Batch {
@@ -69,153 +73,155 @@ impl Batch {
             },
             room: ROOM.take(),
             hashers: Vec::new(),
-            attributions: Vec::new(),
+            shared: Shared {
+                xid: session::transaction_id(),
+                now: 0,
+                user: session::session_user(),
+                kind: None,
+                attributions: Vec::new(),
+            },
             seq: state.seq,
-            xid: session::transaction_id(),
-            now: 0,
-            user: session::session_user(),
         }
     }
 
     /// Links events, and has them as rows.
     pub(super) fn fill(&mut self, buffer: &Buffer, events: &[Pending], lanes: &mut Lanes) {
-        self.room.values.clear();
-        self.room.nulls.clear();
-        self.room.arena.clear();
+        self.room.rows.clear();
         let first = self.number(events, lanes);
-        for (at, event) in events.iter().enumerate() {
+        if let [event] = events {
             let lane = lanes.of(event.fields.chain);
-            lane.last_row = Some(Row(at));
-            self.add(buffer, event, first + at as i64, events.len() == 1, lane);
+            let (only, _) = self.shared.event(buffer, event, lane, lane.head.pos + 1);
+            let hash = only.hash(&mut self.room.text);
+            return self.add(buffer, event, (first, &hash), lane);
+        }
+        let compress = compress_abreast();
+        let mut numbers = first..;
+        for events in events.chunks(HASHED) {
+            for event in events {
+                self.add_message(buffer, event, lanes.of(event.fields.chain));
+            }
+            let mut hashes = std::mem::take(&mut self.room.hashes);
+            self.room
+                .messages
+                .finish(compress, |hash| hashes.push(hash));
+            for ((event, hash), seq) in events.iter().zip(&hashes).zip(&mut numbers) {
+                self.add(buffer, event, (seq, hash), lanes.of(event.fields.chain));
+            }
+            hashes.clear();
+            self.room.hashes = hashes;
         }
     }
 
     /// Takes the time and draws numbers at once, so that over all lanes the times grow with the numbers: what
     /// else could tell which of two entries in two lanes came first is `seq` alone. The numbers are above
     /// those that the lanes have, wherever somebody has set the sequence.
-    fn number(&mut self, events: &[Pending], lanes: &Lanes) -> i64 {
+    fn number(&mut self, events: &[Pending], lanes: &mut Lanes) -> i64 {
         // What they have hashed holds the time.
         self.hashers.clear();
+        for lane in &mut lanes.all {
+            lane.given = lane.head.pos;
+        }
         let floor = lanes.all.iter().map(|lane| lane.head.seq).max();
         loop {
-            self.now = clock::now();
+            self.shared.now = clock::now();
             let first =
                 sequence::draw_above(self.seq, floor.unwrap_or(0).max(0), events.len() as i64);
             let drawn = clock::now();
             // A backend that was stopped in between draws again.
-            if drawn.saturating_sub(self.now) <= PROMPT {
+            if drawn.saturating_sub(self.shared.now) <= PROMPT {
                 return first;
             }
         }
     }
 
+    /// Adds what the `event_hash` of the lane's next event is taken over.
+    fn add_message(&mut self, buffer: &Buffer, pending: &Pending, lane: &mut Lane) {
+        lane.given += 1;
+        let (event, _) = self.shared.event(buffer, pending, lane, lane.given);
+        let fields = &pending.fields;
+        let of = (fields.chain, fields.kind, fields.attribution);
+        let known = |(chain, kind, attribution, _): &_| (*chain, *kind, *attribution) == of;
+        let at = match self.hashers.iter().position(known) {
+            Some(at) => at,
+            None => {
+                if self.hashers.len() == HASHERS {
+                    self.hashers.clear();
+                }
+                self.hashers
+                    .push((of.0, of.1, of.2, EventHasher::new(&event)));
+                self.hashers.len() - 1
+            }
+        };
+        self.hashers[at].3.add(&event, &mut self.room.messages);
+    }
+
+    /// Links an event to the end of its lane, and has it as a row.
     fn add(
         &mut self,
         buffer: &Buffer,
         pending: &Pending,
-        seq: i64,
-        is_only: bool,
+        (seq, event_hash): (i64, &Hash),
         lane: &mut Lane,
     ) {
-        // `share_attributions` has filled in every one that an event of this flush has.
-        let Some(shared) = &self.attributions[pending.fields.attribution.index() as usize] else {
-            broken("an event's attribution was forgotten".to_owned())
-        };
-        let pk = buffer.pk(pending);
-        let kind = buffer::name(pending.fields.kind);
-        let event = Event {
-            actor: shared.attribution.actor.as_deref(),
-            appended_at: self.now,
-            chain: &lane.chain,
-            context: shared.attribution.context.as_deref(),
-            db_user: &self.user,
-            kind: &kind,
-            lane: lane.lane,
-            layout: pending.fields.layout,
-            op: pending.fields.op,
-            payload_hash: pending.fields.payload_hash,
-            pk,
-            pos: lane.head.pos + 1,
-            format: Format::CURRENT,
-            xid: self.xid,
-        };
-        let event_hash = if is_only {
-            event.hash(&mut self.room.text)
-        } else {
-            hash_event(&mut self.hashers, pending, &event)
-        };
+        let (event, context) = self.shared.event(buffer, pending, lane, lane.head.pos + 1);
+        let payload = buffer.payload(pending).map(builtin::jsonb_content);
+        let payload = payload.as_deref();
         let prev_hash = lane.head.chain_hash;
-        lane.head = Head {
-            pos: event.pos,
-            seq,
-            chain_hash: chain_hash(&prev_hash, &event_hash, seq),
-        };
+        let chain_hash = chain_hash(&prev_hash, event_hash, seq);
+
+        let optional = [event.pk, event.actor, context, payload];
+        let bytes = optional
+            .iter()
+            .flatten()
+            .map(|value| value.len())
+            .sum::<usize>()
+            + event.kind.len()
+            + event.db_user.len()
+            + 4 * size_of::<Hash>();
+        let null = |column: usize, is_null: bool| u32::from(is_null) << column;
+        let nulls = null(column::EVENT_PK, event.pk.is_none())
+            | null(column::ACTOR, event.actor.is_none())
+            | null(column::CONTEXT, context.is_none())
+            | null(column::LAYOUT, event.layout.is_none())
+            | null(column::PAYLOAD, payload.is_none());
+        let mut row = self.room.rows.begin(column::COUNT, nulls, bytes);
+        row.int8(seq);
+        row.int4(lane.chain_id);
+        row.int2(lane.lane);
+        row.int8(event.pos);
+        row.int2(event.format.version());
+        row.char(event.op);
+        row.bytes(event.kind);
+        row.bytes(event.pk.unwrap_or_default());
+        row.int8(event.xid.cast_signed());
+        row.int8(event.appended_at);
+        row.bytes(event.db_user);
+        row.bytes(event.actor.unwrap_or_default());
+        row.bytes(context.unwrap_or_default());
+        row.int4(event.layout.unwrap_or_default());
+        row.bytes(payload.unwrap_or_default());
+        row.bytes(&event.payload_hash.0);
+        row.bytes(&event_hash.0);
+        row.bytes(&prev_hash.0);
+        row.bytes(&chain_hash.0);
+        row.end();
+
         self.last = Place {
             chain_id: lane.chain_id,
             lane: lane.lane,
             pos: event.pos,
         };
-
-        let arena = &mut self.room.arena;
-        let mut values = [pg_sys::Datum::from(0usize); column::COUNT];
-        let mut nulls = [false; column::COUNT];
-        values[column::SEQ] = pg_sys::Datum::from(seq);
-        values[column::CHAIN_ID] = pg_sys::Datum::from(lane.chain_id);
-        values[column::LANE] = pg_sys::Datum::from(lane.lane);
-        values[column::POS] = pg_sys::Datum::from(event.pos);
-        values[column::VERSION] = pg_sys::Datum::from(event.format.version());
-        values[column::OP] = pg_sys::Datum::from(event.op as i8);
-        values[column::XID] = pg_sys::Datum::from(event.xid);
-        values[column::APPENDED_AT] = pg_sys::Datum::from(event.appended_at);
-        let mut set = |at: usize, value: Option<pg_sys::Datum>| match value {
-            Some(value) => values[at] = value,
-            None => nulls[at] = true,
+        lane.head = Head {
+            pos: event.pos,
+            seq,
+            chain_hash,
         };
-        set(column::EVENT_KIND, Some(arena.varlena(&kind)));
-        set(column::EVENT_PK, pk.map(|pk| arena.varlena(pk)));
-        set(column::DB_USER, Some(arena.varlena(&self.user)));
-        set(column::ACTOR, event.actor.map(|actor| arena.varlena(actor)));
-        set(column::CONTEXT, shared.context);
-        set(column::LAYOUT, event.layout.map(pg_sys::Datum::from));
-        set(
-            column::PAYLOAD,
-            buffer.payload(pending).map(builtin::jsonb_of),
-        );
-        set(
-            column::PAYLOAD_HASH,
-            Some(arena.varlena(&event.payload_hash.0)),
-        );
-        set(column::EVENT_HASH, Some(arena.varlena(&event_hash.0)));
-        set(column::PREV_HASH, Some(arena.varlena(&prev_hash.0)));
-        set(
-            column::CHAIN_HASH,
-            Some(arena.varlena(&lane.head.chain_hash.0)),
-        );
-        self.room.values.extend_from_slice(&values);
-        self.room.nulls.extend_from_slice(&nulls);
-    }
-
-    /// Looks up what the events share, while the memory is that of the whole flush.
-    pub(super) fn share_attributions(&mut self, events: &[Pending]) {
-        for id in events.iter().map(|event| event.fields.attribution) {
-            let at = id.index() as usize;
-            if self.attributions.len() <= at {
-                self.attributions.resize(at + 1, None);
-            }
-            self.attributions[at].get_or_insert_with(|| {
-                let attribution = attribution::get(id);
-                let context = attribution.context.as_deref().map(builtin::jsonb_of);
-                SharedValues {
-                    attribution,
-                    context,
-                }
-            });
-        }
+        lane.last_row = Some(Row(self.room.rows.len() - 1));
     }
 
     /// Inserts the rows, and notes the ends of lanes that are among them.
-    pub(super) fn insert(&self, inserter: &mut Inserter, lanes: &mut Lanes) {
-        inserter.insert(&self.room.values, &self.room.nulls);
+    pub(super) fn insert(&mut self, inserter: &mut Inserter, lanes: &mut Lanes) {
+        inserter.insert_formed(&mut self.room.rows);
         for lane in &mut lanes.all {
             if let Some(row) = lane.last_row.take() {
                 head::linked(inserter, (lane.chain_id, lane.lane), lane.head, row);
@@ -224,41 +230,66 @@ impl Batch {
     }
 }
 
-impl Drop for Batch {
-    fn drop(&mut self) {
-        // Room for many rows is not worth keeping.
-        if self.room.nulls.capacity() <= BATCH && self.room.text.capacity() <= 64 * 1024 {
-            ROOM.set(std::mem::take(&mut self.room));
+impl Shared {
+    /// The event at this position of a lane, and its context as jsonb is stored.
+    #[inline]
+    fn event<'a>(
+        &'a mut self,
+        buffer: &'a Buffer,
+        pending: &Pending,
+        lane: &'a Lane,
+        pos: i64,
+    ) -> (Event<'a>, Option<&'a [u8]>) {
+        let fields = &pending.fields;
+        if self.kind.as_ref().is_none_or(|(id, _)| *id != fields.kind) {
+            self.kind = None;
         }
+        let at = fields.attribution.index() as usize;
+        if self.attributions.len() <= at {
+            self.attributions.resize(at + 1, None);
+        }
+        let (_, kind) = self
+            .kind
+            .get_or_insert_with(|| (fields.kind, buffer::name(fields.kind)));
+        let (attribution, context) = self.attributions[at].get_or_insert_with(|| {
+            let attribution = attribution::get(fields.attribution);
+            let context = attribution.context.as_deref().map(builtin::jsonb_content);
+            (attribution, context)
+        });
+        let event = Event {
+            actor: attribution.actor.as_deref(),
+            appended_at: self.now,
+            chain: &lane.chain,
+            context: attribution.context.as_deref(),
+            db_user: &self.user,
+            kind,
+            lane: lane.lane,
+            layout: fields.layout,
+            op: fields.op,
+            payload_hash: fields.payload_hash,
+            pk: buffer.pk(pending),
+            pos,
+            format: Format::CURRENT,
+            xid: self.xid,
+        };
+        (event, context.as_deref())
     }
 }
 
-fn hash_event(
-    hashers: &mut Vec<(NameId, NameId, AttributionId, EventHasher)>,
-    pending: &Pending,
-    event: &Event<'_>,
-) -> Hash {
-    let known = hashers.iter_mut().find(|(chain, kind, attribution, _)| {
-        (*chain, *kind, *attribution)
-            == (
-                pending.fields.chain,
-                pending.fields.kind,
-                pending.fields.attribution,
-            )
-    });
-    if let Some((.., hasher)) = known {
-        return hasher.hash(event);
+impl Room {
+    /// Memory that it has, about.
+    fn capacity(&self) -> usize {
+        self.rows.capacity()
+            + self.text.capacity()
+            + self.messages.capacity()
+            + self.hashes.capacity() * size_of::<Hash>()
     }
-    if hashers.len() == HASHERS {
-        hashers.clear();
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if self.room.capacity() <= KEEP_BYTES {
+            ROOM.set(std::mem::take(&mut self.room));
+        }
     }
-    let mut hasher = EventHasher::new(event);
-    let hash = hasher.hash(event);
-    hashers.push((
-        pending.fields.chain,
-        pending.fields.kind,
-        pending.fields.attribution,
-        hasher,
-    ));
-    hash
 }

@@ -72,6 +72,8 @@ pub(super) struct Lane {
     pub(super) chain: Rc<[u8]>,
     pub(super) lane: i16,
     pub(super) head: Head,
+    /// The last position that an event of the batch has, linked or not.
+    pub(super) given: i64,
     /// Which row of the batch is its last entry, if one is.
     pub(super) last_row: Option<Row>,
 }
@@ -126,6 +128,7 @@ impl Lanes {
                 chain: chain.name,
                 lane,
                 head,
+                given: head.pos,
                 last_row: None,
             });
         }

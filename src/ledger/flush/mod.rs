@@ -55,7 +55,7 @@ pub fn flush_if_due(limit: usize) {
     if settle::is_settling() {
         return;
     }
-    let size = buffer::with(Buffer::pending_size);
+    let size = buffer::pending_size();
     let is_full =
         || size > limit && (size > NESTED.saturating_mul(limit) || session::trigger_depth() < 2);
     if COMMITTING.get() || is_full() {
@@ -128,8 +128,7 @@ fn link(buffer: &Buffer, events: &[Pending], wait: bool) -> Option<Place> {
     let state = state();
     let mut lanes = Lanes::take(events, &state, &inserter, wait)?;
     let mut batch = Batch::new(&state);
-    // What lasts lives in `memory`; tuples of several batches in a context that is reset.
-    batch.share_attributions(events);
+    // What lasts lives in `memory`; what single batches need in a context that is reset.
     let mut size = batch_size(buffer, events);
     let tuples = (size < events.len()).then(ScratchContext::enter);
     let mut rest = events;
@@ -144,7 +143,7 @@ fn link(buffer: &Buffer, events: &[Pending], wait: bool) -> Option<Place> {
         size = batch_size(buffer, rest);
     }
     drop(tuples);
-    inserter.close();
+    drop(inserter);
     drop(memory);
     Some(batch.last)
 }

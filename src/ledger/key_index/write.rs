@@ -87,7 +87,7 @@ impl RunWriter {
     pub fn finish(mut self) -> u64 {
         self.end_page();
         self.write();
-        self.inserter.close();
+        drop(self.inserter);
         if self.entries > 0 {
             let mut arena = DatumArena::default();
             let row = [
@@ -133,7 +133,6 @@ fn insert_all<const N: usize>(table: pg_sys::Oid, rows: &[[pg_sys::Datum; N]]) {
     let _scratch = ScratchContext::enter();
     let mut inserter = Inserter::open(table, Rows { ascending: None });
     insert(&mut inserter, rows);
-    inserter.close();
 }
 
 fn insert<const N: usize>(inserter: &mut Inserter, rows: &[[pg_sys::Datum; N]]) {

@@ -1,103 +1,8 @@
-//! SHA-256 digests and the sinks that canonical bytes are written to.
+//! The sinks that canonical bytes are written to.
 
-use std::fmt;
-
-use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
-/// What SHA-256 begins with (FIPS 180-4, section 5.3.3).
-const INITIAL: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
-
-/// A SHA-256 digest: 32 bytes, shown as 64 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Hash(pub [u8; 32]);
-
-impl Hash {
-    /// What `prev_hash` holds in the first entry of a lane.
-    pub const ZERO: Hash = Hash([0; 32]);
-
-    /// SHA-256 of `bytes`.
-    pub fn of(bytes: &[u8]) -> Hash {
-        // As Sha256::digest() does it (FIPS 180-4, section 5.1.1), less the hasher that would go on.
-        let mut state = INITIAL;
-        let (blocks, rest) = bytes.as_chunks::<64>();
-        if !blocks.is_empty() {
-            compress256(&mut state, blocks);
-        }
-        let mut last = [[0; 64]; 2];
-        let used = if rest.len() < 56 { 1 } else { 2 };
-        let padded = last.as_flattened_mut();
-        padded[..rest.len()].copy_from_slice(rest);
-        padded[rest.len()] = 0x80;
-        let bits = 8 * bytes.len() as u64;
-        padded[64 * used - 8..64 * used].copy_from_slice(&bits.to_be_bytes());
-        compress256(&mut state, &last[..used]);
-        Hash::of_state(&state)
-    }
-
-    /// As [`Hash::of`], for a buffer that may be written on, so that the end need not be copied.
-    fn of_buffer(bytes: &mut Vec<u8>) -> Hash {
-        const PADDING: [u8; 64] = {
-            let mut padding = [0; 64];
-            padding[0] = 0x80;
-            padding
-        };
-        let mut state = INITIAL;
-        let bits = 8 * bytes.len() as u64;
-        bytes.put_first(&PADDING, 64 - (bytes.len() + 8) % 64);
-        bytes.put_first(&bits.to_be_bytes(), 8);
-        compress256(&mut state, bytes.as_chunks().0);
-        Hash::of_state(&state)
-    }
-
-    #[inline]
-    fn of_state(state: &[u32; 8]) -> Hash {
-        let mut hash = [0; 32];
-        for (four, word) in hash.as_chunks_mut::<4>().0.iter_mut().zip(state) {
-            *four = word.to_be_bytes();
-        }
-        Hash(hash)
-    }
-
-    /// The digest that a 32-byte slice holds; `None` for any other length.
-    pub fn from_slice(bytes: &[u8]) -> Option<Hash> {
-        bytes.try_into().ok().map(Hash)
-    }
-
-    /// 64 lower-case hex digits in ASCII.
-    pub fn to_hex(&self) -> [u8; 64] {
-        // Arithmetic instead of a table, so that the compiler can do many digits at once.
-        let digit = |nibble: u8| nibble + b'0' + u8::from(nibble > 9) * (b'a' - b'9' - 1);
-        let mut hex = [0; 64];
-        for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
-            *pair = [digit(byte >> 4), digit(byte & 15)];
-        }
-        hex
-    }
-}
-
-impl fmt::Display for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_hex()
-            .iter()
-            .try_for_each(|digit| fmt::Write::write_char(f, char::from(*digit)))
-    }
-}
-
-impl fmt::Debug for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+use super::Hash;
 
 /// Where canonical bytes go: a buffer, or a hasher.
 pub trait Sink {
@@ -164,6 +69,12 @@ impl HashSink {
         HashSink::with_buffer(Vec::new())
     }
 
+    /// Everything put, if it is still there, none of it hashed.
+    #[inline]
+    pub fn text(&self) -> Option<&[u8]> {
+        self.hasher.is_none().then_some(&self.pending)
+    }
+
     /// The digest of everything put, and the buffer for the next sink.
     #[inline]
     pub fn finish(mut self) -> (Hash, Vec<u8>) {
@@ -172,6 +83,12 @@ impl HashSink {
             Some(hasher) => Hash(hasher.chain_update(&self.pending).finalize().into()),
         };
         (hash, self.pending)
+    }
+
+    /// The buffer for the next sink; no digest is taken.
+    #[inline]
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.pending
     }
 
     #[inline]
@@ -231,28 +148,17 @@ impl Sink for HashSink {
     }
 }
 
+/// What is written, as text.
+#[cfg(test)]
+pub(crate) fn text_of(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hex_is_lower_case_and_whole() {
-        assert_eq!(
-            Hash::of(b"abc").to_string(),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-    }
-
-    #[test]
-    fn one_shot_is_sha256_at_every_length() {
-        let bytes: Vec<u8> = (0..300).map(|i| (i * 7 % 251) as u8).collect();
-        for len in 0..=bytes.len() {
-            let expected: [u8; 32] = Sha256::digest(&bytes[..len]).into();
-            assert_eq!(Hash::of(&bytes[..len]), Hash(expected), "{len} bytes");
-            let mut buffer = bytes[..len].to_vec();
-            assert_eq!(Hash::of_buffer(&mut buffer), Hash(expected), "{len} bytes");
-        }
-    }
 
     #[test]
     fn hash_sink_equals_one_shot_at_every_boundary() {

@@ -1,8 +1,10 @@
-//! SHA-256 of several messages at once. One message is a chain of dependent steps that leaves the
+//! The blocks of SHA-256, also of several messages at once. One message is a chain of dependent steps that leaves the
 //! processor waiting; compressing a block of one and a block of the other in turns lets it work on
 //! both. And what many messages begin with can be compressed once.
 
 use sha2::block_api::compress256;
+
+use super::Sink;
 
 /// Bytes in a block.
 pub const BLOCK: usize = 64;
@@ -30,7 +32,7 @@ pub fn in_turns(states: &mut [State], messages: &[&[[u8; BLOCK]]]) {
 }
 
 /// The state before the first block (FIPS 180-4 section 5.3.3).
-pub(super) const START: State = [
+pub(crate) const INITIAL: State = [
     0x6a09_e667,
     0xbb67_ae85,
     0x3c6e_f372,
@@ -43,7 +45,7 @@ pub(super) const START: State = [
 
 /// The state that a digest is the bytes of.
 #[inline]
-pub(super) fn state_of(digest: &[u8; 32]) -> State {
+pub(crate) fn state_of(digest: &[u8; 32]) -> State {
     let (words, _) = digest.as_chunks::<4>();
     std::array::from_fn(|at| u32::from_be_bytes(words[at]))
 }
@@ -51,16 +53,18 @@ pub(super) fn state_of(digest: &[u8; 32]) -> State {
 /// Pads a message that ends with `text` and is `total` bytes long (FIPS 180-4 section 5.1.1); what
 /// comes before `text` is whole blocks.
 #[inline]
-pub(super) fn pad(text: &mut Vec<u8>, total: usize) {
-    const ZEROS: [u8; BLOCK] = [0; BLOCK];
-    text.push(0x80);
-    let end = (text.len() + 8).next_multiple_of(BLOCK);
-    text.extend_from_slice(&ZEROS[..end - 8 - text.len()]);
-    text.extend_from_slice(&(8 * total as u64).to_be_bytes());
+pub(crate) fn pad(text: &mut Vec<u8>, total: usize) {
+    const PADDING: [u8; BLOCK] = {
+        let mut padding = [0; BLOCK];
+        padding[0] = 0x80;
+        padding
+    };
+    text.put_first(&PADDING, BLOCK - (text.len() + 8) % BLOCK);
+    text.put_first(&(8 * total as u64).to_be_bytes(), 8);
 }
 
 /// Compresses the blocks of two messages in turns, each into its own state.
-pub(super) fn compress_two(
+pub(crate) fn compress_two(
     (a, a_blocks): (&mut State, &[[u8; BLOCK]]),
     (b, b_blocks): (&mut State, &[[u8; BLOCK]]),
 ) {
@@ -74,7 +78,7 @@ pub(super) fn compress_two(
 }
 
 /// Compresses blocks.
-pub(super) fn compress(state: &mut State, blocks: &[[u8; BLOCK]]) {
+pub(crate) fn compress(state: &mut State, blocks: &[[u8; BLOCK]]) {
     if !blocks.is_empty() {
         compress256(state, blocks);
     }
@@ -90,7 +94,7 @@ mod tests {
         for len in 0..200 {
             let a: Vec<u8> = (0..len).map(|at| at as u8).collect();
             let b: Vec<u8> = (0..199 - len).map(|at| at as u8 ^ 0x5a).collect();
-            let mut states = [START; 2];
+            let mut states = [INITIAL; 2];
             let mut padded = [a.clone(), b.clone()];
             padded.iter_mut().for_each(|text| pad(text, text.len()));
             let [x, y] = &mut states;
@@ -106,7 +110,7 @@ mod tests {
     #[test]
     fn blocks_in_front_count() {
         let text: Vec<u8> = (0..150).collect();
-        let mut state = START;
+        let mut state = INITIAL;
         compress(&mut state, text[..128].as_chunks().0);
         let mut rest = text[128..].to_vec();
         pad(&mut rest, text.len());

@@ -12,12 +12,13 @@
 //! Events lie in the order in which they came. [`crate::ledger::arrange`] says in which they are linked,
 //! where that may be another one.
 
-use std::cell::RefCell;
+mod gathering;
 
 use auditspine_core::hash::Hash;
 use auditspine_core::versions::{Change, Untold, Version};
 use pgrx::pg_sys;
 
+pub use self::gathering::{gather, pays_to_gather, pending_size, put_back, take, with, with_mut};
 use crate::ledger::attribution::AttributionId;
 pub use crate::ledger::names::{NameId, intern, name};
 use crate::ledger::origin::Origins;
@@ -60,6 +61,18 @@ enum Known {
     Restated,
     /// A table was emptied ahead of what so many events before it tell.
     Emptied { relation: pg_sys::Oid, ahead: u32 },
+}
+
+/// What is known of when a row that is being recorded was changed.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Told {
+    /// Nothing: it is recorded because it is there.
+    #[default]
+    Present,
+    /// Its versions.
+    Changed(RowChange),
+    /// It is what a key has in the end.
+    Restated,
 }
 
 /// An event before it is linked.
@@ -126,8 +139,21 @@ impl Buffer {
         self.append(fields, Known::Nothing, pk, payload);
     }
 
-    /// Appends the change of a row.
-    pub fn push_row(
+    /// Appends what became of a row, with its key and payload.
+    pub fn push_told(
+        &mut self,
+        fields: Fields,
+        told: &Told,
+        (pk, payload): (Option<&[u8]>, Option<&[u8]>),
+    ) {
+        match told {
+            Told::Present => self.push(fields, pk, payload),
+            Told::Changed(change) => self.push_row(fields, change, pk, payload),
+            Told::Restated => self.push_restated(fields, pk, payload),
+        }
+    }
+
+    fn push_row(
         &mut self,
         fields: Fields,
         change: &RowChange,
@@ -309,12 +335,6 @@ impl Buffer {
             .then(|| &self.bytes[start..start + event.payload_len])
     }
 
-    /// Memory that pending events use.
-    pub fn pending_size(&self) -> usize {
-        self.bytes.len() - self.flushed_bytes
-            + (self.events.len() - self.flushed) * size_of::<Pending>()
-    }
-
     /// Drops what a subtransaction that is rolled back did.
     pub fn roll_back_to(&mut self, subid: pg_sys::SubTransactionId) {
         while let Some(event) = self.events.pop_if(|event| event.subid >= subid) {
@@ -373,28 +393,4 @@ impl Pending {
 
 fn current_subtransaction() -> pg_sys::SubTransactionId {
     session::subtransaction()
-}
-
-thread_local! {
-    static BUFFER: RefCell<Buffer> = RefCell::default();
-}
-
-/// Takes the backend's buffer out, leaving an empty one.
-pub fn take() -> Buffer {
-    BUFFER.take()
-}
-
-/// Puts the buffer back that [`take`] took.
-pub fn put_back(buffer: Buffer) {
-    BUFFER.set(buffer);
-}
-
-/// Runs `f` on the backend's buffer. `f` must not call into PostgreSQL where it can wait, fail or fire triggers.
-pub fn with_mut<R>(f: impl FnOnce(&mut Buffer) -> R) -> R {
-    BUFFER.with(|buffer| f(&mut buffer.borrow_mut()))
-}
-
-/// As [`with_mut`], for reading.
-pub fn with<R>(f: impl FnOnce(&Buffer) -> R) -> R {
-    BUFFER.with(|buffer| f(&buffer.borrow()))
 }
