@@ -26,9 +26,7 @@ fn programs(seeds: impl Iterator<Item = u64>, time: Option<Duration>) {
     // Both tests use the same databases and the same role.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = turn();
-    let _one = ONE_AT_A_TIME
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::from_env();
     let features = Features::from_env();
     prepare(&server);

@@ -216,7 +216,8 @@ fn an_open_run_delays_only_those_that_find_the_same() {
         }),
     );
     drop(waiter);
-    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 9 AND NOT granted
+    let waiting =
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 9 AND NOT granted
                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     for _ in 0..200 {
         if scalar::<i64>(&mut admin, waiting) == 1 {
