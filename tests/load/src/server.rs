@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use postgres::{Client, Config, Error, NoTls};
 
@@ -164,6 +165,27 @@ impl Database {
     pub fn connect(&self) -> Client {
         self.try_connect()
             .unwrap_or_else(|e| panic!("cannot connect to {self:?}: {e:?}"))
+    }
+
+    /// Connects anew once a crash has ended this connection, and all others with it: until then the server takes others
+    /// that it ends as well.
+    ///
+    /// # Panics
+    /// If that takes longer than a crash can.
+    pub fn connect_after_crash(&self, mut ended: Client) -> Client {
+        const PATIENCE: Duration = Duration::from_secs(120);
+        let start = Instant::now();
+        while ended.batch_execute("").is_ok() {
+            assert!(start.elapsed() < PATIENCE, "no crash");
+            thread::sleep(Duration::from_millis(20));
+        }
+        loop {
+            match self.try_connect() {
+                Ok(client) => return client,
+                Err(error) => assert!(start.elapsed() < PATIENCE, "no way back: {error:?}"),
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Runs a script on a connection of its own.

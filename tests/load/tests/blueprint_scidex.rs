@@ -259,12 +259,16 @@ fn one_cycle_names_everything_that_an_insider_did() {
     for call in ["verify_window()", "verify_everything()"] {
         assert_eq!(cycle(&mut admin, call).1, 0, "{call}");
     }
-    thread::scope(|scope| {
-        for id in 0..AGENTS {
-            let database = &lab.database;
-            scope.spawn(move || agent(database, id, Instant::now() + Duration::from_millis(500)));
-        }
-    });
+    // Up to where the lanes were published before: heads short of that contradict what the files say.
+    while insider::cut_lanes_are_short(&mut admin) {
+        thread::scope(|scope| {
+            for id in 0..AGENTS {
+                let database = &lab.database;
+                let until = Instant::now() + Duration::from_millis(500);
+                scope.spawn(move || agent(database, id, until));
+            }
+        });
+    }
     scalar::<i64>(&mut admin, "SELECT min(heads) FROM publish_head()");
     for call in ["verify_window()", "verify_window()", "verify_everything()"] {
         // task_events has no trigger any more, so what the agents wrote there is unrecorded as well.

@@ -38,6 +38,12 @@ fn fill(admin: &mut Client) {
 
 /// Blocks of the entries' table that a role's call reads, from memory or disk.
 fn blocks(database: &Database, role: &str, call: &str) -> i64 {
+    // The least of some: what autovacuum reads meanwhile counts as well.
+    let each = (0..3).map(|_| blocks_once(database, role, call));
+    each.min().expect("three")
+}
+
+fn blocks_once(database: &Database, role: &str, call: &str) -> i64 {
     let mut client = database.connect();
     run(
         &mut client,

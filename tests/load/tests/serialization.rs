@@ -5,6 +5,7 @@ use auditspine_load::check::assert_verified;
 use auditspine_load::item::{audit_item, create_item};
 use auditspine_load::ledger::{Ledger, Outcome};
 use auditspine_load::mix::run_clients;
+use auditspine_load::scratch::Scratch;
 use auditspine_load::server::{Database, Server, run, scalar, turn};
 use auditspine_load::session::Session;
 
@@ -49,8 +50,8 @@ fn run_load(database: &Database, isolation: &str) -> [Ledger; 2] {
     })
 }
 
-fn prepare(name: &str, lanes: Option<i32>) -> Database {
-    let database = Server::from_env().fresh_database(name);
+fn prepare(server: &Server, name: &str, lanes: Option<i32>) -> Database {
+    let database = server.fresh_database(name);
     let mut admin = database.connect();
     create_item(&mut admin, None);
     run(
@@ -72,10 +73,12 @@ fn prepare(name: &str, lanes: Option<i32>) -> Database {
 }
 
 fn no_added_failure(isolation: &str) {
-    let slug = isolation.replace(' ', "_");
+    // PostgreSQL sums up old transactions of all databases, and then fails some for others' sake.
+    let slug = isolation.replace(' ', "-");
+    let scratch = Scratch::new(&format!("serial-{slug}"), &[]);
     for lanes in [None, Some(1), Some(32)] {
-        let name = format!("serialization_{slug}_{}", lanes.unwrap_or(0));
-        let database = prepare(&name, lanes);
+        let name = format!("serialization_{}", lanes.unwrap_or(0));
+        let database = prepare(scratch.server(), &name, lanes);
         let mut admin = database.connect();
         let ledgers = run_load(&database, isolation);
         let told = lanes.map_or("no trigger".to_owned(), |lanes| format!("{lanes} lanes"));

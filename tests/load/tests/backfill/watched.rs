@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use auditspine_load::scratch::Scratch;
-use auditspine_load::server::{Database, Server, run, scalar, turn};
+use auditspine_load::server::{Server, run, scalar, turn};
 use postgres::{Client, Config, NoTls};
 
 use super::{ROWS, assert_complete, assert_nothing_left, backfill, prepare};
@@ -34,7 +34,7 @@ fn backfill_killed_and_called_again() {
             run.join().expect("the backfill's client")
         });
         assert!(done.is_err(), "the backfill ended before it was killed");
-        admin = reconnect(&database);
+        admin = database.connect_after_crash(admin);
         // What was committed is there, in whole batches; the run is recognised as dead by its pid.
         let recorded: i64 = scalar(
             &mut admin,
@@ -134,16 +134,5 @@ fn pid_when_done(admin: &mut Client, rows: i64) -> i32 {
         }
         assert!(start.elapsed() < PATIENCE, "{rows} rows are not done");
         thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn reconnect(database: &Database) -> Client {
-    let lost = Instant::now();
-    loop {
-        match database.try_connect() {
-            Ok(client) => return client,
-            Err(error) => assert!(lost.elapsed() < PATIENCE, "no way back: {error:?}"),
-        }
-        thread::sleep(Duration::from_millis(50));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use auditspine_load::check::assert_no_rows;
-use auditspine_load::server::run;
+use auditspine_load::server::{run, scalar};
 use postgres::Client;
 
 /// Edits rows and an entry, deletes, cuts off the end of three lanes, drops a trigger and writes past it, writes past
@@ -119,6 +119,14 @@ pub fn act(client: &mut Client) -> BTreeSet<String> {
     assert_eq!(expected.len(), rows.len());
     println!("to be told: {} breaks", expected.len());
     expected
+}
+
+/// Whether a lane that was cut has yet to come past where it ended before.
+pub fn cut_lanes_are_short(client: &mut Client) -> bool {
+    scalar(
+        client,
+        "SELECT EXISTS (SELECT FROM cut JOIN chain_heads('scidex') h USING (chain_id, lane) WHERE h.pos <= cut.pos)",
+    )
 }
 
 /// Each file names the lanes that were cut off, and nothing else.
