@@ -36,6 +36,8 @@ const LEAF: u16 = 1 << 0;
 const DELETED: u16 = 1 << 2;
 const META: u16 = 1 << 3;
 const HALF_DEAD: u16 = 1 << 4;
+/// Tuples are marked as dead, which nothing in the WAL tells of.
+const HAS_GARBAGE: u16 = 1 << 6;
 const INCOMPLETE_SPLIT: u16 = 1 << 7;
 /// No page at the side.
 const NONE: u32 = 0;
@@ -287,7 +289,7 @@ pub(super) unsafe fn leaf_for(index: pg_sys::Relation, shape: &Shape, key: &Key)
             });
             match (next, page) {
                 (Some(next), _) => (block, level) = next,
-                (None, Some(page)) if level == 0 && !page.has(INCOMPLETE_SPLIT) => {
+                (None, Some(page)) if level == 0 && !page.has(INCOMPLETE_SPLIT | HAS_GARBAGE) => {
                     return Some(Leaf {
                         buffer,
                         block,

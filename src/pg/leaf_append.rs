@@ -6,14 +6,15 @@
 //!
 //! # Which keys
 //!
-//! The page itself has to say that they belong there, while it is locked: it is a leaf, in use, its split complete; its
-//! last key is below them, and its high key, if it has one, is above them. Leaf pages divide all keys among them, so
+//! The page itself has to say that they belong there, while it is locked: it is a leaf, in use, its split complete, no
+//! tuple on it marked as dead; its last key is below them, and its high key, if it has one, is above them. Leaf pages divide all keys among them, so
 //! such a key belongs to this page and to no other, and none that equals it is anywhere in the tree. How the page was
 //! found does not matter. All other keys are for the access method: those that a page has no room for, that are at the
-//! beginning or in the middle of one, or that are there already, alive or dead; it splits, waits and refuses.
+//! beginning or in the middle of one, or that are there already, alive or dead; it splits, waits and refuses, and clears
+//! away what is marked as dead.
 //!
-//! Nothing that is on the page moves, so what readers mark on it without a WAL record (LP_DEAD) is not touched, here or
-//! where the record is replayed.
+//! Of the page only the free space changes, and where it begins and ends. What is kept on pages without WAL records
+//! (LP_DEAD, the cycle of a VACUUM) is not part of the record, and is not touched where it is replayed.
 
 use pgrx::pg_sys;
 
