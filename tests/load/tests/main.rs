@@ -12,6 +12,7 @@ mod blueprint_stellaops_approvals;
 mod blueprint_stellaops_streams;
 mod blueprint_zerotrace;
 mod blueprint_zerotrace_tenants;
+mod bulk;
 mod bulk_index;
 mod cells;
 mod checks;
