@@ -74,7 +74,7 @@ impl FormedRows {
         unsafe {
             start.write_bytes(0, header);
             let there = (!nulls).to_le_bytes();
-            let last = u8::MAX >> (8 * bits - columns.min(8 * bits)) % 8;
+            let last = u8::MAX >> ((8 * bits - columns.min(8 * bits)) % 8);
             for (at, bits_of) in there.iter().take(bits).enumerate() {
                 let mask = if at + 1 == bits { last } else { u8::MAX };
                 *start.add(HEADER + at) = bits_of & mask;

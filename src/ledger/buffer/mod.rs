@@ -335,6 +335,11 @@ impl Buffer {
             .then(|| &self.bytes[start..start + event.payload_len])
     }
 
+    /// Bytes of all keys and payloads.
+    pub fn text_size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Drops what a subtransaction that is rolled back did.
     pub fn roll_back_to(&mut self, subid: pg_sys::SubTransactionId) {
         while let Some(event) = self.events.pop_if(|event| event.subid >= subid) {

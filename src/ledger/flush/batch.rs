@@ -50,8 +50,16 @@ struct Shared {
     user: Rc<[u8]>,
     /// The kind of the event before.
     kind: Option<(NameId, Rc<[u8]>)>,
-    /// By its number, an attribution, and its context as jsonb is stored.
-    attributions: Vec<Option<(Rc<Attribution>, Option<Vec<u8>>)>>,
+    /// By number of the attribution.
+    attributions: Vec<Option<Attributed>>,
+}
+
+/// What all events of one attribution share.
+#[derive(Clone)]
+struct Attributed {
+    attribution: Rc<Attribution>,
+    /// The context, as jsonb is stored.
+    context: Option<Vec<u8>>,
 }
 
 /// How long after the time was taken numbers may be drawn, in microseconds.
@@ -251,16 +259,19 @@ impl Shared {
         let (_, kind) = self
             .kind
             .get_or_insert_with(|| (fields.kind, buffer::name(fields.kind)));
-        let (attribution, context) = self.attributions[at].get_or_insert_with(|| {
+        let shared = self.attributions[at].get_or_insert_with(|| {
             let attribution = attribution::get(fields.attribution);
             let context = attribution.context.as_deref().map(builtin::jsonb_content);
-            (attribution, context)
+            Attributed {
+                attribution,
+                context,
+            }
         });
         let event = Event {
-            actor: attribution.actor.as_deref(),
+            actor: shared.attribution.actor.as_deref(),
             appended_at: self.now,
             chain: &lane.chain,
-            context: attribution.context.as_deref(),
+            context: shared.attribution.context.as_deref(),
             db_user: &self.user,
             kind,
             lane: lane.lane,
@@ -272,7 +283,7 @@ impl Shared {
             format: Format::CURRENT,
             xid: self.xid,
         };
-        (event, context.as_deref())
+        (event, shared.context.as_deref())
     }
 }
 

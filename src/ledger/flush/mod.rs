@@ -152,6 +152,9 @@ fn link(buffer: &Buffer, events: &[Pending], wait: bool) -> Option<Place> {
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 fn batch_size(buffer: &Buffer, events: &[Pending]) -> usize {
+    if buffer.text_size() < BATCH_BYTES {
+        return events.len().min(BATCH);
+    }
     let mut bytes = 0;
     let fit = events.iter().take(BATCH).take_while(|event| {
         let fits = bytes < BATCH_BYTES;

@@ -254,7 +254,7 @@ fn loads_at_the_same_time_survive_crashes() {
         "log_min_messages=panic",
     ];
     let scratch = Scratch::new("bulk-crash", &settings);
-    let (database, mut admin) = prepare(&scratch.server(), "bulk");
+    let (database, mut admin) = prepare(scratch.server(), "bulk");
     let tenants = "INSERT INTO hashed SELECT -n, 't' || n % 20, '' FROM generate_series(1, 20) n";
     run(&mut admin, tenants);
     let standby = scratch.standby("bulk-standby");
